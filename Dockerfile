@@ -1,0 +1,17 @@
+# Its one RUN line is a target of the Makefile, which the tests run too (tests/test_house.py).
+FROM python:3.12-bookworm AS build
+WORKDIR /src
+COPY . .
+RUN make install PREFIX=/opt/naru
+
+FROM python:3.12-slim-bookworm
+COPY --from=build /opt/naru /opt/naru
+WORKDIR /data
+ENV NARU_HOME=/data PATH=/opt/naru/bin:$PATH PYTHONUNBUFFERED=1
+# Not root; the folder mounted at /data must belong to this user.
+USER 10001:10001
+VOLUME /data
+EXPOSE 8000
+HEALTHCHECK --interval=30s --timeout=5s --start-period=20s \
+    CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/health/ready', timeout=4)"]
+CMD ["naru", "serve", "--host", "0.0.0.0", "--port", "8000"]

@@ -1,0 +1,66 @@
+# Naru. `make demo` shows it; `make test` proves it. Everything goes into .venv; the second run needs no network.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PREFIX ?= /opt/naru
+PIP    := -m pip --disable-pip-version-check --quiet install --constraint requirements.lock
+# Debian's packages that some tests use as the browser and as peers; see tests/conftest.py.
+DEBIAN_TOOLS := chromium nginx-light gdal-bin
+DEBIAN_BENCH := wrk
+
+.PHONY: setup demo test check bench clean install web lock debian-tools
+.DELETE_ON_ERROR:
+
+setup: $(VENV)/.run
+
+demo: $(VENV)/.run
+	$(BIN)/naru demo
+
+test: $(VENV)/.test debian-tools
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.bench
+	@sh deploy/debian-packages.sh $(DEBIAN_TOOLS) $(DEBIAN_BENCH)
+	$(BIN)/python -m bench
+
+# What the Dockerfile runs: a virtual environment of its own, without the sources.
+install:
+	sh deploy/make-venv.sh "$(PYTHON)" "$(PREFIX)"
+	"$(PREFIX)/bin/python" $(PIP) '.[sample]'
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info naru-data .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Rebuild the viewer's page (needs node); the built files are in the repository, users need Python only.
+web:
+	cd viewer && npm ci && npm run build
+
+# Refresh the pins from what is installed and was tested.
+lock: $(VENV)/.bench
+	sh deploy/lock.sh $(BIN)/python > requirements.lock.new && mv requirements.lock.new requirements.lock
+
+debian-tools:
+	@sh deploy/debian-packages.sh $(DEBIAN_TOOLS)
+
+$(VENV)/.created:
+	@sh deploy/make-venv.sh "$(PYTHON)" $(VENV)
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.created setup.cfg pyproject.toml requirements.lock
+	$(BIN)/python $(PIP) --editable '.[sample]'
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.run
+	$(BIN)/python $(PIP) --editable '.[sample,test]'
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.test
+	$(BIN)/python $(PIP) --editable '.[sample,test,bench]'
+	@touch $@

@@ -1,0 +1,1 @@
+"""A file becomes a map: receive, read, normalise, plan, encode, pack, publish."""

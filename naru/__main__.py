@@ -1,0 +1,5 @@
+"""`python -m naru` is the `naru` command."""
+
+from naru.cli import main
+
+main()

@@ -1,0 +1,226 @@
+"""Care of an installation: re-hash, sweep, back up, restore, look it over."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sqlite3
+import tarfile
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from naru.errors import ArchiveDamaged, BadInput, FileMissing, StorageFailed
+from naru.house import House, Progress
+from naru.settings import Settings, unknown_settings
+from naru.storage import Storage, sync_file
+
+GRACE_S = 3600.0  # readers in flight may hold an archive this long after it left the catalogue
+_CATALOGUE = "catalog.sqlite"
+_PEPPER = "key-pepper"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at, and how it is."""
+
+    name: str
+    ok: bool
+    found: str
+    remedy: str = ""
+
+
+def verify(house: House, progress: Progress) -> list[ArchiveDamaged]:
+    """Re-hash every archive that the catalogue points to; return what is wrong."""
+    archives = house.catalogue.archives()
+    wrong = []
+    for done, archive in enumerate(archives):
+        progress(done / len(archives), archive.name)
+        try:
+            house.storage.verify(archive)
+        except ArchiveDamaged as error:
+            wrong.append(error)
+    return wrong
+
+
+def sweep(house: House, *, grace_s: float = GRACE_S, dry_run: bool = False) -> list[tuple[str, int]]:
+    """Remove what nothing points to any more: archives, strays, folders of ended jobs; return name and size."""
+    keep = {archive.name for archive in house.catalogue.archives()}
+    gone = house.storage.sweep(keep, older_than_s=grace_s, dry_run=dry_run)
+    return gone + _sweep_jobs(house, grace_s, dry_run)
+
+
+def _sweep_jobs(house: House, grace_s: float, dry_run: bool) -> list[tuple[str, int]]:
+    running = {job.id for job in house.jobs.newest(limit=10_000) if job.state in ("queued", "running")}
+    folder = house.settings.home / "jobs"
+    newest = house.jobs.now().timestamp() - grace_s
+    gone = []
+    for path in folder.iterdir() if folder.exists() else ():
+        if path.name in running or path.stat().st_mtime >= newest:
+            continue
+        gone.append((f"jobs/{path.name}", sum(p.stat().st_size for p in path.rglob("*") if p.is_file())))
+        if not dry_run:
+            shutil.rmtree(path)
+    return gone
+
+
+def backup(house: House, file: Path, progress: Progress) -> int:
+    """Write the catalogue (one consistent state), the pepper and every archive in use into a tar; return bytes.
+
+    Raises:
+        StorageFailed: the catalogue is on PostgreSQL (use its own tools), or the disk is full.
+        ArchiveDamaged: an archive is missing.
+    """
+    aside = file.with_name(f".{file.name}.part")
+    try:
+        with tempfile.TemporaryDirectory(dir=house.settings.home) as folder:
+            catalogue = Path(folder) / _CATALOGUE
+            _copy_catalogue(house, catalogue)
+            archives = house.catalogue.archives()
+            with tarfile.open(aside, "w") as tar:
+                tar.add(catalogue, _CATALOGUE)
+                if (house.settings.home / _PEPPER).exists():
+                    tar.add(house.settings.home / _PEPPER, _PEPPER)
+                for done, archive in enumerate(archives):
+                    progress(done / len(archives), archive.name)
+                    if not house.storage.path(archive).exists():
+                        house.storage.verify(archive)
+                    tar.add(house.storage.path(archive), f"archives/{archive.name}")
+        aside.chmod(0o600)  # it holds the pepper under the key hashes
+        sync_file(aside)
+        aside.rename(file)
+    except OSError as error:
+        raise StorageFailed(
+            f"the backup cannot be written: {error.strerror or error}",
+            file=str(file),
+            remedy="Choose a folder with enough space that you may write to.",
+        ) from error
+    finally:
+        aside.unlink(missing_ok=True)
+    return file.stat().st_size
+
+
+def restore(settings: Settings, file: Path) -> int:
+    """Unpack a backup into an empty home; every archive is re-hashed first; return how many there were.
+
+    Raises:
+        FileMissing, BadInput: no such file, or no backup.
+        StorageFailed: the home already has a catalogue.
+        ArchiveDamaged: an archive in the backup is not what its name says.
+    """
+    if (settings.home / _CATALOGUE).exists():
+        raise StorageFailed(
+            "there is a catalogue here already",
+            file=str(settings.home),
+            remedy="Restore into an empty folder: `naru --home NEW-FOLDER restore FILE`.",
+        )
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=settings.home) as folder:
+        unpacked = Path(folder)
+        _unpack(file, unpacked)
+        storage = Storage(settings.storage)
+        storage.prepare()
+        archives = sorted((unpacked / "archives").glob("*")) if (unpacked / "archives").exists() else []
+        for path in archives:
+            _take_in(storage, path)
+        for name in (_PEPPER, _CATALOGUE):  # the catalogue last: with it the restored state begins
+            if (unpacked / name).exists():
+                (unpacked / name).rename(settings.home / name)
+    return len(archives)
+
+
+def _take_in(storage: Storage, path: Path) -> None:
+    named = path.stem
+    if storage.put(path).sha256 != named:
+        raise ArchiveDamaged(
+            "an archive in the backup is damaged",
+            file=path.name,
+            remedy="Use another backup of the same day.",
+        )
+
+
+def _unpack(file: Path, folder: Path) -> None:
+    if not file.is_file():
+        raise FileMissing("there is no such file", file=str(file), remedy="Check the path.")
+    try:
+        with tarfile.open(file, "r:") as tar:
+            tar.extractall(folder, filter="data")
+    except (tarfile.TarError, EOFError) as error:
+        raise BadInput(f"is no backup ({error})", file=str(file), remedy="Use a file of `naru backup`.") from error
+    if not (folder / _CATALOGUE).exists():
+        raise BadInput("holds no catalogue", file=str(file), remedy="Use a file that `naru backup` wrote.")
+
+
+def _copy_catalogue(house: House, destination: Path) -> None:
+    url = house.database.engine.url
+    if url.get_backend_name() != "sqlite":
+        raise StorageFailed(
+            "the catalogue is on PostgreSQL",
+            remedy="Back it up with pg_dump, and the archives' folder beside.",
+        )
+    source = sqlite3.connect(str(url.database))
+    copy = sqlite3.connect(destination)
+    try:
+        source.backup(copy)
+    finally:
+        source.close()
+        copy.close()
+
+
+def look_over(settings: Settings) -> list[Check]:
+    """Look at everything an installation needs; nothing raises, everything is told."""
+    checks: list[Callable[[], Check]] = [
+        lambda: Check("python", True, platform.python_version()),
+        _misspelt,
+        lambda: _space(settings.home),
+        lambda: _catalogue(settings),
+        _sandbox,
+    ]
+    return [check() for check in checks]
+
+
+def _misspelt() -> Check:
+    unknown = unknown_settings(os.environ)
+    return Check(
+        "settings",
+        not unknown,
+        ", ".join(unknown) or "all known",
+        "These NARU_ variables are no settings and do nothing: see docs/settings.md." if unknown else "",
+    )
+
+
+def _space(home: Path) -> Check:
+    there = next(p for p in (home, *home.parents) if p.exists())
+    free = shutil.disk_usage(there).free
+    writable = os.access(there, os.W_OK)
+    found = f"{home}: {free / 2**30:.1f} GiB free, {'writable' if writable else 'NOT writable'}"
+    remedy = "Set NARU_HOME to a folder that you may write to, with at least 1 GiB free."
+    ok = writable and free > 2**30
+    return Check("home", ok, found, "" if ok else remedy)
+
+
+def _catalogue(settings: Settings) -> Check:
+    try:
+        house = House.open(settings)
+    except StorageFailed as error:
+        return Check("catalogue", False, error.message, error.remedy)
+    try:
+        with house.database.read() as connection:
+            layers = connection.execute(sa.text("SELECT count(*) FROM layers")).scalar()
+        return Check("catalogue", True, f"{layers} layers at {house.database.engine.url.render_as_string()}")
+    finally:
+        house.close()
+
+
+def _sandbox() -> Check:
+    system = platform.system()
+    return Check(
+        "sandbox",
+        system == "Linux",
+        "system-call filter, limits, no network" if system == "Linux" else f"limits only, on {system}",
+        "" if system == "Linux" else "Take in files from strangers on Linux only.",
+    )

@@ -1,0 +1,145 @@
+"""`naru layers`: the catalogue from the command line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from naru.records import Layer
+from naru.settings import Settings
+from naru.terminal import json_option, open_house, print_json
+
+
+@click.group()
+def layers() -> None:
+    """The catalogue: list, show, publish, roll back, rename, delete."""
+
+
+def layer_summary(layer: Layer) -> dict[str, Any]:
+    """Return a layer as `naru layers list --json` shows it."""
+    pyramid = layer.live.tilesets
+    return {
+        "id": layer.id,
+        "title": {"ko": layer.title_ko, "en": layer.title_en},
+        "kind": layer.kind,
+        "geometry": layer.geometry,
+        "function": layer.function,
+        "visibility": layer.visibility,
+        "licence": layer.licence,
+        "attribution": layer.attribution,
+        "version": layer.live.number,
+        "features": layer.live.report.get("features_published"),
+        "bounds": layer.live.report.get("bounds"),
+        "minzoom": min((t.minzoom for t in pyramid), default=None),
+        "maxzoom": max((t.maxzoom for t in pyramid), default=None),
+        "updated": layer.updated.isoformat(),
+    }
+
+
+@layers.command("list")
+@json_option
+@click.pass_obj
+def list_layers(settings: Settings, as_json: bool) -> None:
+    """List every layer with its live version."""
+    found = [layer_summary(layer) for layer in open_house(settings).catalogue.layers()]
+    if as_json:
+        print_json({"layers": found})
+        return
+    if not found:
+        click.echo("There are no layers yet. Type `naru ingest FILE` to make one.")
+    for row in found:
+        click.echo(
+            f"{row['id']:<28} v{row['version']:<3} {row['function']:<8} {row['visibility']:<8} "
+            f"{row['features']:>9} features  z{row['minzoom']}-{row['maxzoom']}  {row['title']['ko']}"
+        )
+
+
+@layers.command()
+@click.argument("layer_id", metavar="LAYER")
+@json_option
+@click.pass_obj
+def show(settings: Settings, layer_id: str, as_json: bool) -> None:
+    """Show one layer, its versions, and where each came from."""
+    catalogue = open_house(settings).catalogue
+    layer = catalogue.layer(layer_id)
+    versions = [
+        {
+            "version": v.number,
+            "live": v.number == layer.live.number,
+            "created": v.created.isoformat(),
+            "source": v.source.name if v.source else None,
+            "tilesets": [{"archive": t.archive.name, "tms": t.tile_matrix_set} for t in v.tilesets],
+            "report": v.report,
+        }
+        for v in catalogue.versions(layer_id)
+    ]
+    if as_json:
+        print_json({**layer_summary(layer), "versions": versions})
+        return
+    for name, value in layer_summary(layer).items():
+        click.echo(f"{name:<12} {value}")
+    for version in versions:
+        report: Any = version["report"]
+        mark = "live" if version["live"] else "    "
+        click.echo(
+            f"  v{version['version']} {mark} {version['created']}  {report.get('crs')}: {report.get('crs_how')}"
+        )
+
+
+@layers.command()
+@click.argument("layer_id", metavar="LAYER")
+@click.argument("version", type=int)
+@json_option
+@click.pass_obj
+def publish(settings: Settings, layer_id: str, version: int, as_json: bool) -> None:
+    """Make an existing VERSION of LAYER the live one."""
+    open_house(settings).catalogue.set_live(layer_id, version)
+    _tell(as_json, layer_id, version, "is live")
+
+
+@layers.command()
+@click.argument("layer_id", metavar="LAYER")
+@json_option
+@click.pass_obj
+def rollback(settings: Settings, layer_id: str, as_json: bool) -> None:
+    """Make the version before the live one live again."""
+    number = open_house(settings).catalogue.rollback(layer_id)
+    _tell(as_json, layer_id, number, "is live again")
+
+
+@layers.command()
+@click.argument("layer_id", metavar="LAYER")
+@click.option("--title", "title_ko", help="The Korean title.")
+@click.option("--title-en", help="The English title.")
+@json_option
+@click.pass_obj
+def rename(settings: Settings, layer_id: str, title_ko: str | None, title_en: str | None, as_json: bool) -> None:
+    """Give LAYER another title. Its id, and so its addresses, stay."""
+    if title_ko is None and title_en is None:
+        raise click.UsageError("Say the new name: --title or --title-en.")
+    catalogue = open_house(settings).catalogue
+    catalogue.rename(layer_id, title_ko=title_ko, title_en=title_en)
+    _tell(as_json, layer_id, catalogue.layer(layer_id).live.number, "was renamed")
+
+
+@layers.command()
+@click.argument("layer_id", metavar="LAYER")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@click.pass_obj
+def delete(settings: Settings, layer_id: str, yes: bool, as_json: bool) -> None:
+    """Take LAYER off the map, with all its versions. Its files go with the next `naru gc`."""
+    catalogue = open_house(settings).catalogue
+    number = catalogue.layer(layer_id).live.number
+    if not yes and not as_json:
+        click.confirm(f"Delete {layer_id} and its {len(catalogue.versions(layer_id))} version(s)?", abort=True)
+    catalogue.delete(layer_id)
+    _tell(as_json, layer_id, number, "was deleted")
+
+
+def _tell(as_json: bool, layer_id: str, version: int, what: str) -> None:
+    if as_json:
+        print_json({"id": layer_id, "version": version, "done": what})
+    else:
+        click.echo(f"{layer_id} version {version} {what}.")

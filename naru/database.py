@@ -1,0 +1,106 @@
+"""The database under the catalogue: opened once, migrated, with short explicit transactions.
+
+SQLite runs in WAL with synchronous=FULL (no acknowledged commit is lost, even on power loss) and takes its
+write lock at the start of a writing transaction, so that two writers queue instead of failing half-way.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+from naru.errors import StorageFailed
+
+HEAD = "0001"  # the newest revision in naru/migrations; a test holds it to the folder
+_BUSY_MS = 30_000
+_migrating = threading.Lock()
+
+
+class Database:
+    """An SQLAlchemy engine with `read()` and `write()` transactions."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.engine = engine
+
+    @classmethod
+    def open(cls, url: str) -> Database:
+        """Open (and if need be create and migrate) the database at `url`.
+
+        Raises:
+            StorageFailed: the file cannot be opened or is no database.
+        """
+        parsed = sa.make_url(url)
+        if parsed.get_backend_name() == "sqlite" and parsed.database:
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        database = cls(_engine(parsed))
+        try:
+            database._migrate()
+        except (OperationalError, DatabaseError) as error:
+            raise StorageFailed(
+                f"the catalogue cannot be opened ({error.orig})",
+                file=parsed.database,
+                remedy="Check the path and its permissions, or restore a backup with `naru restore`.",
+            ) from error
+        return database
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """Give a connection for reading one consistent state."""
+        with self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """Give a connection that holds the write lock; commits at the end, rolls back on an exception."""
+        with self.engine.connect().execution_options(naru_write=True) as connection, connection.begin():
+            yield connection
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+
+    def _migrate(self) -> None:
+        if self._revision() == HEAD:
+            return
+        from naru.migrations.run import upgrade
+
+        with _migrating:
+            upgrade(self.engine)
+
+    def _revision(self) -> str | None:
+        with self.engine.connect() as connection:
+            if not sa.inspect(connection).has_table("alembic_version"):
+                return None
+            return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _engine(url: sa.URL) -> sa.Engine:
+    if url.get_backend_name() != "sqlite":
+        return sa.create_engine(url, pool_pre_ping=True)
+    engine = sa.create_engine(url, connect_args={"timeout": _BUSY_MS / 1000})
+    sa.event.listen(engine, "connect", _on_connect)
+    sa.event.listen(engine, "begin", _on_begin)
+    return engine
+
+
+def _on_connect(raw: Any, _record: Any) -> None:
+    raw.isolation_level = None  # we say BEGIN ourselves: see SQLAlchemy's notes on pysqlite transactions
+    for pragma in (
+        f"busy_timeout={_BUSY_MS}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "trusted_schema=OFF",
+    ):
+        raw.execute(f"PRAGMA {pragma}").close()
+
+
+def _on_begin(connection: sa.Connection) -> None:
+    writing = connection.get_execution_options().get("naru_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")

@@ -1,0 +1,269 @@
+"""Errors with names. Each says what was found, where, and what to do about it.
+
+HTTP status codes are decided in one place only, `tileserver/problems.py`; exit codes in `naru/cli.py`.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class NaruError(Exception):
+    """Root of every error a user may see.
+
+    `code` is stable and for machines; `message` is one plain sentence for people; `remedy` says what to do.
+    `file`, `layer`, `feature` and `field` say where, as far as it is known.
+    """
+
+    code: ClassVar[str] = "ERROR"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        remedy: str = "",
+        file: str | None = None,
+        layer: str | None = None,
+        feature: str | None = None,
+        field: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+        self.file = file
+        self.layer = layer
+        self.feature = feature
+        self.field = field
+
+    def to_dict(self) -> dict[str, str | None]:
+        """Return the `error` member of the JSON contract (design §4)."""
+        return {
+            "code": self.code,
+            "message": self.message,
+            "file": self.file,
+            "layer": self.layer,
+            "feature": self.feature,
+            "field": self.field,
+            "remedy": self.remedy,
+        }
+
+    def one_line(self) -> str:
+        """Return place, message and remedy as one line for a terminal."""
+        places = {"file": self.file, "layer": self.layer, "feature": self.feature, "field": self.field}
+        where = ", ".join(f"{name} {value}" for name, value in places.items() if value)
+        text = (f"{where}: {self.message}" if where else self.message).rstrip(".")
+        return " ".join(f"{text}. {self.remedy}".split())
+
+
+# --- settings and storage -------------------------------------------------------------------------
+
+
+class BadSetting(NaruError):
+    """A setting has a value that it cannot have."""
+
+    code = "SETTING"
+
+
+class StorageFailed(NaruError):
+    """Bytes could not be kept: disk full, not writable, or not what was written."""
+
+    code = "STORAGE"
+
+
+class ArchiveDamaged(NaruError):
+    """An archive is not what its format or its hash says."""
+
+    code = "ARCHIVE_DAMAGED"
+
+
+# --- catalogue ------------------------------------------------------------------------------------
+
+
+class UnknownLayer(NaruError):
+    """No layer of that id (or none that the caller may know of)."""
+
+    code = "LAYER_NOT_FOUND"
+
+    def __init__(self, layer: str) -> None:
+        super().__init__(
+            f"there is no layer '{layer}'",
+            layer=layer,
+            remedy="`naru layers list` names the layers there are.",
+        )
+
+
+class UnknownVersion(NaruError):
+    """The layer has no such version, or none to go back to."""
+
+    code = "VERSION_NOT_FOUND"
+
+
+class BadLayerId(NaruError):
+    """A layer id that cannot stand in a URL."""
+
+    code = "LAYER_ID"
+
+
+class PublishConflict(NaruError):
+    """Another publication of the same layer came first."""
+
+    code = "PUBLISH_CONFLICT"
+
+
+class UnknownKey(NaruError):
+    """No key of that id."""
+
+    code = "KEY_NOT_FOUND"
+
+
+class UnknownJob(NaruError):
+    """No job of that id."""
+
+    code = "JOB_NOT_FOUND"
+
+
+class JobLost(NaruError):
+    """The job was taken over by another worker, or cancelled: what this worker did no longer counts."""
+
+    code = "JOB_LOST"
+
+
+# --- reading files (ingest) -----------------------------------------------------------------------
+
+
+class BadInput(NaruError):
+    """A file that cannot become a layer; the subclasses say why."""
+
+    code = "BAD_INPUT"
+
+
+class FileMissing(BadInput):
+    """No such file, or not readable."""
+
+    code = "FILE_MISSING"
+
+
+class UnknownFormat(BadInput):
+    """The content is of no format that we read, or not of the one its name claims."""
+
+    code = "FORMAT"
+
+
+class FileDamaged(BadInput):
+    """Truncated, malformed, or contradicting itself."""
+
+    code = "FILE_DAMAGED"
+
+
+class BadZip(BadInput):
+    """A zip that is damaged, dangerous, encrypted, or holds nothing to read."""
+
+    code = "ZIP"
+
+
+class CrsUnknown(BadInput):
+    """No coordinate reference system claimed, or several fit: the user must say which."""
+
+    code = "CRS_UNKNOWN"
+
+
+class CrsRefused(BadInput):
+    """The coordinates cannot belong to the claimed coordinate reference system."""
+
+    code = "CRS_REFUSED"
+
+
+class EncodingUnknown(BadInput):
+    """The text is in none of the encodings we know, or not in the one given."""
+
+    code = "ENCODING"
+
+
+class NoFeatures(BadInput):
+    """Nothing with a geometry to draw."""
+
+    code = "NO_FEATURES"
+
+
+class TooLarge(BadInput):
+    """Over a limit on size, memory, time, entries or vertices."""
+
+    code = "TOO_LARGE"
+
+
+class ParserDied(BadInput):
+    """The sandboxed parser was killed (memory, time, forbidden call) or crashed."""
+
+    code = "PARSER_DIED"
+
+
+# --- requests (tileserver) ------------------------------------------------------------------------
+
+
+class BadRequest(NaruError):
+    """The request is malformed: says which parameter."""
+
+    code = "BAD_REQUEST"
+
+
+class TileOutOfRange(NaruError):
+    """z/x/y are not canonical, or outside the tile matrix set."""
+
+    code = "TILE_RANGE"
+
+
+class KeyMissing(NaruError):
+    """A key is needed here and none came."""
+
+    code = "KEY_MISSING"
+
+
+class KeyInvalid(NaruError):
+    """Unknown, malformed or revoked key."""
+
+    code = "KEY_INVALID"
+
+
+class KeyExpired(NaruError):
+    """The key was good once."""
+
+    code = "KEY_EXPIRED"
+
+
+class ScopeDenied(NaruError):
+    """The key may not use this function."""
+
+    code = "SCOPE"
+
+
+class ReferrerDenied(NaruError):
+    """The key is bound to other web sites."""
+
+    code = "REFERRER"
+
+
+class AddressDenied(NaruError):
+    """The key is bound to other networks."""
+
+    code = "IP"
+
+
+class QuotaExceeded(NaruError):
+    """The day's or month's quota is used up."""
+
+    code = "QUOTA_DAY"
+
+
+class QuotaUnavailable(NaruError):
+    """The quota store did not answer."""
+
+    code = "QUOTA_UNAVAILABLE"
+
+
+# --- the sample city ------------------------------------------------------------------------------
+
+
+class SampleFailed(NaruError):
+    """The sample city could not be made: something it needs is missing, or a step of the demo failed."""
+
+    code = "SAMPLE"

@@ -1,0 +1,225 @@
+"""Jobs: rows of work, claimed by lease, kept by heartbeat, fenced against the workers that were given up.
+
+A worker that dies stops its heartbeat; when the lease runs out another takes the row, with a higher fence, at
+most `max_attempts` times. A worker that comes back from a long pause is told `JobLost` at its next word.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from naru.catalogue import utc_now
+from naru.database import Database
+from naru.errors import JobLost, NaruError, UnknownJob
+from naru.records import Job
+from naru.schema import job_log, jobs
+
+LEASE = timedelta(seconds=30)
+
+
+def worker_name() -> str:
+    """Return a name for this process, unique enough to read in a list."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+class JobQueue:
+    """The table of jobs, over a `Database`."""
+
+    def __init__(self, database: Database, now: Callable[[], datetime] = utc_now) -> None:
+        self.database = database
+        self.now = now
+
+    def submit(
+        self,
+        kind: str,
+        params: Mapping[str, Any],
+        *,
+        job_id: str | None = None,
+        max_attempts: int = 3,
+        claim_as: str | None = None,
+    ) -> Job:
+        """Add a job; with `claim_as` that worker holds it from the start (work in the foreground)."""
+        job_id = job_id or secrets.token_hex(8)
+        now = self.now()
+        with self.database.write() as connection:
+            connection.execute(
+                jobs.insert().values(
+                    id=job_id,
+                    kind=kind,
+                    state="running" if claim_as else "queued",
+                    params=dict(params),
+                    progress=0.0,
+                    message="started" if claim_as else "waiting for a worker",
+                    attempt=1 if claim_as else 0,
+                    max_attempts=max_attempts,
+                    fence=1 if claim_as else 0,
+                    worker=claim_as,
+                    lease_until=now + LEASE if claim_as else None,
+                    created=now,
+                )
+            )
+            _log(connection, job_id, now, f"claimed by {claim_as}" if claim_as else "submitted")
+        return self.job(job_id)
+
+    def claim(self, worker: str) -> Job | None:
+        """Take the oldest job that waits, or whose worker is gone; None when there is nothing to do."""
+        with self.database.write() as connection:
+            self._give_up_the_hopeless(connection)
+            row = connection.execute(self._claimable()).mappings().first()
+            if row is None:
+                return None
+            self._take(connection, row, worker)
+        return self.job(row["id"])
+
+    def heartbeat(self, job: Job, *, progress: float | None = None, message: str | None = None) -> None:
+        """Prolong the lease and tell how far the work is (0 … 1).
+
+        Raises:
+            JobLost: the job was cancelled, or another worker has it.
+        """
+        now = self.now()
+        values: dict[str, Any] = {"lease_until": now + LEASE}
+        if progress is not None:
+            values["progress"] = min(1.0, max(0.0, progress))
+        if message is not None:
+            values["message"] = message
+        with self.database.write() as connection:
+            self._update_held(connection, job, values)
+            if message is not None:
+                _log(connection, job.id, now, message)
+
+    def finish(self, job: Job, result: Mapping[str, Any]) -> None:
+        """Mark the job done.
+
+        Raises:
+            JobLost: the job was cancelled, or another worker has it.
+        """
+        self._end(job, "done", message="done", progress=1.0, result=dict(result))
+
+    def fail(self, job: Job, error: NaruError) -> None:
+        """Mark the job failed for good: the same input would fail again.
+
+        Raises:
+            JobLost: the job was cancelled, or another worker has it.
+        """
+        self._end(job, "failed", message=error.one_line(), error=error.to_dict())
+
+    def release(self, job: Job, why: str) -> None:
+        """Put the job back for another try, or fail it when it has had all its tries.
+
+        Raises:
+            JobLost: the job was cancelled, or another worker has it.
+        """
+        with self.database.write() as connection:
+            self._update_held(connection, job, {"lease_until": self.now(), "message": why})
+            _log(connection, job.id, self.now(), why)
+            self._give_up_the_hopeless(connection)
+
+    def cancel(self, job_id: str) -> Job:
+        """Cancel a job that has not ended; its worker stops at its next heartbeat.
+
+        Raises:
+            UnknownJob: there is none of that id.
+        """
+        with self.database.write() as connection:
+            connection.execute(
+                jobs.update()
+                .where(jobs.c.id == job_id, jobs.c.state.in_(("queued", "running")))
+                .values(state="cancelled", finished=self.now(), message="cancelled", lease_until=None)
+            )
+        return self.job(job_id)
+
+    def job(self, job_id: str) -> Job:
+        """Return one job.
+
+        Raises:
+            UnknownJob: there is none of that id.
+        """
+        with self.database.read() as connection:
+            row = connection.execute(sa.select(jobs).where(jobs.c.id == job_id)).mappings().first()
+        if row is None:
+            raise UnknownJob(f"there is no job '{job_id}'", remedy="`naru jobs list` names the jobs there are.")
+        return Job(**row)
+
+    def newest(self, limit: int = 50) -> list[Job]:
+        """Return the newest jobs, newest first."""
+        query = sa.select(jobs).order_by(jobs.c.created.desc(), jobs.c.id).limit(limit)
+        with self.database.read() as connection:
+            return [Job(**row) for row in connection.execute(query).mappings()]
+
+    def log(self, job_id: str) -> list[tuple[datetime, str]]:
+        """Return what happened to a job, oldest first."""
+        query = sa.select(job_log.c.at, job_log.c.message).where(job_log.c.job_id == job_id)
+        with self.database.read() as connection:
+            return [(at, message) for at, message in connection.execute(query.order_by(job_log.c.id))]
+
+    def _claimable(self) -> sa.Select[Any]:
+        abandoned = sa.and_(jobs.c.state == "running", jobs.c.lease_until <= self.now())
+        return (
+            sa.select(jobs)
+            .where(sa.or_(jobs.c.state == "queued", abandoned))
+            .order_by(jobs.c.created)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+
+    def _take(self, connection: sa.Connection, row: Mapping[Any, Any], worker: str) -> None:
+        now = self.now()
+        connection.execute(
+            jobs.update()
+            .where(jobs.c.id == row["id"])
+            .values(
+                state="running",
+                worker=worker,
+                fence=row["fence"] + 1,
+                attempt=row["attempt"] + 1,
+                lease_until=now + LEASE,
+            )
+        )
+        _log(connection, row["id"], now, f"claimed by {worker} (attempt {row['attempt'] + 1})")
+
+    def _give_up_the_hopeless(self, connection: sa.Connection) -> None:
+        """Fail the jobs whose worker is gone and that have had all their tries."""
+        error = NaruError(
+            "the worker stopped without a word, each time it was tried",
+            remedy="See `naru jobs show`; run it again, with more memory if that ran out.",
+        )
+        connection.execute(
+            jobs.update()
+            .where(
+                jobs.c.state == "running",
+                jobs.c.lease_until <= self.now(),
+                jobs.c.attempt >= jobs.c.max_attempts,
+            )
+            .values(state="failed", finished=self.now(), error=error.to_dict(), message=error.message)
+        )
+
+    def _update_held(self, connection: sa.Connection, job: Job, values: Mapping[str, Any]) -> None:
+        done = connection.execute(
+            jobs.update()
+            .where(jobs.c.id == job.id, jobs.c.fence == job.fence, jobs.c.state == "running")
+            .values(**values)
+        )
+        if not done.rowcount:
+            raise JobLost(
+                f"job {job.id} was cancelled or taken over by another worker",
+                remedy=f"`naru jobs show {job.id}` tells which.",
+            )
+
+    def _end(self, job: Job, state: str, *, message: str, **values: Any) -> None:
+        now = self.now()
+        with self.database.write() as connection:
+            ended = {"state": state, "finished": now, "lease_until": None, "message": message, **values}
+            self._update_held(connection, job, ended)
+            _log(connection, job.id, now, message)
+
+
+def _log(connection: sa.Connection, job_id: str, at: datetime, message: str) -> None:
+    connection.execute(job_log.insert().values(job_id=job_id, at=at, message=message))

@@ -1,0 +1,153 @@
+"""Records that travel between the rooms of the house: frozen dataclasses, no behaviour beyond their shape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+BBox = tuple[float, float, float, float]  # west, south, east, north; the CRS is named beside it
+Function = Literal["basemap", "content", "twin"]
+FUNCTIONS: tuple[Function, ...] = ("basemap", "content", "twin")
+Kind = Literal["vector", "raster"]
+JobState = Literal["queued", "running", "done", "failed", "cancelled"]
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many features met one fate, and why."""
+
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """What happened to one layer on its way in: one entry of `layers` in design §4's JSON."""
+
+    id: str
+    kind: Kind
+    features_read: int
+    features_published: int
+    features_dropped: tuple[Count, ...]
+    features_repaired: tuple[Count, ...]
+    crs_claimed: str | None
+    crs: str
+    crs_how: str
+    encoding: str | None
+    encoding_how: str | None
+    bounds: BBox  # lon/lat, WGS 84
+    minzoom: int
+    maxzoom: int
+    tiles: int
+    bytes: int
+    warnings: tuple[str, ...] = ()
+    version: int | None = None  # absent in a dry run
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON shape of the contract; `version` only when something was published."""
+        out = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        for name in ("features_dropped", "features_repaired"):
+            out[name] = [{"reason": c.reason, "count": c.count} for c in out[name]]
+        out["bounds"], out["warnings"] = list(self.bounds), list(self.warnings)
+        if self.version is None:
+            del out["version"]
+        return out
+
+
+@dataclass(frozen=True)
+class Archive:
+    """An immutable, content-addressed file in storage."""
+
+    sha256: str
+    suffix: str  # ".pmtiles", ".parquet", ".tif"
+    size: int  # bytes
+
+    @property
+    def name(self) -> str:
+        """File name in storage."""
+        return self.sha256 + self.suffix
+
+
+@dataclass(frozen=True)
+class Tileset:
+    """A pyramid of tiles in one archive."""
+
+    archive: Archive
+    tile_type: Literal["mvt", "png", "jpg", "webp"]
+    tile_matrix_set: str  # id, e.g. "WebMercatorQuad"
+    minzoom: int
+    maxzoom: int
+    bounds: BBox  # lon/lat, WGS 84
+    tiles: int
+    vector_layers: tuple[Mapping[str, Any], ...] = ()  # as in TileJSON 3
+    rules: Mapping[str, Any] = field(default_factory=dict)  # what was dropped, merged or simplified, by zoom
+
+
+@dataclass(frozen=True)
+class Version:
+    """One state of a layer: its source archive and its tilesets."""
+
+    layer_id: str
+    number: int  # 1, 2, 3 … within the layer
+    source: Archive | None
+    tilesets: tuple[Tileset, ...]
+    report: Mapping[str, Any]  # the IngestReport, as JSON
+    created: datetime
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer and its live version."""
+
+    id: str
+    title_ko: str
+    title_en: str
+    function: Function
+    visibility: str  # "public", "private" or "group:<id>"
+    licence: str
+    attribution: str
+    kind: Kind
+    geometry: str  # "point", "line", "polygon", "mixed" (vector) or "" (raster)
+    style: tuple[Mapping[str, Any], ...]  # MapLibre style layers, without source
+    live: Version
+    updated: datetime
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What `publish` needs to make a layer's next version live. Paths are beside the archives, not yet in them."""
+
+    id: str
+    title_ko: str
+    title_en: str
+    function: Function
+    visibility: str
+    licence: str
+    attribution: str
+    kind: Kind
+    geometry: str
+    style: tuple[Mapping[str, Any], ...]
+    report: IngestReport
+
+
+@dataclass(frozen=True)
+class Job:
+    """A row of work: claimed by lease, fenced by `fence`, at most `max_attempts` tries."""
+
+    id: str
+    kind: str
+    state: JobState
+    params: Mapping[str, Any]
+    progress: float  # 0 … 1
+    message: str
+    attempt: int
+    max_attempts: int
+    fence: int  # grows with each claim; a worker with an older one is refused
+    worker: str | None
+    created: datetime
+    lease_until: datetime | None
+    finished: datetime | None
+    result: Mapping[str, Any] | None
+    error: Mapping[str, Any] | None

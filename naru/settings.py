@@ -1,0 +1,180 @@
+"""Settings: one frozen table, read once, in the command or in `create_app`, and passed down.
+
+`TABLE` is the whole list (name, default, unit, help); `docs/settings.md` is held to it by a test.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal, cast
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from naru.errors import BadSetting
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One row of the table: `name` is the environment variable."""
+
+    name: str
+    default: str
+    unit: str
+    help: str
+
+
+TABLE: tuple[Setting, ...] = (
+    Setting("NARU_HOME", "./naru-data", "folder", "where everything is kept"),
+    Setting("NARU_DATABASE_URL", "", "URL", "the catalogue: SQLite in the home folder, or postgresql://…"),
+    Setting("NARU_STORAGE_URL", "", "URL", "the archives: the home folder, or file:///folder"),
+    Setting("NARU_QUOTA_URL", "embedded", "URL", "where quotas are counted: embedded (in the catalogue)"),
+    Setting("NARU_DASK_ADDRESS", "", "URL", "a Dask scheduler for heavy work; empty: local processes"),
+    Setting("NARU_PUBLIC_URL", "", "URL", "the address callers use; empty: relative URLs (Host is never trusted)"),
+    Setting("NARU_ANONYMOUS", "public", "public|none", "what a caller without a key may read"),
+    Setting("NARU_TIMEZONE", "Asia/Seoul", "IANA name", "where days and months of quotas begin"),
+    Setting("NARU_MAX_UPLOAD_MB", "2048", "MB", "largest file that is taken in"),
+    Setting("NARU_WORKERS", "0", "processes", "server processes; 0: one per processor, at most 4"),
+    Setting("NARU_TRUSTED_PROXIES", "0", "count", "proxies in front whose X-Forwarded-For is believed"),
+    Setting("NARU_KEY_PEPPER", "", "text", "secret under the key hashes; empty: made once, kept 0600 in home"),
+)
+DEFAULTS: Mapping[str, str] = {row.name: row.default for row in TABLE}
+_NOT_YET = {"NARU_QUOTA_URL": "embedded", "NARU_DASK_ADDRESS": ""}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The table's values, typed and checked."""
+
+    home: Path
+    database_url: str
+    storage: Path
+    quota_url: str
+    dask_address: str
+    public_url: str
+    anonymous: Literal["public", "none"]
+    timezone: str
+    max_upload_mb: int
+    workers: int
+    trusted_proxies: int
+    key_pepper: str
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str], *, home: Path | str | None = None) -> Settings:
+        """Build settings from `environ`, `home` taking precedence over NARU_HOME.
+
+        Raises:
+            BadSetting: a value that the setting cannot have.
+        """
+        text = {name: environ.get(name, default).strip() for name, default in DEFAULTS.items()}
+        for name, only in _NOT_YET.items():
+            if text[name] != only:
+                raise _bad(name, text[name], f"only '{only}' is there in this version; leave it unset")
+        where = Path(home if home is not None else text["NARU_HOME"]).expanduser().resolve()
+        return cls(
+            home=where,
+            database_url=_database_url(text["NARU_DATABASE_URL"], where),
+            storage=_storage(text["NARU_STORAGE_URL"], where),
+            quota_url=text["NARU_QUOTA_URL"],
+            dask_address=text["NARU_DASK_ADDRESS"],
+            public_url=_public_url(text["NARU_PUBLIC_URL"]),
+            anonymous=_anonymous(text["NARU_ANONYMOUS"]),
+            timezone=_timezone(text["NARU_TIMEZONE"]),
+            max_upload_mb=_whole("NARU_MAX_UPLOAD_MB", text, least=1),
+            workers=_whole("NARU_WORKERS", text) or min(4, os.cpu_count() or 1),
+            trusted_proxies=_whole("NARU_TRUSTED_PROXIES", text),
+            key_pepper=text["NARU_KEY_PEPPER"],
+        )
+
+    def environ(self) -> dict[str, str]:
+        """Return the variables with which a child process builds these same settings."""
+        values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        values["storage_url"] = self.storage.as_uri()
+        del values["storage"]
+        return {f"NARU_{name.upper()}": str(value) for name, value in values.items()}
+
+
+def key_pepper(settings: Settings) -> bytes:
+    """Return the secret under the key hashes; make and keep it (mode 0600) on first use."""
+    if settings.key_pepper:
+        return settings.key_pepper.encode()
+    path = settings.home / "key-pepper"
+    settings.home.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f"key-pepper.{secrets.token_hex(4)}")
+    if not path.exists():
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_hex(32))
+        _link_once(fresh, path)
+    return path.read_text().strip().encode()
+
+
+def _link_once(fresh: Path, path: Path) -> None:
+    """Give `fresh` the name `path` unless another process was faster: both then read the same secret."""
+    try:
+        os.link(fresh, path)
+    except FileExistsError:
+        return
+    finally:
+        fresh.unlink()
+
+
+def unknown_settings(environ: Mapping[str, str]) -> list[str]:
+    """Return the NARU_ variables that are no settings (misspelt, most likely)."""
+    return sorted(name for name in environ if name.startswith("NARU_") and name not in DEFAULTS)
+
+
+def _bad(name: str, value: str, expected: str) -> BadSetting:
+    return BadSetting(f"{name} is '{value}': {expected}.", remedy="See docs/settings.md.")
+
+
+def _database_url(text: str, home: Path) -> str:
+    if not text:
+        return f"sqlite:///{home / 'catalog.sqlite'}"
+    scheme = urlsplit(text).scheme
+    if scheme == "postgresql":
+        return text.replace("postgresql://", "postgresql+psycopg://", 1)
+    if scheme in ("sqlite", "postgresql+psycopg"):
+        return text
+    raise _bad("NARU_DATABASE_URL", scheme, "expected sqlite:///FILE or postgresql://USER@HOST/NAME")
+
+
+def _storage(text: str, home: Path) -> Path:
+    if not text:
+        return home / "archives"
+    parts = urlsplit(text)
+    if parts.scheme == "file" and parts.path:
+        return Path(parts.path)
+    raise _bad("NARU_STORAGE_URL", text, "expected file:///FOLDER")
+
+
+def _public_url(text: str) -> str:
+    if text and urlsplit(text).scheme not in ("http", "https"):
+        raise _bad("NARU_PUBLIC_URL", text, "expected http://… or https://…")
+    return text.rstrip("/")
+
+
+def _anonymous(text: str) -> Literal["public", "none"]:
+    if text not in ("public", "none"):
+        raise _bad("NARU_ANONYMOUS", text, "expected public or none")
+    return cast(Literal["public", "none"], text)
+
+
+def _timezone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise _bad("NARU_TIMEZONE", text, "expected an IANA name such as Asia/Seoul") from error
+    return text
+
+
+def _whole(name: str, text: Mapping[str, str], *, least: int = 0) -> int:
+    value = text[name]
+    if not (value.isascii() and value.isdigit() and int(value) >= least):
+        raise _bad(name, value, f"expected a whole number of at least {least}")
+    return int(value)
+
+
+Clock = Callable[[], float]  # seconds since the epoch, UTC; handed in so that tests never sleep

@@ -1,0 +1,145 @@
+"""Archives at rest: immutable files named by the SHA-256 of their content, in one folder.
+
+A file comes in by one move: written beside (`incoming/` lies in the same file system), fsynced, renamed to its
+hash, the folder fsynced. Who holds a name always reads whole bytes; a crash leaves at most a stray in
+`incoming/`, which `naru gc` sweeps.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from naru.errors import ArchiveDamaged, StorageFailed
+from naru.records import Archive
+
+_CHUNK = 1 << 20
+_NAME_LENGTH = 64
+
+
+class Storage:
+    """The folder of archives."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.incoming = folder / "incoming"
+
+    def prepare(self) -> None:
+        """Make the folders.
+
+        Raises:
+            StorageFailed: they cannot be made.
+        """
+        with _disk_errors(self.folder):
+            self.incoming.mkdir(parents=True, exist_ok=True)
+
+    def path(self, archive: Archive) -> Path:
+        """Return where `archive` lies (whether or not it is there)."""
+        return self.folder / archive.name
+
+    def put(self, file: Path) -> Archive:
+        """Take `file` in (it is moved) and return what it is called now.
+
+        Raises:
+            StorageFailed: no space, or not writable; `file` may then be gone, the archives are as they were.
+        """
+        with _disk_errors(file):
+            aside = self._move_aside(file)
+            try:
+                sync_file(aside)
+                archive = Archive(sha256=file_hash(aside), suffix=file.suffix, size=aside.stat().st_size)
+                self._rename(aside, self.path(archive))
+            finally:
+                aside.unlink(missing_ok=True)
+        return archive
+
+    def verify(self, archive: Archive) -> None:
+        """Re-hash `archive`.
+
+        Raises:
+            ArchiveDamaged: missing, or its bytes are not what its name says.
+        """
+        path = self.path(archive)
+        if not path.exists():
+            raise ArchiveDamaged(
+                "the archive is missing", file=str(path), remedy="Restore it from a backup, or ingest again."
+            )
+        if file_hash(path) != archive.sha256:
+            raise ArchiveDamaged(
+                "the archive's bytes have changed on disk",
+                file=str(path),
+                remedy="Check the disk; restore the file from a backup, or ingest the layer again.",
+            )
+
+    def names(self) -> list[str]:
+        """Return the names of all archives present."""
+        if not self.folder.exists():
+            return []
+        return sorted(p.name for p in self.folder.iterdir() if p.is_file() and len(p.stem) == _NAME_LENGTH)
+
+    def sweep(self, keep: set[str], *, older_than_s: float, dry_run: bool = False) -> list[tuple[str, int]]:
+        """Remove archives not in `keep`, and strays, that nobody touched for `older_than_s`; return name, size."""
+        limit = time.time() - older_than_s
+        strays = list(self.incoming.iterdir()) if self.incoming.exists() else []
+        doomed = [self.folder / name for name in self.names() if name not in keep]
+        gone = []
+        for path in [*doomed, *strays]:
+            status = path.stat()
+            if status.st_mtime < limit:
+                gone.append((path.name, status.st_size))
+                if not dry_run:
+                    path.unlink()
+        return gone
+
+    def _move_aside(self, file: Path) -> Path:
+        aside = self.incoming / f"{secrets.token_hex(8)}{file.suffix}"
+        self.incoming.mkdir(parents=True, exist_ok=True)
+        shutil.move(file, aside)  # a rename within one file system, else a copy
+        return aside
+
+    def _rename(self, aside: Path, final: Path) -> None:
+        if final.exists() and final.stat().st_size == aside.stat().st_size:
+            os.utime(final)  # tells a sweep running beside that it is wanted
+            return
+        aside.chmod(0o644)
+        aside.rename(final)
+        sync_folder(self.folder)
+
+
+def file_hash(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def sync_file(path: Path) -> None:
+    """Force a file's bytes to the disk."""
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Force a folder's entries to the disk, so that a rename in it survives a power loss."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _disk_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageFailed(
+            f"could not be stored: {error.strerror or error}",
+            file=str(path),
+            remedy="Free disk space or check the folder's permissions (`naru doctor` shows both), then run again.",
+        ) from error

@@ -1,0 +1,131 @@
+"""Workers: take a job, run its handler under a heartbeat, write down how it ended.
+
+Handlers are found through the entry-point group `naru.jobs`: kind → `handler(house, job, progress) -> result`.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+from collections.abc import Callable, Mapping
+from importlib.metadata import entry_points
+from typing import Any, Self
+
+from naru.errors import JobLost, NaruError, UnknownJob
+from naru.house import House, Progress
+from naru.jobs import JobQueue, worker_name
+from naru.records import Job
+
+Handler = Callable[[House, Job, Progress], Mapping[str, Any]]
+_BEAT_S = 10.0
+_IDLE_S = 0.5
+log = logging.getLogger("naru.work")
+
+
+def find_handler(kind: str) -> Handler:
+    """Return the handler of a kind of job.
+
+    Raises:
+        UnknownJob: nothing installed handles that kind.
+    """
+    for entry in entry_points(group="naru.jobs", name=kind):
+        handler: Handler = entry.load()
+        return handler
+    raise UnknownJob(f"nothing here handles jobs of kind '{kind}'", remedy="Install naru-city with its extras.")
+
+
+class Heartbeat:
+    """Prolongs a job's lease from a thread; turns into `JobLost` at the next `progress` when it is lost."""
+
+    def __init__(self, queue: JobQueue, job: Job) -> None:
+        self._queue, self._job = queue, job
+        self._stop = threading.Event()
+        self._lost: JobLost | None = None
+        self._message = ""
+        self._percent = -1
+        self._thread = threading.Thread(target=self._beat, name=f"heartbeat-{job.id}", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def progress(self, fraction: float, message: str) -> None:
+        """Write down how far the job is: on a new message, or every whole percent."""
+        if self._lost:
+            raise self._lost
+        percent = int(fraction * 100)
+        if message == self._message and percent == self._percent:
+            return
+        new = message if message != self._message else None
+        self._message, self._percent = message, percent
+        self._queue.heartbeat(self._job, progress=fraction, message=new)
+
+    def _beat(self) -> None:
+        while not self._stop.wait(_BEAT_S):
+            try:
+                self._queue.heartbeat(self._job)
+            except JobLost as lost:
+                self._lost = lost
+                return
+
+
+def run_job(house: House, job: Job, handler: Handler, also: Progress | None = None) -> Mapping[str, Any]:
+    """Run one claimed job to its end and write the end down; `also` hears of the progress too.
+
+    Raises:
+        NaruError: why it failed (already written down).
+    """
+    queue = house.jobs
+    with Heartbeat(queue, job) as beat:
+
+        def progress(fraction: float, message: str) -> None:
+            beat.progress(fraction, message)
+            if also:
+                also(fraction, message)
+
+        try:
+            result = handler(house, job, progress)
+            queue.finish(job, result)
+        except JobLost:
+            raise
+        except NaruError as error:
+            queue.fail(job, error)
+            raise
+        except BaseException as error:
+            queue.release(job, f"stopped: {type(error).__name__}: {error}")
+            raise
+    shutil.rmtree(house.settings.home / "jobs" / job.id, ignore_errors=True)
+    return result
+
+
+def work(house: House, *, once: bool = False, stop: threading.Event | None = None) -> int:
+    """Run jobs until `stop` is set (or, with `once`, until none waits); return how many were run."""
+    stop = stop or threading.Event()
+    done = 0
+    while not stop.is_set():
+        job = house.jobs.claim(worker_name())
+        if job is None:
+            if once:
+                break
+            stop.wait(_IDLE_S)
+            continue
+        done += 1
+        _run_logged(house, job)
+    return done
+
+
+def _run_logged(house: House, job: Job) -> None:
+    try:
+        run_job(house, job, find_handler(job.kind))
+        log.info("job %s (%s) done", job.id, job.kind)
+    except UnknownJob as error:
+        house.jobs.fail(job, error)
+    except NaruError as error:
+        log.warning("job %s (%s) failed: %s", job.id, job.kind, error.one_line())
+    except Exception:
+        log.exception("job %s (%s) broke off; it will be tried again", job.id, job.kind)

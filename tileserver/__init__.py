@@ -1,0 +1,1 @@
+"""A request becomes a tile: parse, identify, admit, resolve, fetch, respond."""

@@ -1,0 +1,1 @@
+"""A raindrop becomes a flood map. The river terrain and the flood model move in here."""

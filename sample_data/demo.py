@@ -1,0 +1,179 @@
+"""The demo: make the sample city, ingest it with the public commands, make a key, say where to look.
+
+Everything goes through `naru …` as a user would type it, so the demo also shows that the commands suffice.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import mercantile
+
+from naru.errors import SampleFailed
+from naru.settings import Settings
+from sample_data.city import CITY, SampleLayer
+
+CITY_HALL = (126.978275, 37.566642)  # Seoul City Hall, lon/lat
+TILE_ZOOM = 12
+QUICK_MAXZOOM = 12
+KEY_NAME = "demo"
+KEY_DAY_QUOTA = 1000
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class DemoOptions:
+    """How to run the demo: where the server will listen, and whether to leave the close zooms out."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    quick: bool = False
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """What the demo made. `layers` are `naru ingest --json` entries with `title`, `file`, `seconds` added."""
+
+    home: str
+    layers: list[dict[str, Any]]
+    key_id: str
+    key: str
+    viewer: str
+    curl: str
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object of `naru demo --json`."""
+        return asdict(self)
+
+
+def run_demo(settings: Settings, options: DemoOptions, tell: Tell) -> DemoResult:
+    """Make the sample city in `<home>/sample`, ingest it and make a key. Run again, it adds new versions.
+
+    Raises:
+        SampleFailed: a step failed; it says which, why, and what to do.
+    """
+    started = time.monotonic()
+    folder = _sample_folder(settings)
+    layers = []
+    for number, sample in enumerate(CITY, start=1):
+        layers += _ingest(sample, folder, settings, options)
+        tell(f"[{number}/{len(CITY)}] {sample.title_ko} · {sample.title_en}: {_in_short(layers[-1])}")
+    key = _make_key(settings)
+    return DemoResult(
+        home=str(settings.home),
+        layers=layers,
+        key_id=key["id"],
+        key=key["key"],
+        viewer=f"http://{options.host}:{options.port}/",
+        curl=_curl_line(key["key"], options),
+        seconds=round(time.monotonic() - started, 1),
+    )
+
+
+def naru_command(*arguments: str) -> list[str]:
+    """Return the argument list that runs `naru …` with this very Python."""
+    return [sys.executable, "-m", "naru", *arguments]
+
+
+def child_environment(settings: Settings) -> dict[str, str]:
+    """Return the environment in which a child `naru` has these same settings and speaks UTF-8."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("NARU_")}
+    return {**kept, **settings.environ(), "PYTHONIOENCODING": "utf-8"}
+
+
+def _sample_folder(settings: Settings) -> Path:
+    folder = settings.home / "sample"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SampleFailed(
+            f"the folder of the sample city cannot be made ({error.strerror})",
+            file=str(folder),
+            remedy="Give a folder that you may write to: naru demo --home DIR.",
+        ) from error
+    return folder
+
+
+def _ingest(sample: SampleLayer, folder: Path, settings: Settings, options: DemoOptions) -> list[dict[str, Any]]:
+    started = time.monotonic()
+    file = sample.write(folder)
+    report = _naru(settings, "ingest", str(file), *_ingest_options(sample, options), "--json")
+    seconds = round(time.monotonic() - started, 1)
+    added = {"file": file.name, "title": {"ko": sample.title_ko, "en": sample.title_en}, "seconds": seconds}
+    return [{**layer, **added} for layer in report["layers"]]
+
+
+def _ingest_options(sample: SampleLayer, options: DemoOptions) -> list[str]:
+    named = {
+        "--id": sample.id,
+        "--title": sample.title_ko,
+        "--title-en": sample.title_en,
+        "--function": sample.function,
+        "--visibility": "public",
+        "--licence": sample.licence,
+        "--attribution": sample.attribution,
+    }
+    if options.quick:
+        named["--maxzoom"] = str(QUICK_MAXZOOM)
+    return [word for pair in named.items() for word in pair]
+
+
+def _make_key(settings: Settings) -> dict[str, Any]:
+    wishes = ("--functions", "basemap,content", "--access", "public", "--day", str(KEY_DAY_QUOTA))
+    return _naru(settings, "keys", "create", "--name", KEY_NAME, *wishes, "--json")
+
+
+def _curl_line(key: str, options: DemoOptions) -> str:
+    tile = mercantile.tile(*CITY_HALL, TILE_ZOOM)
+    url = f"http://{options.host}:{options.port}/tiles/seoul-gu/{tile.z}/{tile.x}/{tile.y}.mvt"
+    return f"curl --compressed -H 'X-API-Key: {key}' {url} -o tile.mvt"
+
+
+def _in_short(layer: dict[str, Any]) -> str:
+    return f"{layer['features_published']} features, {layer['crs']}, {layer['seconds']} s"
+
+
+def _naru(settings: Settings, *arguments: str) -> dict[str, Any]:
+    done = subprocess.run(
+        naru_command(*arguments),
+        env=child_environment(settings),
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+    answer = _parse(done.stdout)
+    if done.returncode != 0 or answer is None:
+        raise _failure(arguments, done, answer or {})
+    return answer
+
+
+def _parse(text: str) -> dict[str, Any] | None:
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _failure(
+    arguments: tuple[str, ...], done: subprocess.CompletedProcess[str], answer: dict[str, Any]
+) -> SampleFailed:
+    step = " ".join(arguments[:2])
+    error = answer.get("error") or {}
+    said = error.get("message") or " ".join(done.stderr.split()) or "it said nothing"
+    return SampleFailed(
+        f"`naru {step}` ended with exit code {done.returncode}: {said}",
+        file=error.get("file"),
+        layer=error.get("layer"),
+        remedy=error.get("remedy") or "`naru doctor` looks the installation over.",
+    )

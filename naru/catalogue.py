@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from naru.database import Database
 from naru.errors import BadLayerId, PublishConflict, UnknownLayer, UnknownVersion
-from naru.records import Archive, Draft, Layer, Tileset, Version
+from naru.records import Archive, Draft, Layer, Release, Tileset, Version
 from naru.schema import archives, catalogue_state, layers, tilesets, versions
 
 _LAYER_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
@@ -98,32 +98,32 @@ class Catalogue:
             query = sa.select(layers.c.live_version).where(layers.c.id == layer_id)
             return connection.execute(query).scalar()
 
-    def publish(
-        self, draft: Draft, source: Archive | None, pyramid: Sequence[Tileset], *, expected: int | None
-    ) -> Version:
-        """Make the next version of `draft.id` live, in one transaction.
-
-        `expected` is the live version's number when the work began (None: no such layer then).
+    def publish(self, releases: Sequence[Release]) -> list[Version]:
+        """Make the next version of each release's layer live: all of them in one transaction, or none.
 
         Raises:
-            PublishConflict: somebody else has published the layer since.
+            PublishConflict: somebody else has published one of the layers since the work began.
         """
-        check_layer_id(draft.id)
         with self.database.write() as connection:
-            live = connection.execute(
-                sa.select(layers.c.live_version).where(layers.c.id == draft.id).with_for_update()
-            ).scalar()
-            if live != expected:
-                raise PublishConflict(
-                    f"version {live} was published while this one was being made",
-                    layer=draft.id,
-                    remedy="Look at it with `naru layers show`, then run this again if it is still wanted.",
-                )
-            version = self._new_version(connection, draft, source, pyramid)
-            _keep_archives(connection, [source, *(t.archive for t in pyramid)], self.now())
-            _insert_layer_or_update(connection, draft, version)
-            _insert_version(connection, draft, version)
+            made = [self._publish_one(connection, release) for release in releases]
             advance(connection)
+        return made
+
+    def _publish_one(self, connection: sa.Connection, release: Release) -> Version:
+        draft = release.draft
+        check_layer_id(draft.id)
+        query = sa.select(layers.c.live_version).where(layers.c.id == draft.id).with_for_update()
+        live = connection.execute(query).scalar()
+        if live != release.expected:
+            raise PublishConflict(
+                f"version {live} was published while this one was being made",
+                layer=draft.id,
+                remedy="Look at it with `naru layers show`, then run this again if it is still wanted.",
+            )
+        version = self._new_version(connection, release)
+        _keep_archives(connection, [release.source, *(t.archive for t in release.tilesets)], self.now())
+        _insert_layer_or_update(connection, draft, version)
+        _insert_version(connection, draft, version)
         return version
 
     def set_live(self, layer_id: str, number: int) -> None:
@@ -209,13 +209,12 @@ class Catalogue:
             rows = connection.execute(query.order_by(archives.c.sha256)).mappings().all()
         return [Archive(row["sha256"], row["suffix"], row["size"]) for row in rows]
 
-    def _new_version(
-        self, connection: sa.Connection, draft: Draft, source: Archive | None, pyramid: Sequence[Tileset]
-    ) -> Version:
-        newest = sa.select(sa.func.max(versions.c.number)).where(versions.c.layer_id == draft.id)
+    def _new_version(self, connection: sa.Connection, release: Release) -> Version:
+        layer_id = release.draft.id
+        newest = sa.select(sa.func.max(versions.c.number)).where(versions.c.layer_id == layer_id)
         number = (connection.execute(newest).scalar() or 0) + 1
-        report = replace(draft.report, version=number).to_dict()
-        return Version(draft.id, number, source, tuple(pyramid), report, self.now())
+        report = replace(release.draft.report, version=number).to_dict()
+        return Version(layer_id, number, release.source, release.tilesets, report, self.now())
 
 
 def _live_layers() -> sa.Select[Any]:

@@ -19,7 +19,7 @@ from naru.cli_jobs import jobs, work
 from naru.cli_layers import layers
 from naru.errors import NaruError
 from naru.settings import Settings
-from naru.terminal import print_json
+from naru.terminal import print_failure
 
 _UNEXPECTED = "this is a fault of naru itself: {kind}: {text}"
 _REPORT = "Run `naru --traceback …` again and send what it prints to the project."
@@ -76,7 +76,5 @@ def main() -> None:
 def _fail(error: NaruError) -> None:
     if "--traceback" in sys.argv:
         raise error
-    if "--json" in sys.argv:
-        print_json({"error": error.to_dict()})
-    click.echo(f"naru: {error.one_line()}", err=True)
+    print_failure(error, as_json="--json" in sys.argv)
     sys.exit(1)

@@ -117,7 +117,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Draft:
-    """What `publish` needs to make a layer's next version live. Paths are beside the archives, not yet in them."""
+    """What a layer's next version says of itself."""
 
     id: str
     title_ko: str
@@ -130,6 +130,16 @@ class Draft:
     geometry: str
     style: tuple[Mapping[str, Any], ...]
     report: IngestReport
+
+
+@dataclass(frozen=True)
+class Release:
+    """One layer's next version with its archives in storage: what one catalogue transaction makes live."""
+
+    draft: Draft
+    source: Archive | None
+    tilesets: tuple[Tileset, ...]
+    expected: int | None  # the live version when the work began; None: no such layer then
 
 
 @dataclass(frozen=True)

@@ -49,9 +49,11 @@ class Storage:
         Raises:
             StorageFailed: no space, or not writable; `file` may then be gone, the archives are as they were.
         """
+        aside = self.incoming / f"{secrets.token_hex(8)}{file.suffix}"
         with _disk_errors(file):
-            aside = self._move_aside(file)
             try:
+                self.incoming.mkdir(parents=True, exist_ok=True)
+                shutil.move(file, aside)  # a rename within one file system, else a copy
                 sync_file(aside)
                 archive = Archive(sha256=file_hash(aside), suffix=file.suffix, size=aside.stat().st_size)
                 self._rename(aside, self.path(archive))
@@ -96,12 +98,6 @@ class Storage:
                 if not dry_run:
                     path.unlink()
         return gone
-
-    def _move_aside(self, file: Path) -> Path:
-        aside = self.incoming / f"{secrets.token_hex(8)}{file.suffix}"
-        self.incoming.mkdir(parents=True, exist_ok=True)
-        shutil.move(file, aside)  # a rename within one file system, else a copy
-        return aside
 
     def _rename(self, aside: Path, final: Path) -> None:
         if final.exists() and final.stat().st_size == aside.stat().st_size:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import click
 
-from naru.house import House
+from naru.errors import NaruError
+from naru.house import House, Progress
 from naru.settings import Settings
 
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else.")
@@ -17,6 +20,13 @@ json_option = click.option("--json", "as_json", is_flag=True, help="One JSON obj
 def print_json(value: Mapping[str, Any]) -> None:
     """Write one JSON object to stdout."""
     click.echo(json.dumps(value, ensure_ascii=False))
+
+
+def print_failure(error: NaruError, *, as_json: bool, **done_before: Any) -> None:
+    """Tell of a failure: one line on stderr, and with `as_json` an object on stdout that holds `error`."""
+    if as_json:
+        print_json({"error": error.to_dict(), **done_before})
+    click.echo(f"naru: {error.one_line()}", err=True)
 
 
 def open_house(settings: Settings) -> House:
@@ -37,3 +47,41 @@ def human_bytes(count: float) -> str:
         count /= 1024
         units.pop(0)
     return f"{count:.0f} B" if units[0] == "B" else f"{count:.1f} {units[0]}"
+
+
+@contextmanager
+def progress_bar(title: str, *, quiet: bool = False) -> Iterator[Progress]:
+    """Give a progress function that draws a bar on stderr (stage names as lines where that is no terminal)."""
+    if quiet:
+        yield lambda _fraction, _message: None
+    elif sys.stderr.isatty():
+        with _bar(title) as progress:
+            yield progress
+    else:
+        yield _lines(title)
+
+
+@contextmanager
+def _bar(title: str) -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("{task.fields[title]}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
+    console = Console(stderr=True)
+    with Bar(
+        *columns, TextColumn("{task.description}"), TimeElapsedColumn(), console=console, transient=True
+    ) as bar:
+        task = bar.add_task("starting", total=1.0, title=title)
+        yield lambda fraction, message: bar.update(task, completed=fraction, description=message)
+
+
+def _lines(title: str) -> Progress:
+    said = [""]
+
+    def progress(fraction: float, message: str) -> None:
+        if message != said[0]:
+            said[0] = message
+            click.echo(f"{title}: {fraction:.0%} {message}", err=True)
+
+    return progress

@@ -88,7 +88,9 @@ class Served:
 
     def get(self, path: str, **headers: str) -> Answer:
         """Fetch `path`; errors are answers too. Underscores in header names stand for hyphens."""
-        request = urllib.request.Request(self.url + path, headers={k.replace("_", "-"): v for k, v in headers.items()})
+        request = urllib.request.Request(
+            self.url + path, headers={k.replace("_", "-"): v for k, v in headers.items()}
+        )
         try:
             with urllib.request.urlopen(request, timeout=30) as reply:
                 return Answer(reply.status, dict(reply.headers.items()), reply.read())

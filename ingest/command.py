@@ -1,0 +1,133 @@
+"""`naru ingest`: files onto the map from the command line; and the handler of ingest jobs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from naru.catalogue import check_layer_id
+from naru.errors import BadSetting, NaruError
+from naru.house import House, Progress
+from naru.jobs import worker_name
+from naru.records import FUNCTIONS, Job
+from naru.settings import Settings
+from naru.terminal import (
+    human_bytes,
+    json_option,
+    open_house,
+    print_failure,
+    print_json,
+    progress_bar,
+)
+from naru.work import run_job
+
+
+def run_job_handler(house: House, job: Job, progress: Progress) -> Mapping[str, Any]:
+    """Ingest the file that the job names; its result is the contract's `layers`."""
+    from ingest.pipeline import IngestOptions, ingest_file
+
+    options = IngestOptions.from_params(job.params)
+    workdir = house.job_folder(job.id) / f"attempt-{job.attempt}"
+    workdir.mkdir(parents=True, exist_ok=True)
+    reports = ingest_file(house, Path(job.params["file"]), options, workdir, progress)
+    return {"layers": [report.to_dict() for report in reports]}
+
+
+@click.command()
+@click.argument("files", metavar="FILE…", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--id", "id", help="The layer's id in addresses: small letters, digits, hyphens.")
+@click.option("--title", "title_ko", help="The title people see.")
+@click.option("--title-en", help="The title in English.")
+@click.option("--function", type=click.Choice(FUNCTIONS), help="What keys it belongs to.  [default: content]")
+@click.option("--visibility", help="public, private or group:NAME.  [default: public]")
+@click.option("--licence", help="Under what licence the data may be used.")
+@click.option("--attribution", help="Whom maps must name.")
+@click.option("--crs", help="The coordinate reference system, such as EPSG:5186, when the file does not say.")
+@click.option("--encoding", help="The text encoding, such as CP949, when the file does not say.")
+@click.option("--minzoom", type=click.IntRange(0, 18), help="The first zoom with tiles.  [default: 0]")
+@click.option("--maxzoom", type=click.IntRange(0, 18), help="The last zoom with tiles.  [default: by the data]")
+@click.option("--dry-run", is_flag=True, help="Say what would happen; publish nothing.")
+@click.option("--queue", is_flag=True, help="Leave the work to a worker (`naru work`, `naru serve`).")
+@json_option
+@click.pass_obj
+def ingest(
+    settings: Settings, files: tuple[Path, ...], dry_run: bool, queue: bool, as_json: bool, **options: Any
+) -> None:
+    """Bring each FILE onto the map: shp (also zipped, or a folder), GeoJSON, KML/KMZ, GeoPackage, FlatGeobuf,
+    GeoParquet. An id that exists gets a new version; what was live stays live until then."""
+    _check(options, files)
+    house = open_house(settings)
+    if queue:
+        _queue(house, files, options, as_json)
+        return
+    started = time.monotonic()
+    layers: list[dict[str, Any]] = []
+    try:
+        for file in files:
+            made = _ingest_one(house, file, options | {"dry_run": dry_run}, as_json)
+            layers += made
+            if not as_json:
+                for layer in made:
+                    _tell(layer, dry_run)
+    except NaruError as error:
+        if not layers:
+            raise
+        print_failure(error, as_json=as_json, layers=layers)
+        raise click.exceptions.Exit(1) from error
+    if as_json:
+        print_json({"layers": layers, "seconds": round(time.monotonic() - started, 3)})
+
+
+def _check(options: Mapping[str, Any], files: tuple[Path, ...]) -> None:
+    if options["id"] is not None:
+        check_layer_id(options["id"])
+        if len(files) > 1:
+            raise click.UsageError("--id names one layer: give one FILE with it.")
+    visibility = options["visibility"]
+    if visibility and visibility not in ("public", "private") and not visibility.startswith("group:"):
+        raise BadSetting(f"--visibility cannot be '{visibility}'", remedy="Say public, private or group:NAME.")
+    low, high = options["minzoom"], options["maxzoom"]
+    if low is not None and high is not None and low > high:
+        raise click.UsageError("--minzoom is above --maxzoom.")
+
+
+def _ingest_one(house: House, file: Path, options: Mapping[str, Any], as_json: bool) -> list[dict[str, Any]]:
+    with progress_bar(file.name, quiet=as_json) as progress:
+        if options["dry_run"]:
+            from ingest.pipeline import IngestOptions, ingest_in_scratch
+
+            wanted = IngestOptions.from_params(options)
+            return [report.to_dict() for report in ingest_in_scratch(house, file, wanted, progress)]
+        params = {**options, "file": str(file.absolute())}
+        job = house.jobs.submit("ingest", params, max_attempts=1, claim_as=worker_name())
+        layers: list[dict[str, Any]] = run_job(house, job, run_job_handler, progress)["layers"]
+        return layers
+
+
+def _queue(house: House, files: tuple[Path, ...], options: Mapping[str, Any], as_json: bool) -> None:
+    jobs = [house.jobs.submit("ingest", {**options, "file": str(file.absolute())}) for file in files]
+    if as_json:
+        print_json({"jobs": [{"id": job.id, "file": job.params["file"]} for job in jobs]})
+        return
+    for job in jobs:
+        click.echo(f"job {job.id} waits for a worker: {job.params['file']}")
+
+
+def _tell(layer: Mapping[str, Any], dry_run: bool) -> None:
+    head = "would become" if dry_run else f"is live (version {layer['version']}):"
+    click.echo(
+        f"{layer['id']} {head} {layer['features_published']} of {layer['features_read']} features, "
+        f"z{layer['minzoom']}-{layer['maxzoom']}, {layer['tiles']} tiles, {human_bytes(layer['bytes'])}"
+    )
+    click.echo(f"  coordinates: {layer['crs']} ({layer['crs_how']})")
+    if layer["encoding"]:
+        click.echo(f"  text: {layer['encoding']} ({layer['encoding_how']})")
+    for verb, name in (("dropped", "features_dropped"), ("repaired", "features_repaired")):
+        for count in layer[name]:
+            click.echo(f"  {verb} {count['count']}: {count['reason']}")
+    for warning in layer["warnings"]:
+        click.echo(f"  warning: {warning}")

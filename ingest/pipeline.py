@@ -1,0 +1,237 @@
+"""A file becomes a map: receive → read → normalise → plan → encode → pack → publish.
+
+`ingest_file` names the stations. Receiving, reading and normalising happen in a confined child process
+(`ingest.reading`); what it leaves is one GeoParquet a layer. Encoding and packing are the tiling engine's.
+Publishing moves the archives into storage and flips all layers of the file live in one transaction.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ingest.naming import layer_ids
+from ingest.reading import ReadLayer, ReadOptions, read_file
+from ingest.tiling import TilingOptions, TilingResult, build_tileset
+from naru.catalogue import check_layer_id
+from naru.errors import NoFeatures, UnknownLayer
+from naru.house import House, Progress
+from naru.pmtiles import check_archive
+from naru.records import Count, Draft, Function, IngestReport, Layer, Release, Tileset
+from naru.style import default_style
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngestOptions:
+    """What the user said of a file. What is None is kept from the layer's live version, or chosen."""
+
+    id: str | None = None
+    title_ko: str | None = None
+    title_en: str | None = None
+    function: Function | None = None
+    visibility: str | None = None
+    licence: str | None = None
+    attribution: str | None = None
+    crs: str | None = None
+    encoding: str | None = None
+    minzoom: int | None = None
+    maxzoom: int | None = None
+    dry_run: bool = False
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, Any]) -> IngestOptions:
+        """Build the options from a job's parameters."""
+        return cls(**{name: params[name] for name in cls.__dataclass_fields__ if name in params})
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One layer of the file: what it will be called, and what it replaces."""
+
+    read: ReadLayer
+    draft: Draft
+    expected: int | None
+
+
+@dataclass(frozen=True)
+class Packed:
+    """One layer, ready to be published: source and pyramid lie in the work folder."""
+
+    plan: Plan
+    tiles: Path
+    result: TilingResult
+    report: IngestReport
+
+
+def ingest_file(
+    house: House, path: Path, options: IngestOptions, workdir: Path, progress: Progress
+) -> list[IngestReport]:
+    """Bring one file onto the map (or, in a dry run, say what would happen).
+
+    Raises:
+        NaruError: why it cannot be; nothing is published then, and nothing that was there is lost.
+    """
+    read = _read(path, options, workdir, part(progress, 0.0, 0.45))
+    plans = _plan(house, path, read, options)
+    packed = _encode(plans, options, workdir, part(progress, 0.45, 0.95))
+    if options.dry_run:
+        return [one.report for one in packed]
+    return _publish(house, packed, part(progress, 0.95, 1.0))
+
+
+def ingest_in_scratch(house: House, path: Path, options: IngestOptions, progress: Progress) -> list[IngestReport]:
+    """Run `ingest_file` in a scratch folder of its own that is gone afterwards."""
+    folder = house.settings.home / "jobs"
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix="scratch-") as scratch:
+        return ingest_file(house, path, options, Path(scratch), progress)
+
+
+def part(progress: Progress, start: float, end: float) -> Progress:
+    """Return a progress that fills the stretch from `start` to `end` of another."""
+    return lambda fraction, message: progress(start + (end - start) * fraction, message)
+
+
+def _read(path: Path, options: IngestOptions, workdir: Path, progress: Progress) -> list[ReadLayer]:
+    wanted = ReadOptions(crs=options.crs, encoding=options.encoding)
+    read = read_file(path, workdir, wanted, progress)
+    if not read:
+        raise NoFeatures("holds no layer with features", file=path.name, remedy="Check the file in a GIS.")
+    return read
+
+
+def _plan(house: House, path: Path, read: Sequence[ReadLayer], options: IngestOptions) -> list[Plan]:
+    """Decide each layer's id, titles and rights before the long work begins."""
+    ids = layer_ids(options.id, path, [layer.name for layer in read])
+    several = len(read) > 1
+    return [
+        _plan_one(house, layer, check_layer_id(i), options, several) for layer, i in zip(read, ids, strict=True)
+    ]
+
+
+def _plan_one(house: House, read: ReadLayer, layer_id: str, options: IngestOptions, several: bool) -> Plan:
+    before = _live(house, layer_id)
+    title = None if several else options.title_ko
+    title_ko = title or (before.title_ko if before else read.name)
+    title_en = (None if several else options.title_en) or (before.title_en if before else title_ko)
+    draft = Draft(
+        id=layer_id,
+        title_ko=title_ko,
+        title_en=title_en,
+        function=options.function or (before.function if before else "content"),
+        visibility=options.visibility or (before.visibility if before else "public"),
+        licence=_first(options.licence, before.licence if before else None),
+        attribution=_first(options.attribution, before.attribution if before else None),
+        kind="vector",
+        geometry=read.geometry,
+        style=(),
+        report=_reading_report(read, layer_id),
+    )
+    return Plan(read, draft, before.live.number if before else None)
+
+
+def _first(*texts: str | None) -> str:
+    return next((text for text in texts if text is not None), "")
+
+
+def _live(house: House, layer_id: str) -> Layer | None:
+    try:
+        return house.catalogue.layer(layer_id)
+    except UnknownLayer:
+        return None
+
+
+def _encode(plans: Sequence[Plan], options: IngestOptions, workdir: Path, progress: Progress) -> list[Packed]:
+    share = 1 / len(plans)
+    return [
+        _encode_one(plan, options, workdir, part(progress, n * share, (n + 1) * share))
+        for n, plan in enumerate(plans)
+    ]
+
+
+def _encode_one(plan: Plan, options: IngestOptions, workdir: Path, progress: Progress) -> Packed:
+    draft = plan.draft
+    tiling = TilingOptions(
+        layer=draft.id,
+        minzoom=options.minzoom or 0,
+        maxzoom=options.maxzoom,
+        name=draft.title_ko,
+        attribution=draft.attribution,
+    )
+    tiles = workdir / f"{draft.id}.pmtiles"
+    result = build_tileset(plan.read.parquet, tiles, tiling, progress)
+    if not result.features:
+        raise NoFeatures(
+            "no feature can be drawn in Web Mercator",
+            layer=plan.read.name,
+            remedy="Check the coordinates and the coordinate reference system (--crs EPSG:…).",
+        )
+    fields = result.vector_layers[0].get("fields", {})
+    style = default_style(draft.id, draft.geometry, draft.function, fields)
+    report = _full_report(draft.report, result)
+    return Packed(replace(plan, draft=replace(draft, style=style, report=report)), tiles, result, report)
+
+
+def _publish(house: House, packed: Sequence[Packed], progress: Progress) -> list[IngestReport]:
+    """Verify, move the archives in, then flip every layer of the file live at once."""
+    progress(0.0, "publishing")
+    for one in packed:
+        check_archive(one.tiles, tiles=one.result.tiles)
+    versions = house.catalogue.publish([_release(house, one) for one in packed])
+    progress(1.0, "live")
+    return [replace(one.report, version=v.number) for one, v in zip(packed, versions, strict=True)]
+
+
+def _release(house: House, one: Packed) -> Release:
+    source = house.storage.put(one.plan.read.parquet)
+    result = one.result
+    tileset = Tileset(
+        archive=house.storage.put(one.tiles),
+        tile_type="mvt",
+        tile_matrix_set="WebMercatorQuad",
+        minzoom=result.minzoom,
+        maxzoom=result.maxzoom,
+        bounds=result.bounds,
+        tiles=result.tiles,
+        vector_layers=result.vector_layers,
+        rules=result.rules,
+    )
+    return Release(one.plan.draft, source, (tileset,), one.plan.expected)
+
+
+def _reading_report(read: ReadLayer, layer_id: str) -> IngestReport:
+    return IngestReport(
+        id=layer_id,
+        kind="vector",
+        features_read=read.features_read,
+        features_published=read.features_kept,
+        features_dropped=tuple(read.dropped),
+        features_repaired=tuple(read.repaired),
+        crs_claimed=read.crs_claimed,
+        crs=read.crs,
+        crs_how=read.crs_how,
+        encoding=read.encoding,
+        encoding_how=read.encoding_how,
+        bounds=read.bounds,
+        minzoom=0,
+        maxzoom=0,
+        tiles=0,
+        bytes=0,
+        warnings=tuple(read.warnings),
+    )
+
+
+def _full_report(report: IngestReport, result: TilingResult) -> IngestReport:
+    skipped = tuple(Count(reason, count) for reason, count in sorted(result.skipped.items()))
+    return replace(
+        report,
+        features_published=result.features,
+        features_dropped=report.features_dropped + skipped,
+        minzoom=result.minzoom,
+        maxzoom=result.maxzoom,
+        tiles=result.tiles,
+        bytes=result.bytes,
+    )

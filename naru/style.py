@@ -1,0 +1,141 @@
+"""Default MapLibre styles: every layer is drawn sensibly from its first second, without a word from anyone.
+
+A layer's style is a tuple of MapLibre style layers (style specification v8) without `source`, which the server
+adds; they are named `<layer>--fill`, `--line`, `--circle`, `--label`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+StyleLayer = dict[str, Any]
+LABELS_SUFFIX = "--label"  # the MVT layer with one label point a polygon stands beside the layer itself
+
+# What people call the field that names a thing, best first; matched on the whole name, case-folded.
+_NAME_FIELDS = (
+    r"이름|명칭|명",
+    r"name:ko|name_ko|nm_ko|.*kor_nm",
+    r"name|nm|title",
+    r".*(동명|구명|시설명|건물명|도로명|하천명|교량명|역명|지명|명칭|이름)",
+    r".*(_nm|_name|name)",
+    r".*명",
+)
+
+
+@cache
+def palette() -> Mapping[str, list[str]]:
+    """Return the colours by function."""
+    loaded: dict[str, list[str]] = json.loads((files("styles") / "palette.json").read_text("utf-8"))
+    return loaded
+
+
+@cache
+def empty_map() -> str:
+    """Return the style of a map without layers, as JSON text."""
+    return (files("styles") / "map.json").read_text("utf-8")
+
+
+def label_field(fields: Mapping[str, str]) -> str | None:
+    """Return the field that names the features, if one of the text fields looks like it.
+
+    >>> label_field({"SIG_CD": "String", "SIG_KOR_NM": "String"})
+    'SIG_KOR_NM'
+    """
+    text = [name for name, kind in fields.items() if kind == "String"]
+    for pattern in _NAME_FIELDS:
+        for name in text:
+            if re.fullmatch(pattern, name, re.IGNORECASE):
+                return name
+    return None
+
+
+def default_style(layer_id: str, geometry: str, function: str, fields: Mapping[str, str]) -> tuple[StyleLayer, ...]:
+    """Return the generated style of a vector layer.
+
+    `geometry` is point, line, polygon or mixed; `fields` maps names to TileJSON kinds (String, Number, Boolean).
+    """
+    colours = palette().get(function) or palette()["content"]
+    colour = colours[zlib.crc32(layer_id.encode()) % len(colours)]
+    parts = [
+        part
+        for kind in ("polygon", "line", "point")
+        if geometry in (kind, "mixed")
+        for part in _PAINTERS[kind](layer_id, colour, geometry == "mixed")
+    ]
+    name = label_field(fields)
+    if name:
+        parts.append(_label(layer_id, geometry, name))
+    return tuple(parts)
+
+
+def _part(layer_id: str, role: str, kind: str, only: str | None, paint: Mapping[str, Any]) -> StyleLayer:
+    part: StyleLayer = {"id": f"{layer_id}--{role}", "type": kind, "source-layer": layer_id, "paint": dict(paint)}
+    if only:
+        part["filter"] = ["==", ["geometry-type"], only]
+    return part
+
+
+def _by_zoom(*stops: float) -> list[Any]:
+    return ["interpolate", ["linear"], ["zoom"], *stops]
+
+
+def _polygon(layer_id: str, colour: str, mixed: bool) -> list[StyleLayer]:
+    only = "Polygon" if mixed else None
+    outline = {"line-color": colour, "line-width": _by_zoom(8, 0.6, 12, 1.2, 16, 2.0), "line-opacity": 0.9}
+    fill = {"fill-color": colour, "fill-opacity": _by_zoom(8, 0.34, 14, 0.22)}
+    return [
+        _part(layer_id, "fill", "fill", only, fill),
+        _part(layer_id, "outline" if mixed else "line", "line", only, outline),
+    ]
+
+
+def _line(layer_id: str, colour: str, mixed: bool) -> list[StyleLayer]:
+    paint = {"line-color": colour, "line-width": _by_zoom(8, 0.8, 12, 1.8, 16, 4.0)}
+    part = _part(layer_id, "line", "line", "LineString" if mixed else None, paint)
+    return [part | {"layout": {"line-cap": "round", "line-join": "round"}}]
+
+
+def _point(layer_id: str, colour: str, mixed: bool) -> list[StyleLayer]:
+    paint = {
+        "circle-color": colour,
+        "circle-radius": _by_zoom(8, 2.5, 12, 4.5, 16, 7.0),
+        "circle-stroke-color": "#ffffff",
+        "circle-stroke-width": 1.2,
+    }
+    return [_part(layer_id, "circle", "circle", "Point" if mixed else None, paint)]
+
+
+_PAINTERS = {"polygon": _polygon, "line": _line, "point": _point}
+
+
+def _label(layer_id: str, geometry: str, name: str) -> StyleLayer:
+    paint = {"text-color": "#2b2f36", "text-halo-color": "#ffffff", "text-halo-width": 1.4}
+    part = _part(layer_id, "label", "symbol", None, paint)
+    layout: dict[str, Any] = {
+        "text-field": ["to-string", ["get", name]],
+        "text-size": _by_zoom(9, 11, 14, 14),
+        "text-max-width": 8,
+    }
+    if geometry == "line":
+        layout["symbol-placement"] = "line"
+    if geometry == "polygon":
+        part["source-layer"] = layer_id + LABELS_SUFFIX
+    if geometry == "point":
+        layout |= {"text-anchor": "top", "text-offset": [0, 0.7], "text-optional": True}
+    return part | {"layout": layout}
+
+
+def colour_of(style: tuple[Mapping[str, Any], ...]) -> str | None:
+    """Return the colour that stands for a layer in a legend: its first plain paint colour."""
+    for part in style:
+        for role in ("fill-color", "line-color", "circle-color"):
+            colour = part.get("paint", {}).get(role)
+            if isinstance(colour, str):
+                return colour
+    return None

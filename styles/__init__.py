@@ -1,0 +1,1 @@
+"""Styles as data: the palette of generated defaults and the empty map. `naru/style.py` reads them."""

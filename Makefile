@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PREFIX ?= /opt/naru
 PIP    := -m pip --disable-pip-version-check --quiet install --constraint requirements.lock
 # Debian's packages that some tests use as the browser and as peers; see tests/conftest.py.
-DEBIAN_TOOLS := chromium nginx-light gdal-bin
+DEBIAN_TOOLS := chromium nginx-light gdal-bin postgresql
 DEBIAN_BENCH := wrk
 
 .PHONY: setup demo test check bench clean install web lock debian-tools

@@ -35,8 +35,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def queue(tmp_path: Path, clock: Clock) -> Iterator[JobQueue]:
-    database = Database.open(f"sqlite:///{tmp_path / 'catalog.sqlite'}")
+def queue(empty_database: str, clock: Clock) -> Iterator[JobQueue]:
+    database = Database.open(empty_database)
     yield JobQueue(database, clock)
     database.close()
 

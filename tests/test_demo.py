@@ -1,0 +1,110 @@
+"""`naru demo` from outside: it ingests the sample city, makes a key, and can be run twice."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from sample_data.city import CITY
+from tests.conftest import naru, naru_json
+
+pytestmark = pytest.mark.timeout(280)
+
+
+@pytest.fixture(scope="module")
+def twice(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict, str]:
+    """A home after two demos: the first with --json, the second for people."""
+    home = tmp_path_factory.mktemp("twice") / "home"
+    first = naru_json("demo", "--home", str(home), "--no-serve", "--quick", "--port", "8123", home=home)
+    second = naru("demo", "--home", str(home), "--no-serve", "--quick", home=home)
+    assert second.returncode == 0, second.stderr
+    return home, first, second.stdout
+
+
+def test_demo_ingests_every_file_of_the_city(twice: tuple[Path, dict, str]) -> None:
+    _, first, _ = twice
+    assert {layer["file"] for layer in first["layers"]} == {path.name for path in _files(twice[0])}
+    by_file = {layer["file"]: layer for layer in first["layers"] if layer["file"] != "seoul_living_areas.kml"}
+    counts = {name: layer["features_published"] for name, layer in by_file.items()}
+    assert counts == {
+        "seoul_gu.shp": 25,
+        "seoul_dong.geojson": 467,
+        "han_bridges.geojson": 29,
+        "han_gauges.geojson": 9,
+        "han_weirs.geojson": 2,
+    }
+    areas = [layer for layer in first["layers"] if layer["file"] == "seoul_living_areas.kml"]
+    assert sum(layer["features_published"] for layer in areas) == 25
+
+
+def test_demo_finds_the_old_shapefiles_datum_and_encoding(twice: tuple[Path, dict, str]) -> None:
+    gu = next(layer for layer in twice[1]["layers"] if layer["id"] == "seoul-gu")
+    assert gu["crs"] == "EPSG:5174"
+    assert gu["crs_how"]
+    assert gu["encoding"].upper() == "CP949"
+    assert gu["encoding_how"]
+    assert gu["bounds"] == pytest.approx([126.76448, 37.42830, 127.18379, 37.70146], abs=5e-5)  # 5 m
+
+
+def test_catalogue_has_titles_functions_and_rights(twice: tuple[Path, dict, str]) -> None:
+    layers = {layer["id"]: layer for layer in naru_json("layers", "list", home=twice[0])["layers"]}
+    for sample in CITY:
+        if sample.id == "seoul-living-areas":
+            continue
+        layer = layers[sample.id]
+        assert layer["title"] == {"ko": sample.title_ko, "en": sample.title_en}
+        assert layer["function"] == sample.function
+        assert layer["attribution"] == sample.attribution
+        assert layer["licence"] == sample.licence
+        assert layer["visibility"] == "public"
+
+
+def test_second_demo_makes_second_versions_and_a_second_key(twice: tuple[Path, dict, str]) -> None:
+    layers = naru_json("layers", "list", home=twice[0])["layers"]
+    assert {layer["version"] for layer in layers} == {2}
+    keys = [k for k in naru_json("keys", "list", home=twice[0])["keys"] if k["name"] == "demo"]
+    assert len(keys) == 2
+
+
+def test_demo_tells_people_where_to_look(twice: tuple[Path, dict, str]) -> None:
+    text = twice[2]
+    assert "서울 자치구" in text
+    assert "EPSG:5174" in text
+    assert "http://127.0.0.1:8000/" in text
+    assert re.search(r"curl .*nru_\w+.*/tiles/seoul-gu/12/3492/1586\.mvt", text)
+
+
+def test_json_names_the_key_and_a_tile_of_city_hall(twice: tuple[Path, dict, str]) -> None:
+    first = twice[1]
+    assert first["key"].startswith("nru_")
+    assert first["viewer"] == "http://127.0.0.1:8123/"
+    assert first["curl"].endswith(
+        f"'X-API-Key: {first['key']}' {first['viewer']}tiles/seoul-gu/12/3492/1586.mvt -o tile.mvt"
+    )
+
+
+def test_home_that_cannot_be_written_is_one_line_and_exit_1(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    done = naru("demo", "--home", str(tmp_path / "file"), "--no-serve", "--json", home=tmp_path / "home")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["error"]["code"] in {"SAMPLE", "STORAGE"}
+    assert done.stderr.count("\n") == 1
+
+
+def test_step_that_fails_is_named_with_its_remedy(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "catalog.sqlite").write_bytes(b"this is no database at all, only text" * 200)
+    done = naru("demo", "--home", str(home), "--no-serve", "--quick", "--json", home=home)
+    error = json.loads(done.stdout)["error"]
+    assert done.returncode == 1
+    assert error["code"] == "SAMPLE"
+    assert "naru ingest" in error["message"]
+    assert error["remedy"]
+
+
+def _files(home: Path) -> list[Path]:
+    return [p for p in (home / "sample").iterdir() if p.suffix in (".shp", ".geojson", ".kml")]

@@ -1,0 +1,171 @@
+"""Who asks, and what may they have: a request's key, and that key's permission for a layer."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, urlsplit
+
+from naru.errors import (
+    AddressDenied,
+    KeyExpired,
+    KeyInvalid,
+    KeyMissing,
+    ReferrerDenied,
+    ScopeDenied,
+    UnknownLayer,
+)
+from naru.records import Layer
+from tileserver.keys import Key
+from tileserver.snapshot import Snapshot
+
+Environ = Mapping[str, Any]
+QUERY_NAMES = ("key", "apikey")
+_BEARER = "bearer "
+
+
+class Presented(NamedTuple):
+    """The key that came with a request, and the query parameter it came in (None: a header)."""
+
+    text: str | None
+    parameter: str | None
+
+
+class Caller(NamedTuple):
+    """Who asks: under which key (None: nobody we let in), and how the key came."""
+
+    key: Key | None
+    presented: Presented
+
+    def permit(self, layer: Layer) -> None:
+        """Return if the caller may read `layer`; see `permit`."""
+        permit(self.key, layer)
+
+    def sees(self, layer: Layer) -> bool:
+        """Tell whether the caller may read `layer`."""
+        try:
+            permit(self.key, layer)
+        except (UnknownLayer, ScopeDenied):
+            return False
+        return True
+
+
+def presented_key(environ: Environ) -> Presented:
+    """Return the key a request carries: X-API-Key, else Authorization: Bearer, else ?key=, else ?apikey=."""
+    header = environ.get("HTTP_X_API_KEY")
+    if header:
+        return Presented(header.strip() or None, None)
+    authorization = environ.get("HTTP_AUTHORIZATION", "")
+    if authorization[: len(_BEARER)].lower() == _BEARER:
+        return Presented(authorization[len(_BEARER) :].strip(), None)
+    query = environ.get("QUERY_STRING", "")
+    return _in_query(query) if "key=" in query else Presented(None, None)
+
+
+def _in_query(query: str) -> Presented:
+    given = dict(reversed(parse_qsl(query)))
+    for name in QUERY_NAMES:
+        if given.get(name):
+            return Presented(given[name], name)
+    return Presented(None, None)
+
+
+def identify(snapshot: Snapshot, environ: Environ, now: float, proxies: int = 0) -> Key:
+    """Return the key under which a request runs; the built-in anonymous one where none was sent.
+
+    `now` in seconds since the epoch; `proxies` are the trusted ones in front of this server.
+
+    Raises:
+        KeyMissing, KeyInvalid, KeyExpired, ReferrerDenied, AddressDenied: as their names say.
+    """
+    text = presented_key(environ).text
+    if text is None:
+        if snapshot.anonymous is None:
+            raise KeyMissing("this needs a key", remedy="Send one as X-API-Key, Authorization: Bearer, or ?key=.")
+        return snapshot.anonymous
+    credential = snapshot.credential(text)
+    if credential is None:
+        raise KeyInvalid("the key is not known here", remedy="Was it copied whole? Else ask for a new one.")
+    if now >= credential.expires:
+        raise KeyExpired("the key has expired", remedy="Ask whoever gave it to you for a new one.")
+    _check_origin(credential.key, environ, proxies)
+    return credential.key
+
+
+def permit(key: Key | None, layer: Layer) -> None:
+    """Return if `key` (None: nobody) may read `layer`.
+
+    Raises:
+        UnknownLayer: the layer is not public and not for this key, which therefore does not learn that it exists.
+        ScopeDenied: the layer is public, but outside the key's functions or layers.
+    """
+    if key is None:
+        raise UnknownLayer(layer.id)
+    may = key.permissions
+    listed = may.layers is None or layer.id in may.layers
+    if layer.visibility != "public" and not (listed and _trusted_with(key, layer.visibility)):
+        raise UnknownLayer(layer.id)
+    if not listed or layer.function not in may.functions:
+        raise ScopeDenied(
+            f"the key is not for {layer.function} layers" if listed else "the key is not for this layer",
+            layer=layer.id,
+            remedy="Ask whoever gave you the key to widen it.",
+        )
+
+
+def _trusted_with(key: Key, visibility: str) -> bool:
+    if key.permissions.access != "private":
+        return False
+    return visibility == "private" or visibility.removeprefix("group:") in key.permissions.groups
+
+
+def _check_origin(key: Key, environ: Environ, proxies: int) -> None:
+    may = key.permissions
+    if may.referrers and not _from_allowed_site(environ, may.referrers):
+        raise ReferrerDenied(
+            "the key is bound to other web sites",
+            remedy="Use it from the sites it was made for; map clients without a web page need another key.",
+        )
+    if may.cidrs and not _from_allowed_network(environ, may.cidrs, proxies):
+        raise AddressDenied("the key is bound to other networks", remedy="Use it from inside those.")
+
+
+def _from_allowed_site(environ: Environ, allowed: tuple[str, ...]) -> bool:
+    site = urlsplit(environ.get("HTTP_ORIGIN") or environ.get("HTTP_REFERER") or "")
+    host = (site.hostname or "").rstrip(".")
+    return bool(host) and any(_matches(site.scheme, host, pattern) for pattern in allowed)
+
+
+def _matches(scheme: str, host: str, pattern: str) -> bool:
+    wanted_scheme, separator, rest = pattern.rpartition("://")
+    if separator and scheme != wanted_scheme:
+        return False
+    return host.endswith(rest[1:]) if rest.startswith("*.") else host == rest
+
+
+def _from_allowed_network(environ: Environ, allowed: tuple[str, ...], proxies: int) -> bool:
+    address = client_address(environ, proxies)
+    return address is not None and any(address in network for network in _networks(allowed))
+
+
+def client_address(environ: Environ, proxies: int) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Return the caller's address: the peer's, or the one that the outermost trusted proxy wrote down.
+
+    Entries of X-Forwarded-For further left were sent by the caller and prove nothing.
+    """
+    text = environ.get("REMOTE_ADDR", "")
+    if proxies:
+        hops = [hop.strip() for hop in environ.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
+        text = hops[-proxies] if len(hops) >= proxies else ""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+@lru_cache(maxsize=1024)
+def _networks(cidrs: tuple[str, ...]) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    return tuple(ipaddress.ip_network(cidr) for cidr in cidrs)

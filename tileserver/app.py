@@ -1,0 +1,149 @@
+"""The Flask application: the route table behind one guard, with the lane in front."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+
+from naru import errors
+from naru.settings import Clock, Settings
+from tileserver import health, layers, openapi, pages, styles, tilejson
+from tileserver.access import Caller, identify, presented_key
+from tileserver.documents import json_document
+from tileserver.lane import Lane
+from tileserver.problems import problem
+from tileserver.routes import Route
+from tileserver.service import Service
+
+_CORS_AGE_S = "86400"
+_ASKED_HEADERS = "Authorization, If-None-Match, X-API-Key"
+_SECURITY_HEADERS = {
+    "Access-Control-Allow-Origin": "*",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+def show_openapi(service: Service, caller: Caller) -> Response:
+    """The interface's description, for programs."""
+    return json_document(openapi.document(ROUTES, service.settings), shared=True)
+
+
+ROUTES: tuple[Route, ...] = (
+    *pages.ROUTES,
+    *health.ROUTES,
+    *layers.ROUTES,
+    *tilejson.ROUTES,
+    *styles.ROUTES,
+    Route(
+        "/openapi.json",
+        "open",
+        show_openapi,
+        "This document",
+        {200: ("OpenAPI 3.0", "application/json")},
+        tag="pages",
+    ),
+)
+
+
+def create_app(settings: Settings, clock: Clock = time.time) -> Flask:
+    """Return the application over the house that `settings` name; `app.extensions["naru"]` is its `Service`.
+
+    Nothing beats in the background yet: `tileserver/serve.py` starts a `Pulse`; tests call `Service.pulse`.
+
+    Raises:
+        StorageFailed: the home folder or the catalogue cannot be opened.
+    """
+    service = Service.open(settings, clock)
+    app = Flask("tileserver", static_folder=None, template_folder=None)
+    app.url_map.merge_slashes = False  # else werkzeug redirects, to an address made from the request's Host
+    app.extensions["naru"] = service
+    for route in ROUTES:
+        view = _guarded(route, service)
+        app.add_url_rule(route.rule, route.endpoint, view, methods=["GET"], provide_automatic_options=False)
+    app.before_request(_answer_preflight)
+    app.after_request(_add_security_headers)
+    app.register_error_handler(Exception, _answer_error)
+    lane = Lane(app.wsgi_app, service.keeper, service.meter, settings.trusted_proxies, clock)
+    app.wsgi_app = lane  # type: ignore[method-assign]  # Flask's documented place for WSGI middleware
+    return app
+
+
+def _guarded(route: Route, service: Service) -> Callable[..., Response]:
+    """Return the route's view behind what its scope demands."""
+
+    def view(**parameters: Any) -> Response:
+        presented = presented_key(request.environ)
+        if route.scope == "open":
+            return route.view(service, Caller(None, presented), **parameters)
+        caller = Caller(_identify(service, must=route.scope == "layer"), presented)
+        if route.scope == "visible":
+            return route.view(service, caller, **parameters)
+        return _counted(service, caller, lambda: route.view(service, caller, **parameters))
+
+    return view
+
+
+def _identify(service: Service, *, must: bool) -> Any:
+    try:
+        environ, proxies = request.environ, service.settings.trusted_proxies
+        return identify(service.keeper.current, environ, service.clock(), proxies)
+    except errors.KeyMissing:
+        if must:
+            raise
+        return None
+
+
+def _counted(service: Service, caller: Caller, answer: Callable[[], Response]) -> Response:
+    if caller.key is None:
+        raise errors.KeyMissing("this needs a key")
+    lease = service.meter.admit(caller.key)
+    try:
+        return answer()
+    except Exception:
+        lease.refund()
+        raise
+
+
+def _answer_preflight() -> Response | None:
+    """Answer OPTIONS for every address that exists: browsers ask before they send a key in a header."""
+    refused = request.routing_exception
+    if request.method != "OPTIONS" or isinstance(refused, NotFound):
+        return None
+    response = Response(status=204)
+    response.headers["Allow"] = response.headers["Access-Control-Allow-Methods"] = "GET, HEAD, OPTIONS"
+    response.headers["Access-Control-Allow-Headers"] = _ASKED_HEADERS
+    response.headers["Access-Control-Max-Age"] = _CORS_AGE_S
+    return response
+
+
+def _add_security_headers(response: Response) -> Response:
+    for name, value in _SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
+
+
+def _answer_error(error: Exception) -> Response:
+    reply = problem(_named(error))
+    response = Response(reply.body, reply.code, reply.headers)
+    if isinstance(error, MethodNotAllowed):
+        response.headers["Allow"] = "GET, HEAD, OPTIONS"
+    return response
+
+
+def _named(error: Exception) -> Exception:
+    """Return Flask's own errors under our names."""
+    if isinstance(error, MethodNotAllowed):
+        return errors.MethodNotAllowed(f"{request.method} is not served here", remedy="Use GET, HEAD or OPTIONS.")
+    if isinstance(error, NotFound):
+        return errors.RouteUnknown("nothing is served under this address", remedy="/openapi.json lists what is.")
+    if isinstance(error, HTTPException) and error.code is not None and error.code < 500:
+        return errors.BadRequest(error.description or "the request is malformed", remedy="See /openapi.json.")
+    return error

@@ -1,0 +1,34 @@
+"""`naru serve`: the server from the command line. `naru keys` lies in `tileserver/key_commands.py`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import click
+
+from naru.settings import Settings
+from naru.terminal import json_option, print_json
+from tileserver.key_commands import keys
+
+__all__ = ["keys", "serve"]
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0: any free port.")
+@click.option("--workers", type=click.IntRange(1, 64), help="Server processes, instead of NARU_WORKERS.")
+@click.option("--no-worker", is_flag=True, help="Run no job worker beside the server.")
+@json_option
+@click.pass_obj
+def serve(settings: Settings, host: str, port: int, workers: int | None, no_worker: bool, as_json: bool) -> None:
+    """Serve the map, its tiles and its interface until Ctrl-C."""
+    from tileserver.serve import Listen, claim
+    from tileserver.serve import serve as run
+
+    settings = replace(settings, workers=workers or settings.workers)
+    listen = claim(Listen(host, port))
+    if as_json:
+        print_json({"url": listen.url, "workers": settings.workers})
+    else:
+        click.echo(f"The map:    {listen.url}\nInterface:  {listen.url}docs\nStop with Ctrl-C.")
+    run(settings, listen, with_worker=not no_worker)

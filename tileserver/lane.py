@@ -1,0 +1,177 @@
+"""The lane: a tile request's straight way past Flask, as a WSGI callable in front of the app.
+
+parse → identify → admit → resolve → fetch → respond. On a hit it runs no query, parses no directory and makes
+no header: those lie ready in the worker's snapshot.
+"""
+
+from __future__ import annotations
+
+import gzip
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from wsgiref.types import StartResponse, WSGIApplication
+
+from naru.errors import TileOutOfRange
+from naru.settings import Clock
+from tileserver.access import Environ, identify, permit
+from tileserver.keys import Key
+from tileserver.meter import Lease, QuotaMeter
+from tileserver.problems import problem
+from tileserver.pyramids import Headers, Pyramid
+from tileserver.snapshot import Snapshot, SnapshotKeeper
+
+_PREFIX = "/tiles/"
+_PARTS = 6  # "", "tiles", layers, z, x, y.mvt
+_METHODS = frozenset(("GET", "HEAD"))
+_EXTENSIONS = frozenset(("mvt", "pbf"))
+_ZOOMS = {str(z): z for z in range(25)}
+_LONGEST_NUMBER = 8  # digits of 2^24
+Answer = tuple[str, Headers, bytes]
+
+
+class TileAddress(NamedTuple):
+    """Which tile of which layers."""
+
+    layers: str  # ids, joined by commas
+    z: int
+    x: int
+    y: int
+
+
+def parse(path: str) -> TileAddress | None:
+    """Return the tile that `path` (percent-decoded) names, or None when it names something else.
+
+    Raises:
+        TileOutOfRange: z, x or y is not a canonical number, or outside the tile matrix.
+    """
+    if not path.startswith(_PREFIX):
+        return None
+    parts = path.split("/")
+    row, _, extension = parts[-1].partition(".")
+    if len(parts) != _PARTS or extension not in _EXTENSIONS:
+        return None
+    z, x, y = _ZOOMS.get(parts[3], -1), _number(parts[4]), _number(row)
+    if z < 0 or x >> z or y >> z or x < 0 or y < 0:
+        raise TileOutOfRange(
+            "z, x and y must be plain decimal numbers, z from 0 to 24, x and y from 0 to 2^z - 1",
+            remedy="/tiles/{layer}.json says which zooms a layer has.",
+        )
+    return TileAddress(parts[2], z, x, y)
+
+
+def _number(text: str) -> int:
+    """Return a canonical ASCII number, or -1: other spellings of one tile would be as many cache entries."""
+    if text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER and (text[0] != "0" or text == "0"):
+        return int(text)
+    return -1
+
+
+def resolve(snapshot: Snapshot, key: Key, address: TileAddress) -> Pyramid:
+    """Return the pyramid that answers, if `key` may read all of it and it has the zoom.
+
+    Raises:
+        UnknownLayer, ScopeDenied, BadRequest: see `permit` and `Snapshot.composite`.
+        TileOutOfRange: none of the layers has this zoom.
+    """
+    parts = tuple(snapshot.pyramid(layer_id) for layer_id in address.layers.split(","))
+    for part in parts:
+        permit(key, part.layer)
+    pyramid = snapshot.composite(parts)
+    if not pyramid.minzoom <= address.z <= pyramid.maxzoom:
+        raise TileOutOfRange(
+            f"the zooms here are {pyramid.minzoom} to {pyramid.maxzoom}",
+            layer=address.layers,
+            remedy="Clients overzoom by themselves when they read /tiles/{layer}.json.",
+        )
+    return pyramid
+
+
+def not_modified(pyramid: Pyramid, environ: Environ, wants_gzip: bool) -> Answer | None:
+    """Return a 304 if the caller has this version already (RFC 9110 §13.1.2), before the tile is looked up."""
+    condition = environ.get("HTTP_IF_NONE_MATCH")
+    if condition is None:
+        return None
+    headers = pyramid.headers
+    known = {tag.strip().removeprefix("W/") for tag in condition.split(",")}
+    if wants_gzip and (headers.etag_gzip in known or "*" in known):
+        return "304 Not Modified", headers.not_modified_gzip, b""
+    if headers.etag_identity in known or "*" in known:
+        return "304 Not Modified", headers.not_modified_identity, b""
+    return None
+
+
+def fetch(pyramid: Pyramid, address: TileAddress, wants_gzip: bool) -> Answer:
+    """Return the tile as it lies in the archive; unpacked only for a caller who does not take gzip."""
+    tile = pyramid.get(address.z, address.x, address.y)
+    if not tile:
+        return "204 No Content", pyramid.headers.empty, b""
+    if wants_gzip:
+        return "200 OK", pyramid.headers.gzip, tile
+    return "200 OK", pyramid.headers.identity, gzip.decompress(tile)
+
+
+def accepts_gzip(environ: Environ) -> bool:
+    """Tell whether the caller takes gzip (RFC 9110 §12.5.3)."""
+    accepted = environ.get("HTTP_ACCEPT_ENCODING", "")
+    if "q=" not in accepted:
+        return "gzip" in accepted or "*" in accepted
+    weights = dict(_weight(part) for part in accepted.lower().split(","))
+    return weights.get("gzip", weights.get("*", 0.0)) > 0
+
+
+def _weight(part: str) -> tuple[str, float]:
+    name, _, parameter = part.partition(";")
+    try:
+        return name.strip(), float(parameter.strip().removeprefix("q=") or 1)
+    except ValueError:
+        return name.strip(), 0.0
+
+
+@dataclass(frozen=True)
+class Lane:
+    """Answers GET and HEAD of tiles; hands everything else to `app`."""
+
+    app: WSGIApplication
+    keeper: SnapshotKeeper
+    meter: QuotaMeter
+    proxies: int
+    clock: Clock = time.time
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Serve one request (PEP 3333)."""
+        method = environ["REQUEST_METHOD"]
+        answer = self.answer(environ) if method in _METHODS else None
+        if answer is None:
+            return self.app(environ, start_response)
+        return _respond(answer, method, start_response)
+
+    def answer(self, environ: Environ) -> Answer | None:
+        """Return the answer to a request for a tile; None when it is for something else."""
+        lease: Lease | None = None
+        try:
+            address = parse(environ["PATH_INFO"])
+            if address is None:
+                return None
+            snapshot, wants_gzip = self.keeper.current, accepts_gzip(environ)
+            key = identify(snapshot, environ, self.clock(), self.proxies)
+            lease = self.meter.admit(key)
+            pyramid = resolve(snapshot, key, address)
+            return not_modified(pyramid, environ, wants_gzip) or fetch(pyramid, address, wants_gzip)
+        except Exception as error:
+            return _failed(error, lease)
+
+
+def _failed(error: Exception, lease: Lease | None) -> Answer:
+    if lease is not None:
+        lease.refund()
+    return problem(error)
+
+
+def _respond(answer: Answer, method: str, start_response: StartResponse) -> Iterable[bytes]:
+    status, headers, body = answer
+    if method == "HEAD" and body:
+        headers, body = [*headers, ("Content-Length", str(len(body)))], b""
+    start_response(status, headers)
+    return [body]

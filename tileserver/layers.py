@@ -1,0 +1,75 @@
+"""`/api/layers`: which layers there are, for whoever asks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response
+
+from naru.errors import UnknownLayer
+from naru.records import Layer
+from naru.style import colour_of
+from tileserver.access import Caller
+from tileserver.addresses import base_address
+from tileserver.documents import json_document
+from tileserver.routes import LAYER_ID, Route, Service
+
+
+def list_layers(service: Service, caller: Caller) -> Response:
+    """Every layer that the caller may see."""
+    snapshot = service.keeper.current
+    seen = [layer for layer in snapshot.layers.values() if caller.sees(layer)]
+    return json_document({"layers": [describe(layer, service) for layer in seen]}, shared=False)
+
+
+def show_layer(service: Service, caller: Caller, layer: str) -> Response:
+    """One layer."""
+    found = service.keeper.current.layers.get(layer)
+    if found is None or not caller.sees(found):
+        raise UnknownLayer(layer)
+    return json_document(describe(found, service), shared=False)
+
+
+def describe(layer: Layer, service: Service) -> dict[str, Any]:
+    """Return a layer as `/api/layers` shows it; bounds are west, south, east, north in WGS 84 degrees."""
+    pyramid, report, base = layer.live.tilesets, layer.live.report, base_address(service.settings)
+    return {
+        "id": layer.id,
+        "title": {"ko": layer.title_ko, "en": layer.title_en},
+        "kind": layer.kind,
+        "function": layer.function,
+        "visibility": layer.visibility,
+        "geometry": layer.geometry,
+        "bounds": report.get("bounds"),
+        "minzoom": min((part.minzoom for part in pyramid), default=None),
+        "maxzoom": max((part.maxzoom for part in pyramid), default=None),
+        "features": report.get("features_published"),
+        "licence": layer.licence,
+        "attribution": layer.attribution,
+        "version": layer.live.number,
+        "updated": layer.updated.isoformat(),
+        "tilejson": f"{base}/tiles/{layer.id}.json",
+        "style": f"{base}/styles/{layer.id}.json",
+        "legend": legend(layer),
+    }
+
+
+def legend(layer: Layer) -> list[dict[str, str]]:
+    """Return the layer's legend: for a plain style, its one colour."""
+    colour = colour_of(layer.style)
+    return [{"label": layer.title_ko, "color": colour}] if colour else []
+
+
+_JSON = "application/json"
+ROUTES = (
+    Route("/api/layers", "visible", list_layers, "The layers you may see", {200: ("Layers", _JSON)}, tag="layers"),
+    Route(
+        "/api/layers/<layer>",
+        "visible",
+        show_layer,
+        "One layer",
+        {200: ("The layer", _JSON)},
+        {"layer": LAYER_ID},
+        tag="layers",
+    ),
+)

@@ -1,0 +1,32 @@
+"""Logging of the server: plain lines on stderr, with every key in them cut short, wherever it came from."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from tileserver.keytext import redact
+
+FORMAT = "%(asctime)s %(levelname)s %(name)s[%(process)d] %(message)s"
+
+
+class RedactingFormatter(logging.Formatter):
+    """Formats as usual (tracebacks included), then redacts keys."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line(s) of a record without any whole key."""
+        return redact(super().format(record))
+
+
+def log_config() -> dict[str, Any]:
+    """Return the `logging.config` dictionary of the server's processes."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"plain": {"()": RedactingFormatter, "fmt": FORMAT}},
+        "handlers": {
+            "stderr": {"class": "logging.StreamHandler", "formatter": "plain", "stream": "ext://sys.stderr"}
+        },
+        "root": {"handlers": ["stderr"], "level": "WARNING"},
+        "loggers": {"_granian": {"level": "WARNING"}, "naru": {"level": "INFO"}},
+    }

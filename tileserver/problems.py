@@ -1,0 +1,135 @@
+"""Errors on the wire: the one place where an error's class becomes an HTTP status (RFC 9457).
+
+Every failure of every route has the same shape: `application/problem+json` with `type`, `title`, `title_ko`,
+`status`, `detail`, `code` (stable, for programs) and `request_id` (to be found again in the server's log).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+from http import HTTPStatus
+from typing import NamedTuple
+
+from naru import errors
+from naru.errors import NaruError
+from tileserver.keytext import redact
+
+log = logging.getLogger("naru.serve")
+PROBLEM_MEDIA_TYPE = "application/problem+json"
+_QUOTA_TYPE = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+_RETRY_SOON_S = "2"
+
+
+class Kind(NamedTuple):
+    """How one class of error is told to a caller."""
+
+    status: HTTPStatus
+    title: str
+    title_ko: str
+
+
+KINDS: dict[type[Exception], Kind] = {
+    errors.BadRequest: Kind(HTTPStatus.BAD_REQUEST, "The request is malformed", "요청 형식이 잘못되었습니다"),
+    errors.KeyMissing: Kind(HTTPStatus.UNAUTHORIZED, "A key is needed", "인증 키가 필요합니다"),
+    errors.KeyInvalid: Kind(HTTPStatus.UNAUTHORIZED, "The key is not known", "알 수 없는 인증 키입니다"),
+    errors.KeyExpired: Kind(HTTPStatus.FORBIDDEN, "The key has expired", "인증 키가 만료되었습니다"),
+    errors.ScopeDenied: Kind(
+        HTTPStatus.FORBIDDEN, "The key is not for this", "이 인증 키에 허용되지 않은 기능입니다"
+    ),
+    errors.ReferrerDenied: Kind(
+        HTTPStatus.FORBIDDEN, "The key is bound to other sites", "허용되지 않은 웹사이트에서 온 요청입니다"
+    ),
+    errors.AddressDenied: Kind(
+        HTTPStatus.FORBIDDEN, "The key is bound to other networks", "허용되지 않은 네트워크에서 온 요청입니다"
+    ),
+    errors.UnknownLayer: Kind(HTTPStatus.NOT_FOUND, "There is no such layer", "레이어를 찾을 수 없습니다"),
+    errors.TileOutOfRange: Kind(HTTPStatus.NOT_FOUND, "There is no such tile", "타일 번호가 범위를 벗어났습니다"),
+    errors.RouteUnknown: Kind(HTTPStatus.NOT_FOUND, "Nothing is served here", "주소를 찾을 수 없습니다"),
+    errors.MethodNotAllowed: Kind(
+        HTTPStatus.METHOD_NOT_ALLOWED, "The method is not allowed here", "허용되지 않은 메서드입니다"
+    ),
+    errors.QuotaExceeded: Kind(HTTPStatus.TOO_MANY_REQUESTS, "The quota is used up", "사용 한도를 초과했습니다"),
+    errors.NotReady: Kind(HTTPStatus.SERVICE_UNAVAILABLE, "Not ready", "아직 준비되지 않았습니다"),
+    errors.QuotaUnavailable: Kind(
+        HTTPStatus.SERVICE_UNAVAILABLE, "Quotas cannot be checked now", "사용 한도를 확인할 수 없습니다"
+    ),
+}
+FAULT = Kind(HTTPStatus.INTERNAL_SERVER_ERROR, "The server failed", "서버 오류가 발생했습니다")
+
+
+class Reply(NamedTuple):
+    """An answer before it meets WSGI or Flask."""
+
+    status: str  # "404 Not Found"
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    @property
+    def code(self) -> int:
+        """The status as a number."""
+        return int(self.status[:3])
+
+
+def kind_of(error: Exception) -> Kind:
+    """Return how `error` is told; anything without a kind is the server's own fault."""
+    for cls in type(error).__mro__:
+        if cls in KINDS:
+            return KINDS[cls]
+    return FAULT
+
+
+def problem(error: Exception) -> Reply:
+    """Return the answer to a request that failed with `error`; faults of the server are logged, not shown."""
+    kind, request_id = kind_of(error), secrets.token_hex(8)
+    body = {
+        "type": _QUOTA_TYPE if isinstance(error, errors.QuotaExceeded) else "about:blank",
+        "title": kind.title,
+        "title_ko": kind.title_ko,
+        "status": kind.status.value,
+        **_told(error, kind, request_id),
+        "request_id": request_id,
+    }
+    headers = [
+        ("Content-Type", PROBLEM_MEDIA_TYPE),
+        ("Cache-Control", "no-store"),
+        ("Access-Control-Allow-Origin", "*"),
+        ("Access-Control-Expose-Headers", "RateLimit, RateLimit-Policy, Retry-After, X-Request-Id"),
+        ("X-Content-Type-Options", "nosniff"),
+        ("X-Request-Id", request_id),
+        *_special_headers(error, kind),
+    ]
+    encoded = json.dumps(body, ensure_ascii=False).encode()
+    return Reply(f"{kind.status.value} {kind.status.phrase}", headers, encoded)
+
+
+def _told(error: Exception, kind: Kind, request_id: str) -> dict[str, object]:
+    if kind is FAULT or not isinstance(error, NaruError):
+        log.error("request %s failed", request_id, exc_info=error)
+        return {"code": "FAULT", "detail": f"The operator's log tells more under {request_id}."}
+    told: dict[str, object] = {"code": error.code, "detail": redact(f"{error.message}. {error.remedy}".strip())}
+    if error.layer:
+        told["layer"] = error.layer
+    if isinstance(error, errors.QuotaExceeded):
+        told["violated-policies"] = [error.period]
+    return told
+
+
+def _special_headers(error: Exception, kind: Kind) -> list[tuple[str, str]]:
+    if isinstance(error, errors.QuotaExceeded):
+        return _quota_headers(error)
+    if kind.status == HTTPStatus.UNAUTHORIZED:
+        return [("WWW-Authenticate", 'Bearer realm="naru"')]
+    if kind.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        return [("Retry-After", _RETRY_SOON_S)]
+    return []
+
+
+def _quota_headers(error: errors.QuotaExceeded) -> list[tuple[str, str]]:
+    """Return draft-ietf-httpapi-ratelimit-headers-10's fields, and Retry-After (RFC 9110 §10.2.3)."""
+    return [
+        ("Retry-After", str(error.resets_in_s)),
+        ("RateLimit", f'"{error.period}";r=0;t={error.resets_in_s}'),
+        ("RateLimit-Policy", f'"{error.period}";q={error.limit};w={error.window_s}'),
+    ]

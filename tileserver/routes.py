@@ -1,0 +1,52 @@
+"""The route table's rows. `tileserver/app.py` serves exactly these; `/openapi.json` describes exactly these.
+
+A route must say its scope, so that none is open by oversight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from flask import Response
+
+from tileserver.access import Caller
+from tileserver.service import Service
+
+Scope = Literal["open", "visible", "layer"]
+"""open: nobody is asked who they are. visible: shows what the caller may see, counts nothing.
+layer: needs permission for the layer, and counts one request."""
+
+View = Callable[..., Response]  # view(service, caller, **path parameters)
+
+
+@dataclass(frozen=True)
+class Route:
+    """One address: Flask's rule, who may use it, what answers, and what the OpenAPI document says about it."""
+
+    rule: str
+    scope: Scope
+    view: View
+    summary: str
+    answers: Mapping[int, tuple[str, str]]  # status: (description, media type; empty: no body)
+    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # path parameter: OpenAPI fields
+    tag: str = "map"
+
+    @property
+    def endpoint(self) -> str:
+        """Flask's name of the route, OpenAPI's operationId."""
+        return self.view.__name__
+
+
+LAYER_ID = {
+    "description": "Layer id",
+    "schema": {"type": "string", "pattern": "^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$"},
+}
+LAYER_IDS = {
+    "description": "Layer id, or several joined by commas (at most 16, each once)",
+    "schema": {"type": "string", "maxLength": 1100},
+}
+NUMBER = {"schema": {"type": "string", "pattern": "^(0|[1-9][0-9]{0,7})$"}}
+
+__all__ = ["LAYER_ID", "LAYER_IDS", "NUMBER", "Caller", "Route", "Scope", "Service", "View"]

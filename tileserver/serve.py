@@ -1,0 +1,155 @@
+"""The production server: granian worker processes with one thread each, and one job worker beside them."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import multiprocessing.util
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from wsgiref.types import WSGIApplication
+
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces
+from granian.log import LogLevels
+
+from naru.errors import ServeFailed
+from naru.settings import Settings
+from tileserver.app import create_app
+from tileserver.logs import log_config
+from tileserver.service import Pulse
+
+log = logging.getLogger("naru.serve")
+_GRACE_S = 10
+_RESTART_PAUSE_S = 2.0
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_STOP_FIRST = 100  # priority among multiprocessing's finalizers
+
+
+@dataclass(frozen=True)
+class Listen:
+    """Where to listen; port 0 takes any free one."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+
+    @property
+    def url(self) -> str:
+        """The address to type into a browser on this machine."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104
+        return f"http://{f'[{host}]' if ':' in host and host[0] != '[' else host}:{self.port}/"
+
+
+def claim(listen: Listen) -> Listen:
+    """Return where to listen, with a port that is free now.
+
+    Raises:
+        ServeFailed: the address cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((listen.host, listen.port))
+        except OSError as error:
+            raise ServeFailed(
+                f"cannot listen on {listen.host} port {listen.port}: {error.strerror}",
+                remedy="Choose another with --port, or stop what listens there.",
+            ) from error
+        return replace(listen, port=probe.getsockname()[1])
+
+
+def serve(settings: Settings, listen: Listen, *, with_worker: bool) -> None:
+    """Serve until SIGTERM or SIGINT; `settings.workers` processes, and a job worker if wanted.
+
+    Raises:
+        ServeFailed: a worker process could not start or died again and again.
+    """
+    server = Granian(
+        "tileserver.serve:worker",
+        address=listen.host,
+        port=listen.port,
+        interface=Interfaces.WSGI,
+        http=HTTPModes.http1,
+        workers=settings.workers,
+        blocking_threads=1,
+        websockets=False,
+        log_level=LogLevels.warning,
+        log_dictconfig=log_config(),
+        respawn_failed_workers=True,
+        workers_kill_timeout=_GRACE_S,
+    )
+    jobs = JobWorker(settings)
+    if with_worker:
+        server.on_startup(jobs.start)
+        server.on_shutdown(jobs.stop)
+    try:
+        server.serve(target_loader=partial(worker, settings, os.getpid()), wrap_loader=False)
+    except SystemExit as stopped:
+        raise ServeFailed("the server's processes ended", remedy="The lines above say why.") from stopped
+
+
+def worker(settings: Settings, parent: int) -> WSGIApplication:
+    """Build what one worker process serves: runs in that process, after the fork, with nothing inherited."""
+    _die_with(parent)
+    app = create_app(settings)
+    pulse = Pulse(app.extensions["naru"])
+    pulse.start()
+    # granian has no hook for the end of a WSGI worker; multiprocessing runs this when the process ends cleanly
+    multiprocessing.util.Finalize(None, pulse.stop, exitpriority=_STOP_FIRST)
+    return app.wsgi_app
+
+
+def _die_with(parent: int) -> None:
+    """Have the kernel end this process when its parent dies, however that happens: no orphan keeps the port."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:  # it died before we asked
+            os._exit(1)
+
+
+class JobWorker:
+    """The `naru work` process beside the server, started again when it ends by itself."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stop = threading.Event()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._watcher = threading.Thread(target=self._watch, name="naru-job-worker", daemon=True)
+
+    def start(self) -> None:
+        """Start the process, and watch over it."""
+        self._process = self._run()
+        self._watcher.start()
+
+    def stop(self) -> None:
+        """End the process: politely, then by force. A job it had goes back to the queue."""
+        self._stop.set()
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(_GRACE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _run(self) -> subprocess.Popen[bytes]:
+        environ = {**os.environ, **self._settings.environ()}
+        die_with_us: Callable[[], None] = partial(_die_with, os.getpid())
+        command = [sys.executable, "-m", "naru", "work"]
+        return subprocess.Popen(command, env=environ, preexec_fn=die_with_us)  # noqa: PLW1509 (prctl only)
+
+    def _watch(self) -> None:
+        while self._process is not None and not self._stop.is_set():
+            code = self._process.wait()
+            if not self._stop.wait(_RESTART_PAUSE_S):
+                log.warning("the job worker ended with status %s; starting another", code)
+                self._process = self._run()

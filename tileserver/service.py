@@ -1,0 +1,94 @@
+"""A worker's inner life: the house it serves from, what it knows and counts, the pulse that renews both."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from naru.errors import QuotaUnavailable
+from naru.house import House
+from naru.settings import Clock, Settings, key_pepper
+from tileserver.keys import KeyRing
+from tileserver.meter import QuotaMeter
+from tileserver.quotas import SqlQuotaStore
+from tileserver.snapshot import SnapshotKeeper
+
+log = logging.getLogger("naru.serve")
+_PULSE_S = 0.5  # a publication or a revoked key is seen within this
+
+
+@dataclass(frozen=True)
+class Service:
+    """Everything a request may need."""
+
+    house: House
+    keyring: KeyRing
+    keeper: SnapshotKeeper
+    meter: QuotaMeter
+    clock: Clock
+
+    @classmethod
+    def open(cls, settings: Settings, clock: Clock = time.time) -> Service:
+        """Open the house and take the first snapshot.
+
+        Raises:
+            StorageFailed: the home folder or the catalogue cannot be opened.
+        """
+        house = House.open(settings)
+        pepper = key_pepper(settings)
+        keyring = KeyRing(house.database, pepper)
+        keyring.ensure_anonymous()
+        store = SqlQuotaStore(house.database)
+        meter = QuotaMeter(store, ZoneInfo(settings.timezone), settings.workers, clock)
+        return cls(house, keyring, SnapshotKeeper(house, keyring, pepper, clock), meter, clock)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings it was opened with."""
+        return self.house.settings
+
+    def pulse(self) -> None:
+        """See what changed, tell what was counted."""
+        self.keeper.refresh()
+        self.settle()
+
+    def settle(self, *, close: bool = False) -> None:
+        """Tell the store what was counted; a store that does not answer is told next time."""
+        try:
+            self.meter.settle(close=close)
+        except QuotaUnavailable as error:
+            log.warning("requests could not be written down yet: %s", error.__cause__)
+
+    def close(self) -> None:
+        """Give back what was leased and close the database."""
+        self.settle(close=True)
+        self.house.close()
+
+
+class Pulse:
+    """The thread that calls `Service.pulse` until it is stopped."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="naru-pulse", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, and close the service."""
+        self._stop.set()
+        self._thread.join()
+        self._service.close()
+
+    def _beat(self) -> None:
+        while not self._stop.wait(_PULSE_S):
+            try:
+                self._service.pulse()
+            except Exception:  # the pulse must not stop: without it the server would serve the past for ever
+                log.exception("a pulse failed; the next one tries again")

@@ -1,0 +1,150 @@
+"""What a worker knows: one immutable picture of the catalogue, replaced when the catalogue changes.
+
+Requests read the picture that was current when they came; archives of an older one stay open until they end.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from naru.errors import ArchiveDamaged, NaruError, UnknownLayer
+from naru.house import House
+from naru.pmtiles import PMTilesReader, mapped
+from naru.records import Archive, Layer, Tileset
+from naru.settings import Clock
+from tileserver.keys import ANONYMOUS, Credential, Key, KeyRing
+from tileserver.keytext import digest, is_well_formed
+from tileserver.pyramids import CompositePyramid, LayerPyramid, Pyramid
+
+log = logging.getLogger("naru.serve")
+_MOST_COMPOSITES = 256
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Layers, pyramids and keys as of one generation of the catalogue."""
+
+    generation: int
+    layers: Mapping[str, Layer]  # by id, in order
+    pyramids: Mapping[str, LayerPyramid]  # those with vector tiles
+    anonymous: Key | None  # None: callers without a key get nothing
+    credentials: Mapping[str, Credential]  # by keyed hash
+    pepper: bytes = field(repr=False)
+    _composites: dict[tuple[str, ...], CompositePyramid] = field(default_factory=dict)
+    _met: dict[str, Credential] = field(default_factory=dict, repr=False)
+
+    def credential(self, text: str) -> Credential | None:
+        """Return what a key's text stands for, or None; one that was good once is not hashed again."""
+        found = self._met.get(text)
+        if found is None and is_well_formed(text):
+            found = self.credentials.get(digest(text, self.pepper))
+            if found is not None:
+                self._met[text] = found
+        return found
+
+    def pyramid(self, layer_id: str) -> LayerPyramid:
+        """Return a layer's pyramid.
+
+        Raises:
+            UnknownLayer: no such layer, or none with vector tiles.
+        """
+        found = self.pyramids.get(layer_id)
+        if found is None:
+            raise UnknownLayer(layer_id)
+        return found
+
+    def composite(self, parts: tuple[LayerPyramid, ...]) -> Pyramid:
+        """Return several layers as one pyramid.
+
+        Raises:
+            BadRequest: too many, or a layer twice.
+        """
+        if len(parts) == 1:
+            return parts[0]
+        ids = tuple(part.layer.id for part in parts)
+        found = self._composites.get(ids)
+        if found is None:
+            found = CompositePyramid(parts)
+            if len(self._composites) < _MOST_COMPOSITES:
+                self._composites[ids] = found
+        return found
+
+
+class SnapshotKeeper:
+    """Keeps a worker's snapshot current; `refresh` is called twice a second, off the request path."""
+
+    def __init__(self, house: House, keyring: KeyRing, pepper: bytes, clock: Clock = time.time) -> None:
+        self._house, self._keyring, self._pepper, self._clock = house, keyring, pepper, clock
+        self._readers: dict[str, PMTilesReader] = {}
+        self._lock = threading.Lock()
+        self.confirmed = clock()  # when the catalogue was last asked, and answered
+        self.current = self._take(house.catalogue.generation())
+
+    def refresh(self) -> None:
+        """Replace the snapshot if the catalogue has changed; keep it, and say so, if it does not answer."""
+        with self._lock:
+            try:
+                generation = self._house.catalogue.generation()
+                if generation != self.current.generation:
+                    self.current = self._take(generation)
+                self.confirmed = self._clock()
+            except (SQLAlchemyError, NaruError) as error:
+                log.warning("the catalogue does not answer, serving what was known before: %s", error)
+
+    def age(self) -> float:
+        """Return for how many seconds the snapshot has gone unconfirmed."""
+        return self._clock() - self.confirmed
+
+    def _take(self, generation: int) -> Snapshot:
+        layers = {layer.id: layer for layer in self._house.catalogue.layers()}
+        credentials = self._keyring.credentials()
+        anonymous = self._anonymous()
+        readable = anonymous.permissions.functions if anonymous else frozenset()
+        tilesets = {layer.id: _vector_tileset(layer) for layer in layers.values()}
+        pyramids = {
+            layer_id: LayerPyramid(
+                layer=layers[layer_id],
+                tileset=tileset,
+                reader=self._reader(layers[layer_id], tileset.archive),
+                shared=layers[layer_id].visibility == "public" and layers[layer_id].function in readable,
+            )
+            for layer_id, tileset in tilesets.items()
+            if tileset is not None
+        }
+        self._forget_all_but({pyramid.tileset.archive.name for pyramid in pyramids.values()})
+        return Snapshot(generation, layers, pyramids, anonymous, credentials, self._pepper)
+
+    def _anonymous(self) -> Key | None:
+        if self._house.settings.anonymous == "none":
+            return None
+        key = self._keyring.get(ANONYMOUS)
+        return None if key.revoked else key
+
+    def _reader(self, layer: Layer, archive: Archive) -> PMTilesReader | ArchiveDamaged:
+        """Open an archive once and keep it; a damaged one must not take the other layers down."""
+        if archive.name in self._readers:
+            return self._readers[archive.name]
+        try:
+            self._readers[archive.name] = PMTilesReader(mapped(self._house.storage.path(archive)))
+        except (ArchiveDamaged, OSError) as error:
+            log.error("layer %s cannot be served: %s", layer.id, error)
+            if isinstance(error, ArchiveDamaged):
+                return error
+            return ArchiveDamaged(f"the archive cannot be opened ({error.strerror})", layer=layer.id)
+        return self._readers[archive.name]
+
+    def _forget_all_but(self, wanted: set[str]) -> None:
+        self._readers = {name: reader for name, reader in self._readers.items() if name in wanted}
+
+
+def _vector_tileset(layer: Layer) -> Tileset | None:
+    for tileset in layer.live.tilesets:
+        if tileset.tile_type == "mvt" and tileset.tile_matrix_set == "WebMercatorQuad":
+            return tileset
+    return None

@@ -1,0 +1,105 @@
+// What the server offers, and how its refusals become errors with a status.
+import type { StyleSpecification } from "maplibre-gl";
+import { absolute, isOwn } from "./urls.ts";
+
+export type LayerFunction = "basemap" | "content" | "twin";
+
+export interface LegendEntry {
+  label: string;
+  color: string;
+}
+
+/** One entry of `GET /api/layers`. Bounds are west, south, east, north in degrees (WGS 84). */
+export interface LayerInfo {
+  id: string;
+  title: { ko: string; en: string };
+  kind: "vector" | "raster";
+  function: LayerFunction;
+  visibility: string;
+  geometry: string | null;
+  bounds: [number, number, number, number] | null;
+  minzoom: number;
+  maxzoom: number;
+  features: number | null;
+  licence: string | null;
+  attribution: string | null;
+  version: string;
+  updated: string | null;
+  tilejson: string;
+  style: string;
+  legend: LegendEntry[];
+}
+
+/** A refusal (status from HTTP), an unreachable server (status 0) or an answer of the wrong shape (status -1). */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    readonly detail: string,
+    readonly retryAfter: number | null = null,
+  ) {
+    super(detail);
+  }
+}
+
+export class Api {
+  constructor(
+    private readonly base: URL,
+    private readonly key: () => string | null,
+  ) {}
+
+  async layers(): Promise<LayerInfo[]> {
+    const answer = (await this.json("/api/layers")) as { layers?: unknown };
+    if (!Array.isArray(answer?.layers)) throw new ApiError(-1, "/api/layers: layers");
+    return answer.layers.map(checkedLayer);
+  }
+
+  async style(info: LayerInfo): Promise<StyleSpecification> {
+    const style = (await this.json(info.style)) as StyleSpecification;
+    if (style?.version !== 8 || !Array.isArray(style.layers)) throw new ApiError(-1, `${info.style}: version 8`);
+    return style;
+  }
+
+  /** Absolute address and headers of a request; the key goes to our own origin only. */
+  request(address: string): { url: string; headers: Record<string, string> } {
+    const url = absolute(address, this.base);
+    const key = this.key();
+    return { url, headers: key && isOwn(url, this.base) ? { "X-API-Key": key } : {} };
+  }
+
+  private async json(address: string): Promise<unknown> {
+    const { url, headers } = this.request(address);
+    const response = await fetch(url, { headers }).catch((cause: unknown) => {
+      throw new ApiError(0, String(cause));
+    });
+    if (!response.ok) throw await refusal(response);
+    return response.json().catch(() => {
+      throw new ApiError(-1, `${address}: JSON`);
+    });
+  }
+}
+
+async function refusal(response: Response): Promise<ApiError> {
+  const problem: unknown = await response.json().catch(() => null); // a proxy's refusal may be HTML
+  const detail = (problem as { detail?: unknown } | null)?.detail;
+  const wait = Number(response.headers.get("Retry-After") ?? Number.NaN);
+  return new ApiError(
+    response.status,
+    typeof detail === "string" ? detail : response.statusText,
+    Number.isFinite(wait) ? wait : null,
+  );
+}
+
+function checkedLayer(value: unknown): LayerInfo {
+  const layer = value as Partial<LayerInfo> | null;
+  for (const name of ["id", "style", "function"] as const) {
+    if (typeof layer?.[name] !== "string") throw new ApiError(-1, `/api/layers: ${name}`);
+  }
+  const info = layer as LayerInfo;
+  return { ...info, title: titles(info), legend: Array.isArray(info.legend) ? info.legend : [] };
+}
+
+/** Both titles; a missing one is the other, or the id. */
+function titles(info: LayerInfo): { ko: string; en: string } {
+  const { ko, en } = info.title ?? {};
+  return { ko: ko || en || info.id, en: en || ko || info.id };
+}

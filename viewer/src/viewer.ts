@@ -1,0 +1,296 @@
+// Ties the parts of the page together: list, map, card, key, language and address bar.
+import { Api, type LayerInfo } from "./api.ts";
+import { byId } from "./dom.ts";
+import type { Hit } from "./map/identify.ts";
+import { MapView, unionBounds } from "./map/view.ts";
+import { type Permalink, readPermalink, writePermalink } from "./permalink.ts";
+import { storedKey, storeKey } from "./session.ts";
+import { choicesFor, type LayerChoice, visibleLayers } from "./state.ts";
+import { type Language, preferredLanguage, speaking, type Translate } from "./texts.ts";
+import { plainWords, statusOf } from "./trouble.ts";
+import { FeatureCard } from "./ui/feature-card.ts";
+import { KeyForm } from "./ui/key-form.ts";
+import { layerList } from "./ui/layer-list.ts";
+import { wireMap } from "./ui/map-controls.ts";
+import { Notices } from "./ui/notices.ts";
+import * as page from "./ui/page.ts";
+
+export class Viewer {
+  private readonly api: Api;
+  private readonly notices = new Notices();
+  private readonly keyForm = new KeyForm((key) => this.useKey(key));
+  private readonly card: FeatureCard;
+  private readonly describePanel: () => void;
+  private view: MapView | null = null;
+  private layers: LayerInfo[] = [];
+  private choices = new Map<string, LayerChoice>();
+  private language: Language;
+  private say: Translate;
+  private link: Permalink;
+  /** Layers whose style is on its way; the map is not idle before they are there. */
+  private readonly arriving = new Map<string, Promise<void>>();
+  /** Counts the catalogues loaded: a style that was asked for under an older one is not added. */
+  private generation = 0;
+  private catalogueTried = false;
+
+  constructor(base: URL) {
+    this.api = new Api(base, storedKey);
+    this.link = readPermalink(location.hash);
+    this.language = this.link.language ?? preferredLanguage(navigator.language);
+    this.say = speaking(this.language);
+    this.card = new FeatureCard(
+      (hit) => this.view?.highlight.mark(hit),
+      () => this.view?.highlight.clear(),
+    );
+    this.describePanel = page.foldingPanel(() => this.say);
+    this.wirePage();
+  }
+
+  /** Draws the map once the fonts are there, then loads the catalogue into it. */
+  async start(fonts: Promise<void>): Promise<void> {
+    this.translate();
+    page.showLoading(this.say);
+    await fonts.catch((error: unknown) => {
+      console.warn(error);
+      this.notices.show("fonts", this.say("errorFont"), this.say);
+    });
+    this.openMap();
+    await this.view?.ready();
+    await this.load();
+  }
+
+  // --- the catalogue ---------------------------------------------------------------------------
+
+  private async load(): Promise<void> {
+    this.generation += 1;
+    this.notices.clear("catalogue");
+    try {
+      this.layers = await this.api.layers();
+    } catch (error) {
+      this.catalogueFailed(error);
+      return;
+    } finally {
+      this.catalogueTried = true;
+    }
+    this.choices = choicesFor(this.layers, this.link.layers, this.choices);
+    this.link = { ...this.link, layers: null }; // from now on the reader's choices count
+    this.keyForm.inUse(storedKey() !== null, this.say);
+    this.drawList();
+    this.drawMap();
+  }
+
+  private catalogueFailed(error: unknown): void {
+    if (storedKey() !== null && [401, 403].includes(statusOf(error) ?? 0)) {
+      storeKey(null); // a refused key would make everything else fail too
+      void this.load().then(() => this.keyForm.refused(plainWords(error, this.say)));
+      return;
+    }
+    const text = plainWords(error, this.say);
+    page.showUnavailable(text);
+    this.notices.show("catalogue", text, this.say, () => void this.load());
+    this.expectIdle();
+  }
+
+  private drawList(): void {
+    const { layers, choices, language, say } = this;
+    if (layers.length === 0) page.showEmpty(say, () => void this.load());
+    else page.showList(layerList({ layers, choices, language, say }, this));
+  }
+
+  private drawMap(): void {
+    this.card.hide();
+    this.notices.clearAll();
+    this.view?.removeAll();
+    this.arriving.clear();
+    if (!this.link.position) this.home(false);
+    this.link = { ...this.link, position: this.view?.position() ?? null };
+    for (const { id } of this.layers) this.draw(id);
+    this.describeSources();
+    this.remember();
+    this.expectIdle();
+  }
+
+  private useKey(key: string | null): void {
+    storeKey(key);
+    void this.load();
+  }
+
+  // --- one layer (what the list asks for) -------------------------------------------------------
+
+  toggle(id: string, visible: boolean): void {
+    this.choose(id, { visible });
+    if (!visible) this.card.forget(id);
+    this.draw(id);
+    this.describeSources();
+  }
+
+  fade(id: string, opacity: number): void {
+    this.choose(id, { opacity });
+    this.view?.setOpacity(id, opacity);
+  }
+
+  zoomTo(id: string): void {
+    const bounds = this.info(id)?.bounds;
+    if (bounds) this.view?.fit(bounds, page.freeRoom(), true);
+  }
+
+  private choose(id: string, change: Partial<LayerChoice>): void {
+    this.choices.set(id, { visible: false, opacity: 1, ...this.choices.get(id), ...change });
+    this.remember();
+  }
+
+  /** Brings the map in line with the choice for one layer, fetching its style the first time. */
+  private draw(id: string): void {
+    const choice = this.choices.get(id);
+    this.busy();
+    if (this.view?.has(id)) this.view.setVisible(id, choice?.visible ?? false);
+    else if (choice?.visible && !this.arriving.has(id)) this.arriving.set(id, this.fetchAndAdd(id));
+    this.expectIdle();
+  }
+
+  private async fetchAndAdd(id: string): Promise<void> {
+    const generation = this.generation;
+    const info = this.info(id);
+    if (!info) return;
+    try {
+      const style = await this.api.style(info);
+      if (generation === this.generation) this.add(info, style);
+    } catch (error) {
+      this.layerFailed(info, error);
+    } finally {
+      if (generation === this.generation) this.arriving.delete(id);
+      this.expectIdle();
+    }
+  }
+
+  private add(info: LayerInfo, style: Awaited<ReturnType<Api["style"]>>): void {
+    this.view?.add(info, style, this.layers.indexOf(info));
+    const { visible, opacity } = this.choices.get(info.id) ?? { visible: true, opacity: 1 };
+    this.view?.setOpacity(info.id, opacity);
+    if (!visible) this.view?.setVisible(info.id, false);
+  }
+
+  private layerFailed(info: LayerInfo, error: unknown): void {
+    const values = { title: info.title[this.language], detail: plainWords(error, this.say) };
+    this.notices.show(`layer-${info.id}`, this.say("errorLayer", values), this.say, () => this.draw(info.id));
+  }
+
+  private info(id: string): LayerInfo | undefined {
+    return this.layers.find((layer) => layer.id === id);
+  }
+
+  private shown(): LayerInfo[] {
+    return this.layers.filter(({ id }) => this.choices.get(id)?.visible);
+  }
+
+  private describeSources(): void {
+    page.showAttribution(this.shown().flatMap(({ attribution }) => (attribution ? [attribution] : [])));
+  }
+
+  // --- the map ---------------------------------------------------------------------------------
+
+  private openMap(): void {
+    try {
+      this.view = new MapView(byId("map"), this.api, this.link.position);
+    } catch (error) {
+      console.error(error);
+      this.notices.show("webgl", this.say("errorWebgl"), this.say);
+      return;
+    }
+    const { map } = this.view;
+    wireMap(this.view, { home: () => this.home(true), identify: (at, byKey) => this.identify(at, byKey) });
+    map.on("error", ({ error }) => this.mapFailed(error));
+    map.on("moveend", () => this.remember());
+    map.on("idle", () => this.settled());
+    map.on("dataloading", () => this.busy());
+    map.on("movestart", () => this.busy());
+    Object.assign(window, { naruMap: map });
+    this.translate();
+  }
+
+  private home(animate: boolean): void {
+    const shown = this.shown();
+    this.view?.fit(unionBounds(shown.length > 0 ? shown : this.layers), page.freeRoom(), animate);
+  }
+
+  private identify(point: { x: number; y: number }, byKeyboard: boolean): void {
+    const hits = this.view?.hits(point) ?? [];
+    if (hits.length === 0) {
+      this.card.hide();
+      byId("announcement").textContent = this.say("nothingHere");
+      return;
+    }
+    const layerTitle = (hit: Hit) => this.info(hit.layer)?.title[this.language] ?? hit.layer;
+    const nameOf = (hit: Hit) => this.view?.nameOf(hit) ?? null;
+    this.card.show({ hits, layerTitle, nameOf, say: this.say }, byKeyboard);
+  }
+
+  /** Tiles that fail: one notice for each kind of refusal, not one for each tile. */
+  private mapFailed(error: unknown): void {
+    const status = statusOf(error);
+    if (status === null) console.error(error);
+    this.notices.show(`map-${status ?? "other"}`, plainWords(error, this.say), this.say);
+  }
+
+  // --- page, language, address bar -----------------------------------------------------------------
+
+  private wirePage(): void {
+    byId("language").addEventListener("click", () => this.speak(this.language === "ko" ? "en" : "ko"));
+    window.addEventListener("hashchange", () => this.follow(readPermalink(location.hash)));
+    document.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || !this.card.isOpen) return;
+      const inside = byId("feature-card").contains(document.activeElement);
+      this.card.hide();
+      if (inside) this.view?.map.getCanvas().focus();
+    });
+  }
+
+  private speak(language: Language): void {
+    this.language = language;
+    this.say = speaking(language);
+    this.translate();
+    if (this.layers.length > 0) this.drawList();
+    this.remember();
+  }
+
+  private translate(): void {
+    page.translatePage(this.language, this.say);
+    this.describePanel();
+    this.card.translate(this.say);
+    this.view?.map.getCanvas().setAttribute("aria-label", this.say("mapHelp"));
+    this.keyForm.inUse(storedKey() !== null, this.say);
+  }
+
+  /** A link was typed or pasted into this tab, or the reader went back. */
+  private follow(link: Permalink): void {
+    if (link.position) this.view?.jump(link.position);
+    if (link.language && link.language !== this.language) this.speak(link.language);
+    if (!link.layers) return;
+    this.choices = choicesFor(this.layers, link.layers, this.choices);
+    for (const [id, { opacity }] of this.choices) {
+      this.view?.setOpacity(id, opacity);
+      this.draw(id);
+    }
+    this.drawList();
+    this.describeSources();
+  }
+
+  private remember(): void {
+    if (!this.view || this.layers.length === 0) return;
+    history.replaceState(null, "", writePermalink(this.view.position(), visibleLayers(this.choices), this.language));
+  }
+
+  private busy(): void {
+    document.documentElement.dataset["mapState"] = "busy";
+  }
+
+  /** Nothing is on its way from here: the map's next idle frame counts. */
+  private expectIdle(): void {
+    this.view?.map.triggerRepaint();
+  }
+
+  /** `data-map-state` is `idle` once everything asked for has been drawn (tests and screenshots wait for it). */
+  private settled(): void {
+    if (this.catalogueTried && this.arriving.size === 0) document.documentElement.dataset["mapState"] = "idle";
+  }
+}

@@ -1,0 +1,281 @@
+"""The engine: a GeoParquet source becomes a PMTiles pyramid of vector tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.tiling.attributes import Attributes, Field, read_attributes
+from ingest.tiling.blocks import Block, Style, Tiles, Workshop, blocks
+from ingest.tiling.options import (
+    BUFFER,
+    EQUATOR_M,
+    EXTENT,
+    Progress,
+    TilingOptions,
+    TilingResult,
+    ZoomRules,
+)
+from ingest.tiling.select import SQUARE_SIDE, TINY_AREA, Selection, curve_order, select, thin
+from ingest.tiling.shapes import LINE, POINT, POLYGON, Ints, Measures, Shapes, measure
+from ingest.tiling.simplify import Level, is_coverage, levels
+from ingest.tiling.source import Geometries, lonlat, open_source, read_geometries
+from ingest.tiling.threads import bounded_map, cores
+from ingest.tiling.zooms import choose_maxzoom
+from naru.errors import NoFeatures
+from naru.pmtiles import About, PMTilesWriter, Written
+from naru.pmtiles.hilbert import first_id
+from naru.records import BBox
+
+MERCATOR_LIMIT = 85.05112877980659
+_NAMES = {POINT: "point", LINE: "line", POLYGON: "polygon"}
+
+
+class Engine(Protocol):
+    """What any builder of vector pyramids looks like."""
+
+    def __call__(self, source: Path, destination: Path, options: TilingOptions, progress: Progress) -> TilingResult:
+        """Build the pyramid."""
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """All that is read of a source."""
+
+    shapes: Shapes
+    measures: Measures
+    coverage: Shapes | None  # unrounded polygons whose common borders are kept common
+    valid_coverage: bool
+    attributes: Attributes
+    fields: tuple[Field, ...]
+    omitted: tuple[str, ...]
+    skipped: dict[str, int]
+
+
+@dataclass
+class _Tally:
+    """What is counted of one zoom while its blocks come in."""
+
+    level: Level
+    merged: int
+    squares: int
+    seen: NDArray[np.bool_]  # by source row
+    tiles: int = 0
+    largest: int = 0
+    repaired: int = 0
+    dropped: int = 0
+
+    def add(self, made: Tiles) -> None:
+        self.seen[made.rows] = True
+        self.tiles += len(made.data)
+        self.largest = max([self.largest, *map(len, made.data)])
+        self.repaired += made.repaired
+        self.dropped += made.dropped
+
+    def rules(self) -> ZoomRules:
+        zoom = self.level.zoom
+        return ZoomRules(
+            zoom=zoom,
+            features=int(self.seen.sum()),
+            unit_m=round(EQUATOR_M / EXTENT / 2**zoom, 4),
+            simplified_units=self.level.tolerance,
+            tiny_merged=self.merged,
+            tiny_squares=self.squares,
+            dropped=self.dropped,
+            repaired=self.repaired,
+            tiles=self.tiles,
+            largest_tile=self.largest,
+        )
+
+
+def build_tileset(source: Path, destination: Path, options: TilingOptions, progress: Progress) -> TilingResult:
+    """Build the pyramid of a GeoParquet file (any CRS) as a PMTiles archive at `destination`.
+
+    Tiles are gzip-compressed MVT 2.1 in WebMercatorQuad, extent 4096, buffer 64; a feature's id is its 1-based
+    row. The archive appears whole or not at all. Raises NoFeatures, FileDamaged, CrsUnknown, TooLarge,
+    StorageFailed.
+    """
+    threads = options.threads or cores()
+    with ThreadPoolExecutor(threads, "tiling") as pool, PMTilesWriter(destination) as writer:
+        layer = _read(source, options, pool, progress)
+        maxzoom = _maxzoom(layer, options)
+        tallies = _write_tiles(layer, maxzoom, options, pool, writer, progress)
+        progress(0.97, "writing the archive")
+        bounds = _bounds(layer)
+        rules = [tally.rules() for tally in tallies]
+        about = About(bounds=bounds, minzoom=options.minzoom, maxzoom=maxzoom)
+        metadata = _metadata(layer, options, maxzoom, rules)
+        written = writer.finish(about, metadata)
+    return _result(layer, written, (options.minzoom, maxzoom), rules, metadata)
+
+
+def _read(source: Path, options: TilingOptions, pool: Executor, progress: Progress) -> _Layer:
+    progress(0.0, "reading the source")
+    opened = open_source(source)
+    geometries = read_geometries(opened, pool)
+    if not geometries.shapes.kind.size:
+        raise NoFeatures(
+            "no feature has a geometry that a tile could show",
+            file=str(source),
+            layer=options.layer,
+            remedy="Check the coordinates and the CRS.",
+        )
+    attributes, fields, omitted = read_attributes(opened, pool)
+    progress(0.2, f"{geometries.shapes.kind.size} features read")
+    return _Layer(
+        geometries.shapes,
+        measure(geometries.shapes),
+        geometries.exact,
+        geometries.exact is not None and is_coverage(geometries.exact),
+        attributes,
+        fields,
+        omitted,
+        _skipped(geometries),
+    )
+
+
+def _skipped(geometries: Geometries) -> dict[str, int]:
+    return {reason: count for reason, count in sorted(geometries.skipped.items()) if count}
+
+
+def _maxzoom(layer: _Layer, options: TilingOptions) -> int:
+    if options.maxzoom is not None:
+        return options.maxzoom
+    return max(options.minzoom, choose_maxzoom(layer.shapes, layer.measures))
+
+
+def _write_tiles(  # noqa: PLR0913 — the stations of one pipeline
+    layer: _Layer,
+    maxzoom: int,
+    options: TilingOptions,
+    pool: ThreadPoolExecutor,
+    writer: PMTilesWriter,
+    progress: Progress,
+) -> list[_Tally]:
+    curve = curve_order(layer.measures)
+    style = Style(
+        options.layer,
+        layer.attributes,
+        importance(layer.shapes, layer.measures, curve[1], len(layer.attributes.codes)),
+        maxzoom,
+        None if options.keep_all else options.tile_bytes,
+    )
+    threads = options.threads or cores()
+    tallies: dict[int, _Tally] = {}
+
+    def work() -> Iterator[Block]:
+        for level in levels(layer.shapes, layer.coverage, options.minzoom, maxzoom):
+            selection = _selection(level, layer, maxzoom, curve)
+            seen = np.zeros(len(layer.attributes.codes), np.bool_)
+            tallies[level.zoom] = _Tally(level, selection.merged, selection.squares, seen)
+            yield from blocks(level.zoom, selection, threads)
+
+    zooms = maxzoom - options.minzoom + 1
+    for made in bounded_map(pool, Workshop(style).make, work(), 2 * threads):
+        tallies[made.zoom].add(made)
+        for number, data in zip(made.numbers, made.data, strict=True):
+            writer.add(first_id(made.zoom) + number, data)
+        progress(0.2 + 0.77 * (maxzoom - made.zoom) / zooms, f"zoom {made.zoom}")
+    return [tallies[zoom] for zoom in sorted(tallies)]
+
+
+def _selection(level: Level, layer: _Layer, maxzoom: int, curve: tuple[Ints, Ints]) -> Selection:
+    if level.zoom == maxzoom:
+        how = np.ones(level.shapes.kind.size, np.uint8)
+    else:
+        how = thin(level.zoom, level.shapes.kind, layer.measures, curve)
+    return select(level.zoom, level.shapes, level.measures, how)
+
+
+def importance(shapes: Shapes, measures: Measures, order: Ints, rows: int) -> NDArray[np.float64]:
+    """Return for each source row its place among those of its kind, from 0 (kept first) to 1.
+
+    Polygons by area, lines by length; points by the reversed bits of their place along the Hilbert curve, so
+    that any share of them, taken from the front, is spread evenly over the layer.
+    """
+    out = np.ones(rows)
+    place = np.empty(order.size, np.int64)
+    place[order] = np.arange(order.size)
+    for kind in (POINT, LINE, POLYGON):
+        of_kind = np.flatnonzero(shapes.kind == kind)
+        key = _bits_reversed(place[of_kind]) if kind == POINT else -measures.size[of_kind]
+        rank = np.empty(of_kind.size)
+        rank[np.argsort(key, kind="stable")] = np.arange(of_kind.size) / max(1, of_kind.size)
+        np.minimum.at(out, shapes.row[of_kind], rank)
+    return out
+
+
+def _bits_reversed(numbers: Ints) -> Ints:
+    out = np.zeros_like(numbers)
+    for bit in range(32):
+        out |= (numbers >> bit & 1) << (31 - bit)
+    return out
+
+
+def _bounds(layer: _Layer) -> BBox:
+    box = layer.measures.box
+    west, north = lonlat(float(box[:, 0].min()), float(box[:, 1].min()))
+    east, south = lonlat(float(box[:, 2].max()), float(box[:, 3].max()))
+    limit = MERCATOR_LIMIT
+    return max(-180.0, west), max(-limit, south), min(180.0, east), min(limit, north)
+
+
+def _geometry(layer: _Layer) -> str:
+    kinds = np.unique(layer.shapes.kind)
+    return _NAMES[int(kinds[0])] if kinds.size == 1 else "mixed"
+
+
+def _metadata(layer: _Layer, options: TilingOptions, maxzoom: int, rules: list[ZoomRules]) -> dict[str, Any]:
+    vector_layer = {
+        "id": options.layer,
+        "description": options.description,
+        "minzoom": options.minzoom,
+        "maxzoom": maxzoom,
+        "fields": {field.name: field.type for field in layer.fields},
+    }
+    return {
+        "name": options.name or options.layer,
+        "description": options.description,
+        "attribution": options.attribution,
+        "type": "overlay",
+        "vector_layers": [vector_layer],
+        "naru": {
+            "geometry": _geometry(layer),
+            "extent": EXTENT,
+            "buffer": BUFFER,
+            "keep_all": options.keep_all,
+            "tile_bytes": None if options.keep_all else options.tile_bytes,
+            "coverage": layer.valid_coverage,
+            "tiny_polygon_units2": TINY_AREA,
+            "tiny_square_units": SQUARE_SIDE,
+            "omitted_columns": list(layer.omitted),
+            "zooms": [rule.to_dict() for rule in rules],
+        },
+    }
+
+
+def _result(
+    layer: _Layer,
+    written: Written,
+    zooms: tuple[int, int],
+    rules: list[ZoomRules],
+    metadata: dict[str, Any],
+) -> TilingResult:
+    return TilingResult(
+        minzoom=zooms[0],
+        maxzoom=zooms[1],
+        bounds=_bounds(layer),
+        geometry=_geometry(layer),
+        features=rules[-1].features,
+        tiles=written.tiles,
+        bytes=written.size,
+        skipped=layer.skipped,
+        vector_layers=tuple(metadata["vector_layers"]),
+        rules=metadata["naru"],
+    )

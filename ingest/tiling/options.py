@@ -1,0 +1,84 @@
+"""What a pyramid of vector tiles can be asked to be, and what came out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from naru.errors import BadSetting
+from naru.records import BBox
+
+EXTENT = 4096  # units along a tile's side (MVT 2.1 §4.1)
+GRID_ZOOM = 18  # the global integer grid is that of this zoom: 2**30 steps around the equator, 3.7 cm
+EQUATOR_M = 2 * math.pi * 6378137.0  # Web Mercator's equator
+BUFFER = 64  # units that a tile's geometry reaches beyond its border
+
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TilingOptions:
+    """How to build one layer's pyramid. Zooms left None are chosen from the data."""
+
+    layer: str  # layer id; the name of the layer inside the tiles
+    minzoom: int = 0
+    maxzoom: int | None = None
+    keep_all: bool = False  # no byte budget at any zoom
+    tile_bytes: int = 500_000  # a compressed tile's limit below the top zoom
+    name: str = ""
+    description: str = ""
+    attribution: str = ""
+    threads: int | None = None  # None: one per core that the process may use, eight at most
+
+    def __post_init__(self) -> None:
+        top = GRID_ZOOM if self.maxzoom is None else self.maxzoom
+        if not 0 <= self.minzoom <= top <= GRID_ZOOM:
+            raise BadSetting(
+                f"zooms {self.minzoom} to {self.maxzoom} cannot be built",
+                layer=self.layer,
+                remedy=f"Give 0 ≤ minzoom ≤ maxzoom ≤ {GRID_ZOOM}.",
+            )
+        if self.tile_bytes < 1000:
+            raise BadSetting(
+                f"a tile cannot be held to {self.tile_bytes} bytes",
+                layer=self.layer,
+                remedy="Give tile_bytes of 1000 or more.",
+            )
+
+
+@dataclass(frozen=True)
+class ZoomRules:
+    """What was done to the features at one zoom: the record that goes into the tileset's metadata."""
+
+    zoom: int
+    features: int  # distinct source features that appear at this zoom
+    unit_m: float  # ground size of a tile unit at the equator, metres
+    simplified_units: float  # tolerance of simplification, in tile units; 0: only snapped to the grid
+    tiny_merged: int  # polygons too small to see whose area was given to the squares below
+    tiny_squares: int  # squares that stand for tiny polygons
+    dropped: int  # features left out of a tile to keep it within the byte budget, summed over tiles
+    repaired: int  # geometries made valid after snapping or clipping
+    tiles: int
+    largest_tile: int  # bytes, compressed
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON shape."""
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class TilingResult:
+    """What `build_tileset` made."""
+
+    minzoom: int
+    maxzoom: int
+    bounds: BBox  # lon/lat, WGS 84
+    geometry: str  # "point", "line", "polygon" or "mixed"
+    features: int  # distinct source features at the top zoom
+    tiles: int
+    bytes: int
+    skipped: Mapping[str, int]  # reason → source features that have no tile geometry
+    vector_layers: tuple[Mapping[str, Any], ...]  # as in TileJSON 3
+    rules: Mapping[str, Any] = field(default_factory=dict)  # the "naru" member of the archive's metadata

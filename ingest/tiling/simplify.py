@@ -1,0 +1,145 @@
+"""Fewer vertices at lower zooms: shared borders once for both neighbours, lines and lone rings one by one.
+
+Nothing is simplified at the top zoom. Each zoom starts from the vertices that the zoom above kept, so what a
+zoom shows is always a part of what the next one shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from ingest.tiling.kernel import kernel
+from ingest.tiling.options import GRID_ZOOM
+from ingest.tiling.shapes import Measures, Shapes, from_geometries, measure, rounded
+
+COVERAGE_UNITS = 4.0  # a removed corner of a shared border has at most the area of a square of this side
+LINE_UNITS = 2.0  # greatest distance between a line or lone ring and what is drawn of it
+RING_FROM = 16  # vertices: smaller rings keep all of theirs
+
+
+@dataclass(frozen=True)
+class Level:
+    """A layer's shapes as one zoom draws them; shape i is the same feature at every zoom."""
+
+    zoom: int
+    shapes: Shapes
+    measures: Measures  # boxes and vertices are this zoom's, sizes those of the source
+    tolerance: float  # tile units; 0: nothing was simplified
+
+
+def levels(shapes: Shapes, coverage: Shapes | None, minzoom: int, maxzoom: int) -> Iterator[Level]:
+    """Yield the levels from maxzoom down to minzoom.
+
+    `coverage`: the same shapes, not yet rounded, if all are polygons that should keep common borders common.
+    """
+    level = Level(maxzoom, shapes, measure(shapes), 0.0)
+    yield level
+    polygons = None if coverage is None else _polygons(coverage)
+    for zoom in range(maxzoom - 1, minzoom - 1, -1):
+        unit = float(2 ** (GRID_ZOOM - zoom))
+        if polygons is None:
+            level = _thinner(level, zoom, LINE_UNITS * unit)
+        else:
+            polygons = shapely.coverage_simplify(polygons, COVERAGE_UNITS * unit)
+            parts = rounded(from_geometries(polygons, shapes.row))
+            level = Level(zoom, parts, measure(parts)._replace(size=level.measures.size), COVERAGE_UNITS)
+        yield level
+
+
+def is_coverage(coverage: Shapes) -> bool:
+    """Return whether polygons neither overlap nor meet at other than common vertices (GEOS coverage)."""
+    return bool(shapely.coverage_is_valid(_polygons(coverage)))
+
+
+def _polygons(shapes: Shapes) -> NDArray[Any]:
+    """Return each shape as a shapely multipolygon, or polygon where it has one part."""
+    closed = shapely.linearrings(shapes.xy, indices=np.repeat(np.arange(shapes.hole.size), np.diff(shapes.starts)))
+    exterior = ~shapes.hole
+    polygon_of_ring = np.cumsum(exterior) - 1
+    shells, holes, owner = closed[exterior], closed[~exterior], polygon_of_ring[~exterior]
+    polygons = shapely.polygons(shells)
+    bounds = np.searchsorted(owner, [np.unique(owner), np.unique(owner) + 1])
+    for p, first, last in zip(np.unique(owner), *bounds, strict=True):
+        polygons[p] = shapely.polygons(shells[p], holes=holes[first:last])
+    shape_of_polygon = np.repeat(np.arange(shapes.kind.size), np.diff(shapes.rings))[exterior]
+    single = np.bincount(shape_of_polygon) == 1
+    out = shapely.multipolygons(polygons, indices=shape_of_polygon)
+    out[single] = shapely.get_geometry(out[single], 0)
+    return out
+
+
+def _thinner(level: Level, zoom: int, tolerance: float) -> Level:
+    keep = _simplified(level.shapes, tolerance, RING_FROM)
+    if keep.all():
+        return Level(zoom, level.shapes, level.measures, level.tolerance)
+    left = np.concatenate([np.zeros(1, np.int64), np.cumsum(keep, dtype=np.int64)])
+    shapes = level.shapes._replace(starts=left[level.shapes.starts], xy=level.shapes.xy[keep])
+    return Level(zoom, shapes, measure(shapes)._replace(size=level.measures.size), LINE_UNITS)
+
+
+@kernel
+def _off_line(xy: Any, a: int, b: int, p: int) -> float:
+    """Return the squared distance of vertex p from the segment a–b."""
+    ax, ay = np.float64(xy[a, 0]), np.float64(xy[a, 1])
+    dx, dy = xy[b, 0] - ax, xy[b, 1] - ay
+    px, py = xy[p, 0] - ax, xy[p, 1] - ay
+    run = dx * dx + dy * dy
+    t = 0.0 if run == 0 else min(1.0, max(0.0, (px * dx + py * dy) / run))
+    return (px - t * dx) ** 2 + (py - t * dy) ** 2
+
+
+@kernel
+def _keep_between(xy: Any, first: int, last: int, limit: float, keep: Any, stack: Any) -> None:
+    """Mark the vertices between two kept ones that Douglas & Peucker (1973) keep."""
+    top = 0
+    stack[0, 0], stack[0, 1] = first, last
+    while top >= 0:
+        a, b = stack[top, 0], stack[top, 1]
+        top -= 1
+        worst, far = limit, -1
+        for p in range(a + 1, b):
+            distance = _off_line(xy, a, b, p)
+            if distance > worst:
+                worst, far = distance, p
+        if far >= 0:
+            keep[far] = True
+            stack[top + 1, 0], stack[top + 1, 1] = a, far
+            stack[top + 2, 0], stack[top + 2, 1] = far, b
+            top += 2
+
+
+@kernel
+def _simplified(shapes: Shapes, tolerance: float, ring_from: int) -> NDArray[np.bool_]:
+    """Return which vertices to keep. A ring is taken as two lines, from its first vertex to the farthest."""
+    xy = shapes.xy
+    keep = np.ones(xy.shape[0], np.bool_)
+    longest = 0
+    for r in range(shapes.hole.size):
+        longest = max(longest, shapes.starts[r + 1] - shapes.starts[r])
+    stack = np.empty((longest + 2, 2), np.int64)
+    limit = tolerance * tolerance
+    for s in range(shapes.kind.size):
+        for r in range(shapes.rings[s], shapes.rings[s + 1]):
+            a, b = shapes.starts[r], shapes.starts[r + 1] - 1
+            if shapes.kind[s] == 1 or b - a < 2 or (shapes.kind[s] == 3 and b - a + 1 < ring_from):
+                continue
+            for p in range(a + 1, b):
+                keep[p] = False
+            if shapes.kind[s] == 2:
+                _keep_between(xy, a, b, limit, keep, stack)
+                continue
+            far, worst = a + 1, -1.0
+            for p in range(a + 1, b):
+                distance = _off_line(xy, a, a, p)
+                if distance > worst:
+                    far, worst = p, distance
+            keep[far] = True
+            _keep_between(xy, a, far, limit, keep, stack)
+            _keep_between(xy, far, b, limit, keep, stack)
+    return keep

@@ -92,7 +92,10 @@ def _page(service: Service, name: str) -> Response:
         raise NotReady(
             "the page is not built", remedy="Type `npm ci && npm run build` in viewer/, then start again."
         )
-    response = _serve(name)
+    return _under_policy(_serve(name), service)
+
+
+def _under_policy(response: Response, service: Service) -> Response:
     response.headers["Content-Security-Policy"] = content_security_policy(service.settings)
     return response
 
@@ -128,8 +131,8 @@ def show_docs(service: Service, caller: Caller) -> Response:
 
 
 def show_file(service: Service, caller: Caller, name: str) -> Response:
-    """A file of the pages."""
-    return _serve(name)
+    """A file of the pages. A worker's script brings the worker's own policy, which must let it fetch tiles."""
+    return _under_policy(_serve(name), service)
 
 
 _HTML = {200: ("A page", "text/html")}

@@ -1,0 +1,193 @@
+"""Says by its first bytes what a file is, and opens it with the one reader for that. Names decide nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from ingest import geojson, geopackage, geoparquet, kml, shapefile
+from ingest.crs import Claim
+from ingest.layers import SourceLayer
+from ingest.ogr import OgrSource, inspect, stream
+from ingest.receive import Dataset, open_zip
+from ingest.sandbox import Limits
+from naru.errors import NoFeatures, UnknownFormat
+
+_LOOK = 65536
+_REMEDY = "We read shapefile, GeoJSON, KML, KMZ, GeoPackage, FlatGeobuf and GeoParquet."
+_MAGIC: tuple[tuple[bytes, str], ...] = (
+    (b"fgb\x03fgb", "flatgeobuf"),
+    (b"PAR1", "geoparquet"),
+    (b"SQLite format 3\x00", "geopackage"),
+    (b"\x00\x00\x27\x0a", "shapefile"),
+    (b"II*\x00", "a TIFF picture"),
+    (b"MM\x00*", "a TIFF picture"),
+    (b"\x89PNG", "a PNG picture"),
+    (b"\xff\xd8\xff", "a JPEG picture"),
+    (b"%PDF", "a PDF document"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"7z\xbc\xaf", "a 7-Zip archive"),
+    (b"Rar!", "a RAR archive"),
+    (b"PMTiles", "a PMTiles archive"),
+    (b"AC10", "a DWG drawing"),
+)
+_XML_ROOTS = {
+    **{"html": "a web page", "vrtdataset": "a GDAL VRT", "ogrvrtdatasource": "a GDAL VRT", "gpx": "GPX"},
+    **{"gdal_wms": "a GDAL WMS description", "svg": "an SVG picture", "featurecollection": "GML"},
+}
+
+
+def open_dataset(dataset: Dataset, encoding: str | None, folder: Path, limits: Limits) -> Iterator[SourceLayer]:
+    """Yield the dataset's layers. `folder` is for what a reader has to write.
+
+    Raises UnknownFormat naming what the content looks like, FileDamaged and the readers' other errors.
+    """
+    kind = sniff(dataset.main)
+    readers: dict[str, Callable[[], Iterator[SourceLayer]]] = {
+        "shapefile": lambda: iter([shapefile.read(dataset, encoding)]),
+        "geojson": lambda: iter([geojson.read(dataset, folder, lines=False)]),
+        "geojson lines": lambda: iter([geojson.read(dataset, folder, lines=True)]),
+        "kml": lambda: kml.read_kml(dataset, encoding),
+        "zip": lambda: _open_zip(dataset, encoding, limits),
+        "geopackage": lambda: geopackage.read(dataset),
+        "flatgeobuf": lambda: iter([_flatgeobuf(dataset)]),
+        "geoparquet": lambda: iter([geoparquet.read(dataset)]),
+    }
+    if kind not in readers:
+        raise UnknownFormat(f"it is {kind}, which we do not read", file=dataset.file, remedy=_REMEDY)
+    return readers[kind]()
+
+
+def sniff(path: Path) -> str:
+    """Return the format's name, or in plain words what the content looks like."""
+    with path.open("rb") as f:
+        head = f.read(_LOOK)
+    if not head.strip(b"\x00 \t\r\n"):
+        return "an empty file"
+    for magic, name in _MAGIC:
+        if head.startswith(magic):
+            return name
+    if head.startswith(b"PK\x03\x04"):
+        return "zip"
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        text = head.decode("utf-16", "ignore").lstrip("\ufeff \t\r\n").encode()
+    if text.startswith(b"<"):
+        return _sniff_xml(text)
+    if text.startswith((b"{", b"[", b"\x1e")):
+        return _sniff_json(text)
+    return "text, perhaps a table" if b"\x00" not in head else "of a binary format we do not know"
+
+
+def _sniff_xml(text: bytes) -> str:
+    """Name an XML document by its root element."""
+    body = re.sub(rb"<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^\[>]*(\[.*?\]\s*)?>", b"", text, flags=re.DOTALL)
+    root = re.search(rb"<\s*(?:[\w.-]+:)?([\w.-]+)", body)
+    name = root.group(1).decode("ascii", "replace").lower() if root else ""
+    return "kml" if name == "kml" else _XML_ROOTS.get(name, f"XML of another kind (root element '{name[:40]}')")
+
+
+def _sniff_json(text: bytes) -> str:
+    """Name a JSON document by its outermost members."""
+    plain = text.lstrip(b"\x1e")
+    if text.startswith(b"\x1e") or _is_feature_line(plain):
+        return "geojson lines"
+    members = outer_members(plain)
+    kind = members.get("type", "")
+    if kind == "Topology" or {"arcs", "objects"} <= set(members):
+        return "TopoJSON"
+    if kind.startswith("gdal") or "gdal_version" in members:
+        return "a GDAL pipeline"
+    if "features" in members and ({"geometryType", "spatialReference"} & set(members)) and not kind:
+        return "Esri JSON"
+    if kind in geojson.TYPES or "features" in members or "coordinates" in members or "geometry" in members:
+        return "geojson"
+    return "JSON of another kind"
+
+
+def _is_feature_line(text: bytes) -> bool:
+    """Whether the first line is a whole feature and another object follows."""
+    line, _, rest = text.partition(b"\n")
+    if not rest.lstrip().startswith(b"{"):
+        return False
+    try:
+        first = json.loads(line)
+    except ValueError:
+        return False
+    return isinstance(first, dict) and first.get("type") in geojson.TYPES
+
+
+_TOKEN = re.compile(rb'"((?:[^"\\]|\\.)*)"|[{}\[\]:,]|[^\s{}\[\]:,"]+', re.DOTALL)
+
+
+def outer_members(text: bytes) -> dict[str, str]:
+    """Return the members of the outermost object that begin in `text`; values only of strings.
+
+    >>> outer_members(b'{"type": "Topology", "objects": {"a": {"type": "Point"}}}')
+    {'type': 'Topology', 'objects': ''}
+    """
+    found: dict[str, str] = {}
+    depth, name, awaiting = 0, "", False
+    for token in _TOKEN.finditer(text):
+        piece = token.group()
+        if piece in (b"{", b"["):
+            depth, awaiting = depth + 1, False
+        elif piece in (b"}", b"]"):
+            depth -= 1
+        elif depth == 1 and piece == b":":
+            found[name], awaiting = "", True
+        elif depth == 1 and token.group(1) is not None:
+            value = token.group(1).decode("utf-8", "replace")
+            if awaiting:
+                found[name], awaiting = value, False
+            else:
+                name = value
+        elif piece == b",":
+            awaiting = False
+    return found
+
+
+def _open_zip(dataset: Dataset, encoding: str | None, limits: Limits) -> Iterator[SourceLayer]:
+    """A zip that came as one dataset is a KMZ, or something else in zip's clothing."""
+    with open_zip(dataset.main, dataset.file, limits) as archive:
+        names = archive.namelist()
+        if any(n.lower().endswith(".kml") for n in names):
+            return kml.read_kmz(dataset, encoding, limits)
+        known = {"xl/workbook.xml": "an Excel workbook", "word/document.xml": "a Word document"}
+        looks = next((text for member, text in known.items() if member in names), "a zip without .kml")
+    raise UnknownFormat(f"it is {looks}, which we do not read", file=dataset.file, remedy=_REMEDY)
+
+
+def _flatgeobuf(dataset: Dataset) -> SourceLayer:
+    source = OgrSource(dataset.main, "FlatGeobuf", size=dataset.main.stat().st_size)
+    info = inspect(source, dataset.file)
+    return SourceLayer(
+        name=dataset.name,
+        claim=Claim(info.crs, "the FlatGeobuf header"),
+        batches=stream(source, dataset.file),
+        rows=max(0, info.rows),
+        encoding="UTF-8",
+        encoding_how="FlatGeobuf is UTF-8",
+    )
+
+
+def open_all(
+    datasets: Iterable[Dataset], encoding: str | None, folder: Path, limits: Limits
+) -> Iterator[tuple[Dataset, SourceLayer]]:
+    """Yield every layer of every dataset. Beside good ones, a file of another kind is passed over."""
+    refused: list[UnknownFormat] = []
+    opened = 0
+    for dataset in datasets:
+        try:
+            for layer in open_dataset(dataset, encoding, folder, limits):
+                opened += 1
+                layer.warnings += [f"'{e.file}' was left out: {e.message}" for e in refused]
+                yield dataset, layer
+        except UnknownFormat as error:
+            refused.append(error)
+    if not opened and refused:
+        raise refused[0]
+    if not opened:
+        raise NoFeatures("it holds no layer", remedy="Check the file in a GIS.")

@@ -1,0 +1,217 @@
+"""Reads GeoJSON (RFC 7946), also newline-delimited and with the `crs` member of 2008.
+
+GDAL parses it. When it refuses a file, the file is taken apart here, so that one malformed geometry costs one
+feature and the message says which member is wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ingest.crs import Claim
+from ingest.features import NO_GEOMETRY
+from ingest.layers import SourceLayer
+from ingest.ogr import OgrInfo, OgrSource, inspect, stream
+from ingest.receive import Dataset
+from naru.errors import FileDamaged
+
+MALFORMED = "malformed GeoJSON geometry"
+NOT_A_FEATURE = "member of `features` that is no feature"
+_DEPTHS = {
+    **{"Point": 0, "MultiPoint": 1, "LineString": 1, "MultiLineString": 2, "Polygon": 2},
+    **{"MultiPolygon": 3},
+}
+TYPES = frozenset({*_DEPTHS, "GeometryCollection", "Feature", "FeatureCollection"})
+_OPTIONS = {"DATE_AS_STRING": "YES", "ARRAY_AS_STRING": "YES"}
+_LINKED_CRS = re.compile(rb'"crs"\s*:\s*\{[^{}]*"type"\s*:\s*"(?:link|url|ogcwkt)"', re.IGNORECASE)
+_NAMED_CRS = re.compile(rb'"crs"\s*:\s*\{')
+_LOOK = 65536
+_DIAGNOSE_BYTES = 64 * 2**20
+
+
+def read(dataset: Dataset, folder: Path, lines: bool) -> SourceLayer:
+    """Return the file's one layer. `lines` says that each line is a feature. Raises FileDamaged."""
+    path, file = dataset.main, dataset.file
+    linked = _has(path, _LINKED_CRS)
+    source = _source(path, lines)
+    salvage = Salvage()
+    try:
+        info = inspect(source, file)
+    except FileDamaged as error:
+        if lines:
+            raise
+        source = _source(folder / "salvaged.geojson", lines=False)
+        salvage = salvage_to(path, source.path, file, error)
+        info = inspect(source, file)
+    return SourceLayer(
+        name=dataset.name,
+        claim=_claim(path, info, linked),
+        batches=stream(source, file),
+        rows=max(0, info.rows),
+        encoding="UTF-8",
+        encoding_how="GeoJSON is UTF-8 (RFC 8259)",
+        lost=salvage.lost,
+        warnings=[*salvage.notes, *(["the `crs` member names an address and was not followed"] if linked else [])],
+        explain_missing=lambda missing: _explain(missing, salvage.malformed),
+        diagnose=lambda: "" if lines else _first_fault(path, file),
+    )
+
+
+def _source(path: Path, lines: bool) -> OgrSource:
+    return OgrSource(path, "GeoJSONSeq" if lines else "GeoJSON", options={} if lines else _OPTIONS)
+
+
+def _has(path: Path, pattern: re.Pattern[bytes]) -> bool:
+    """Whether the pattern stands near the begin or the end of the file, where writers put the `crs` member."""
+    with path.open("rb") as f:
+        head = f.read(_LOOK)
+        f.seek(max(0, path.stat().st_size - _LOOK))
+        return bool(pattern.search(head) or pattern.search(f.read()))
+
+
+def _claim(path: Path, info: OgrInfo, linked: bool) -> Claim:
+    if linked:
+        return Claim(None, "crs member")
+    if _has(path, _NAMED_CRS) and info.crs is not None:
+        return Claim(info.crs, "the `crs` member (GeoJSON 2008)")
+    return Claim("EPSG:4326", "GeoJSON is longitude, latitude on WGS 84 (RFC 7946 §4)")
+
+
+def _explain(missing: int, malformed: int) -> dict[str, int]:
+    named = min(missing, malformed)
+    return {reason: n for reason, n in ((NO_GEOMETRY, missing - named), (MALFORMED, named)) if n}
+
+
+# --- when GDAL refuses the file -----------------------------------------------------------------------
+
+
+@dataclass
+class Salvage:
+    """What had to be left out of a file to make it readable."""
+
+    malformed: int = 0
+    lost: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
+
+
+def salvage_to(path: Path, target: Path, file: str, refused: FileDamaged) -> Salvage:
+    """Write the good features of `path` to `target`.
+
+    Raises FileDamaged with the position or the member that is wrong; `refused` itself when we find no fault.
+    """
+    document = _load(path, file)
+    features = _features(document, file)
+    salvage = Salvage()
+    out = list(_good(features, salvage))
+    if not salvage.notes:
+        raise refused
+    if salvage.malformed + salvage.lost.total() == len(features):
+        raise FileDamaged(salvage.notes[0], file=file, remedy="Export it again as valid GeoJSON.")
+    body = {"type": "FeatureCollection", "features": out}
+    if isinstance(document.get("crs"), dict) and document["crs"].get("type") == "name":
+        body["crs"] = document["crs"]
+    target.write_text(json.dumps(body, ensure_ascii=False), "utf-8", "surrogatepass")
+    return salvage
+
+
+def _first_fault(path: Path, file: str) -> str:
+    """Say what is wrong with the first malformed feature; '' for a large file or when nothing is."""
+    if path.stat().st_size > _DIAGNOSE_BYTES:
+        return ""
+    salvage = Salvage()
+    for _ in _good(_features(_load(path, file), file), salvage):
+        if salvage.notes:
+            break
+    return salvage.notes[0] if salvage.notes else ""
+
+
+def _load(path: Path, file: str) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_bytes().decode("utf-8-sig"))
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        what = "it ends too early" if error.pos >= len(error.doc.rstrip()) - 1 else f"{error.msg}"
+        raise FileDamaged(
+            f"it is not valid JSON: {what} ({where})", file=file, remedy="Export it again."
+        ) from error
+    except UnicodeDecodeError as error:
+        message = f"it is not UTF-8: byte {error.start} is 0x{error.object[error.start]:02X}"
+        raise FileDamaged(message, file=file, remedy="Save it as UTF-8.") from error
+    except RecursionError as error:
+        raise FileDamaged("it is nested too deeply", file=file, remedy="Export it again.") from error
+    if not isinstance(document, dict):
+        raise FileDamaged("it is JSON but no GeoJSON object", file=file, remedy="Export it again as GeoJSON.")
+    return document
+
+
+def _features(document: dict[str, Any], file: str) -> list[Any]:
+    """Return what should be features. Raises FileDamaged naming the member that makes it impossible."""
+    kind = document.get("type")
+    if not isinstance(kind, str) or kind not in TYPES:
+        message = f"member `type` is {json.dumps(kind, ensure_ascii=False)[:60]}, no type of GeoJSON"
+        raise FileDamaged(message, file=file, remedy="Export it again as GeoJSON.")
+    if kind == "FeatureCollection":
+        features = document.get("features")
+        if not isinstance(features, list):
+            raise FileDamaged("member `features` is no array", file=file, remedy="Export it again as GeoJSON.")
+        return features
+    return [document if kind == "Feature" else {"type": "Feature", "properties": {}, "geometry": document}]
+
+
+def _good(features: list[Any], salvage: Salvage) -> Iterator[dict[str, Any]]:
+    """Yield every feature, those with malformed geometry without it; note the first fault of each kind."""
+    for number, feature in enumerate(features):
+        if not isinstance(feature, dict) or feature.get("type") != "Feature":
+            _note(salvage, f"feature {number}: it is no Feature object")
+            salvage.lost[NOT_A_FEATURE] += 1
+            continue
+        geometry = feature.get("geometry")
+        if problem := geometry is not None and geometry_problem(geometry):
+            _note(salvage, f"feature {number}: {problem}")
+            salvage.malformed += 1
+            geometry = None
+        properties = feature.get("properties")
+        yield feature | {"geometry": geometry, "properties": properties if isinstance(properties, dict) else {}}
+
+
+def _note(salvage: Salvage, text: str) -> None:
+    if len(salvage.notes) < 5:
+        salvage.notes.append(text)
+
+
+def geometry_problem(geometry: Any) -> str:
+    """Say what is wrong with a GeoJSON geometry object; '' when nothing is.
+
+    >>> geometry_problem({"type": "Point", "coordinates": ["1", 2]})
+    'coordinates of a Point must be numbers, not "1"'
+    """
+    if not isinstance(geometry, dict):
+        return "member `geometry` is no object"
+    kind = geometry.get("type")
+    if kind == "GeometryCollection":
+        parts = geometry.get("geometries")
+        if not isinstance(parts, list):
+            return "member `geometries` is no array"
+        return next((problem for p in parts if (problem := geometry_problem(p))), "")
+    if not isinstance(kind, str) or kind not in _DEPTHS:
+        return f"geometry `type` is {json.dumps(kind, ensure_ascii=False)[:40]}, no type of GeoJSON"
+    return _coordinates_problem(geometry.get("coordinates"), _DEPTHS[kind], kind)
+
+
+def _coordinates_problem(value: Any, depth: int, kind: str) -> str:
+    if not isinstance(value, list):
+        return f"coordinates of a {kind} are not nested as deeply as they must be"
+    if depth:
+        return next((problem for v in value if (problem := _coordinates_problem(v, depth - 1, kind))), "")
+    if any(isinstance(v, list) for v in value):
+        return f"coordinates of a {kind} are nested too deeply"
+    for v in value:
+        if isinstance(v, bool) or not isinstance(v, int | float):
+            return f"coordinates of a {kind} must be numbers, not {json.dumps(v, ensure_ascii=False)[:40]}"
+    return "" if len(value) >= 2 else f"a position of a {kind} has {len(value)} numbers instead of 2 or 3"

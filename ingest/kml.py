@@ -1,0 +1,206 @@
+"""Reads KML 2.2 and 2.3 (OGC 07-147r2, 12-007r2) and KMZ without ever fetching anything.
+
+GDAL's reader mangles Korean field names and does not know EUC-KR; this one keeps names exactly. Folders become
+layers. What a link points to stays unread, and is said so.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from ingest.crs import Claim
+from ingest.encoding import normalise
+from ingest.kml_document import Container, Document, Placemark, parse
+from ingest.layers import Batch, SourceLayer
+from ingest.receive import Dataset, copy_member, member_name, open_zip, unpacked_budget
+from ingest.sandbox import Limits
+from naru.errors import BadZip, EncodingUnknown, NoFeatures
+
+_BATCH = 8192
+_CHUNK = 2**20
+_MANY = 30  # folders beyond which they become one layer with the folder as a field
+_FOLDER = "folder"
+_DECLARED = re.compile(rb"""<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']""")
+_CLAIM = Claim("EPSG:4326", "KML is longitude, latitude on WGS 84 (OGC 07-147r2 §6.2)")
+_TRUE = {"1": True, "true": True, "0": False, "false": False}
+
+
+def read_kml(dataset: Dataset, encoding: str | None) -> Iterator[SourceLayer]:
+    """Yield the layers of a .kml. Raises FileDamaged, EncodingUnknown, NoFeatures."""
+    return _layers([_read(dataset.main, dataset.file, dataset.name, encoding)], dataset)
+
+
+def read_kmz(dataset: Dataset, encoding: str | None, limits: Limits) -> Iterator[SourceLayer]:
+    """Yield the layers of all .kml in a .kmz. Raises BadZip, TooLarge and as `read_kml`."""
+    budget = unpacked_budget(dataset.main, limits)
+    documents = []
+    with open_zip(dataset.main, dataset.file, limits) as archive:
+        members = [i for i in archive.infolist() if member_name(i).lower().endswith(".kml")]
+        members.sort(key=lambda info: (member_name(info).count("/"), member_name(info) != "doc.kml"))
+        for number, info in enumerate(members):
+            target = dataset.main.parent / f"{dataset.main.stem}-{number:04d}.kml"
+            _unpack(archive, info, target, budget)
+            name = dataset.name if number == 0 else Path(member_name(info)).stem
+            documents.append(_read(target, f"{dataset.file}/{member_name(info)}", name, encoding))
+    return _layers(documents, dataset)
+
+
+def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path, budget: list[int]) -> None:
+    try:
+        with target.open("wb") as out:
+            copy_member(archive, info, out, budget)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        message = f"entry '{member_name(info)}' is damaged ({error})"
+        raise BadZip(message, remedy="Pack it again.") from error
+
+
+def _read(path: Path, file: str, name: str, option: str | None) -> Document:
+    """Read one .kml; its outermost container is called `name` unless it names itself."""
+    codec, how = _find_codec(path, file, option)
+    with path.open("rb") as stream:
+        document = parse(_texts(stream, codec), file)
+    document.encoding, document.encoding_how = codec.upper(), how
+    document.root.name = document.root.name or name
+    return document
+
+
+# --- encoding ---------------------------------------------------------------------------------------
+
+
+def _find_codec(path: Path, file: str, option: str | None) -> tuple[str, str]:
+    """Return the codec that the whole file is valid in, and how it was found. Raises EncodingUnknown."""
+    with path.open("rb") as stream:
+        head = stream.read(1024)
+    candidates: list[tuple[str, str]] = []
+    declared = _DECLARED.search(head)
+    word = declared.group(1).decode() if declared else ""
+    if option is not None:
+        candidates.append((normalise(option) or "", "given by --encoding"))
+    elif head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        candidates.append(("utf-16", "byte order mark of UTF-16"))
+    else:
+        said = f"declared as {word}" if word else "no encoding declared"
+        if word and not head.startswith(codecs.BOM_UTF8):
+            candidates.append((normalise(word) or "", said))
+        candidates += [(c, f"{said}; bytes are valid {c.upper()}") for c in ("utf-8", "cp949")]
+    for codec, how in candidates:
+        if codec and _decodes(path, codec):
+            return codec, how
+    raise EncodingUnknown(
+        f"the text is not valid {' or '.join(dict.fromkeys(c.upper() or '?' for c, _ in candidates))}",
+        file=file,
+        remedy="Give the encoding with --encoding, or save the file as UTF-8.",
+    )
+
+
+def _decodes(path: Path, codec: str) -> bool:
+    try:
+        with path.open("rb") as stream:
+            for _ in _texts(stream, codec):
+                pass
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _texts(stream: BinaryIO, codec: str) -> Iterator[str]:
+    """Yield the stream's text in pieces, without byte order mark and blanks before the first character."""
+    decoder = codecs.getincrementaldecoder(codec)("strict")
+    started = False
+    while chunk := stream.read(_CHUNK):
+        text = decoder.decode(chunk)
+        if not started:
+            text = text.lstrip("\ufeff \t\r\n")
+            started = bool(text)
+        yield text
+    yield decoder.decode(b"", final=True)
+
+
+# --- layers -----------------------------------------------------------------------------------------
+
+
+def _layers(documents: Sequence[Document], dataset: Dataset) -> Iterator[SourceLayer]:
+    """Yield one layer for each folder that holds placemarks; one for all when there are very many."""
+    folders = [(d, c) for d in documents for c in d.containers if c.placemarks]
+    notes = [note for d in documents for note in d.notes()]
+    if not folders:
+        said = f" ({'; '.join(notes)})" if notes else ""
+        raise NoFeatures(f"it holds no placemark{said}", file=dataset.file, remedy="Save the places themselves.")
+    if len(folders) > _MANY:
+        notes.append(f"its {len(folders)} folders became one layer, with the folder in the field '{_FOLDER}'")
+        for _, container in folders:
+            for placemark in container.placemarks:
+                placemark.put(_FOLDER, " / ".join(container.path()))
+        merged = [p for _, c in folders for p in c.placemarks]
+        yield _layer(dataset.name, folders[0][0], merged, notes)
+        return
+    names = _distinct_names([c for _, c in folders], dataset.name)
+    for (document, container), name in zip(folders, names, strict=True):
+        yield _layer(name, document, container.placemarks, notes)
+        notes = []
+
+
+def _layer(name: str, document: Document, placemarks: Sequence[Placemark], notes: list[str]) -> SourceLayer:
+    return SourceLayer(
+        name=name,
+        claim=_CLAIM,
+        batches=_batches(placemarks, document.types),
+        rows=len(placemarks),
+        encoding=document.encoding,
+        encoding_how=document.encoding_how,
+        warnings=list(notes),
+    )
+
+
+def _distinct_names(containers: Sequence[Container], otherwise: str) -> list[str]:
+    """Name layers by their folders; by the path to them where two are called alike."""
+    short = [c.name or otherwise for c in containers]
+    names = [
+        n if short.count(n) == 1 else " / ".join(c.path()) or n for n, c in zip(short, containers, strict=True)
+    ]
+    seen: dict[str, int] = {}
+    out = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        out.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return out
+
+
+def _batches(placemarks: Sequence[Placemark], types: dict[str, str]) -> Iterator[Batch]:
+    names = list(dict.fromkeys(name for p in placemarks for name in p.fields))
+    columns = [_column([p.fields.get(n) for p in placemarks], types.get(n, "string")) for n in names]
+    wkb = pa.array([p.wkb for p in placemarks], pa.binary())
+    for start in range(0, len(placemarks), _BATCH):
+        part = [c.slice(start, _BATCH) for c in columns]
+        rows = wkb.slice(start, _BATCH)
+        yield _record_batch(part, names, len(rows)), rows
+
+
+def _record_batch(columns: list[pa.Array], names: list[str], rows: int) -> pa.RecordBatch:
+    if columns:
+        return pa.RecordBatch.from_arrays(columns, names=names)
+    return pa.RecordBatch.from_struct_array(pa.array([{}] * rows, pa.struct([])))
+
+
+def _column(values: list[str | None], kind: str) -> pa.Array:
+    """Return a column in the type that the Schema declares, or as text when a value is not of it."""
+    clean = [None if v is None or (kind != "string" and not v.strip()) else v for v in values]
+    try:
+        match kind:
+            case "int" | "short" | "uint" | "ushort":
+                return pa.array([None if v is None else int(v) for v in clean], pa.int64())
+            case "float" | "double":
+                return pa.array([None if v is None else float(v) for v in clean], pa.float64())
+            case "bool":
+                return pa.array([None if v is None else _TRUE[v.strip().lower()] for v in clean], pa.bool_())
+    except (ValueError, KeyError, OverflowError):
+        pass
+    return pa.array(values, pa.string())

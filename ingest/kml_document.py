@@ -1,0 +1,300 @@
+"""Parses one KML document into containers and placemarks; geometries as WKB.
+
+A DOCTYPE is refused: no honest KML has one, and entities are how attacks on XML readers begin.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from xml.parsers import expat
+
+import numpy as np
+
+from naru.errors import FileDamaged
+
+_DEPTH = 250
+_CONTAINERS = frozenset({"Document", "Folder"})
+_COLLECTIONS = frozenset({"MultiGeometry", "MultiTrack", "GeometryCollection"})
+_PLAIN = frozenset({"name", "description", "address", "phoneNumber", "snippet", "Snippet"})
+_TIMES = frozenset({"when", "begin", "end"})
+_ON_GEOMETRY = frozenset({"altitudeMode", "extrude"})
+_OVERLAYS = frozenset({"GroundOverlay", "ScreenOverlay", "PhotoOverlay"})
+_SILENT = frozenset({"NetworkLink", "NetworkLinkControl", *_OVERLAYS, "Style", "StyleMap"})
+_AROUND_COMMA = re.compile(r"\s*,\s*")
+_POINT, _LINE, _POLYGON, _COLLECTION = 1, 2, 3, 7
+
+
+@dataclass
+class Placemark:
+    """One feature: its fields as text, its geometry as WKB (None: no geometry; empty bytes: unreadable)."""
+
+    fields: dict[str, str] = field(default_factory=dict)
+    wkb: bytes | None = None
+
+    def put(self, name: str, value: str) -> None:
+        """Set a field; a second one of the same name gets a number."""
+        number, free = 1, name
+        while free in self.fields:
+            number, free = number + 1, f"{name}_{number}"
+        self.fields[free] = value
+
+
+@dataclass
+class Container:
+    """A Document or Folder and the placemarks directly in it."""
+
+    parent: Container | None = None
+    name: str = ""
+    placemarks: list[Placemark] = field(default_factory=list)
+
+    def path(self) -> tuple[str, ...]:
+        """Return the names of the containers from the outermost to this one."""
+        above = self.parent.path() if self.parent is not None else ()
+        return (*above, self.name) if self.name else above
+
+
+@dataclass
+class Document:
+    """A parsed document. `types` are the field types of its Schemas."""
+
+    root: Container
+    containers: list[Container]
+    types: dict[str, str] = field(default_factory=dict)
+    passed_over: Counter[str] = field(default_factory=Counter)
+    encoding: str = "UTF-8"
+    encoding_how: str = ""
+
+    def notes(self) -> list[str]:
+        """Return what was not read, in words."""
+        links = self.passed_over["NetworkLink"]
+        overlays = sum(self.passed_over[o] for o in _OVERLAYS)
+        changes = self.passed_over["NetworkLinkControl"]
+        said = ((links, "network links were not followed"), (overlays, "picture overlays were not read"))
+        out = [f"{count} {text}" for count, text in said if count]
+        return out + (["an update to another KML was not applied"] if changes else [])
+
+
+def parse(texts: Iterable[str], file: str) -> Document:
+    """Parse a document given in pieces of text. Raises FileDamaged with line and column."""
+    handler = _Handler(file)
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartElementHandler = handler.start
+    parser.EndElementHandler = handler.end
+    parser.CharacterDataHandler = handler.text
+    parser.StartDoctypeDeclHandler = handler.doctype
+    parser.EntityDeclHandler = handler.doctype
+    try:
+        for text in texts:
+            parser.Parse(text, False)
+        parser.Parse("", True)
+    except expat.ExpatError as error:
+        reason = f"{expat.ErrorString(error.code)} (line {error.lineno}, column {error.offset + 1})"
+        message = f"it is not well-formed XML: {reason}"
+        raise FileDamaged(message, file=file, remedy="Repair it, or save it again.") from error
+    return handler.document
+
+
+class _Handler:
+    """Follows the parser through the elements. Unknown elements are passed over."""
+
+    def __init__(self, file: str) -> None:
+        root = Container()
+        self.document = Document(root, [root])
+        self._file = file
+        self._stack: list[str] = []
+        self._silent = 0  # depth below an element whose content is not for us
+        self._container = root
+        self._placemark: Placemark | None = None
+        self._shapes: list[_Shape] = []  # open geometry elements, outermost first
+        self._made: list[bytes] = []  # finished geometries of the placemark
+        self._data_name: str | None = None
+        self._text: list[str] = []
+
+    def doctype(self, *_: object) -> None:
+        raise FileDamaged(
+            "it has a DOCTYPE or entity declaration, which KML does not have and we refuse",
+            file=self._file,
+            remedy="Remove the declaration, or save the file again.",
+        )
+
+    def start(self, name: str, attributes: Mapping[str, str]) -> None:
+        tag = name.rpartition(":")[2]
+        self._stack.append(tag)
+        self._text.clear()
+        if len(self._stack) > _DEPTH:
+            raise FileDamaged("its elements are nested too deeply", file=self._file, remedy="Save it again.")
+        if self._silent or tag in _SILENT:
+            self._silent += 1
+            if self._silent == 1:
+                self.document.passed_over[tag] += 1
+        elif self._placemark is None:
+            self._start_outside(tag, attributes)
+        else:
+            self._start_inside(tag, attributes)
+
+    def _start_outside(self, tag: str, attributes: Mapping[str, str]) -> None:
+        if tag in _CONTAINERS:
+            self._open_container()
+        elif tag == "Placemark":
+            self._placemark, self._made = Placemark(), []
+        elif tag == "SimpleField" and attributes.get("name"):
+            self.document.types.setdefault(attributes["name"], attributes.get("type", "string"))
+
+    def _open_container(self) -> None:
+        """The outermost container is the document itself; its name serves for the whole."""
+        if self._stack[:-1] in ([], ["kml"]) and len(self.document.containers) == 1:
+            return
+        self._container = Container(self._container)
+        self.document.containers.append(self._container)
+
+    def _start_inside(self, tag: str, attributes: Mapping[str, str]) -> None:
+        if tag in _COLLECTIONS or tag in _MAKERS:
+            self._shapes.append(_Shape(tag))
+        elif tag in ("Data", "SimpleData", "SimpleArrayData"):
+            self._data_name = attributes.get("name", "")
+
+    def text(self, data: str) -> None:
+        if not self._silent:
+            self._text.append(data)
+
+    def end(self, _: str) -> None:
+        tag = self._stack.pop()
+        parent = self._stack[-1] if self._stack else ""
+        if self._silent:
+            self._silent -= 1
+            return
+        text = "".join(self._text)
+        self._text.clear()
+        if self._placemark is None:
+            self._end_outside(tag, parent, text)
+        elif tag == "Placemark":
+            self._close_placemark(self._placemark)
+        elif self._shapes:
+            self._end_geometry(tag, text)
+        else:
+            self._end_field(self._placemark, tag, parent, text)
+
+    def _end_outside(self, tag: str, parent: str, text: str) -> None:
+        if tag == "name" and parent in _CONTAINERS:
+            self._container.name = self._container.name or " ".join(text.split())
+        elif tag in _CONTAINERS and self._container.parent is not None:
+            self._container = self._container.parent
+
+    def _close_placemark(self, placemark: Placemark) -> None:
+        if self._made:
+            placemark.wkb = self._made[0] if len(self._made) == 1 else _collect(self._made)
+        self._container.placemarks.append(placemark)
+        self._placemark, self._shapes = None, []
+
+    def _end_field(self, placemark: Placemark, tag: str, parent: str, text: str) -> None:
+        if (parent == "Placemark" and tag in _PLAIN) or (tag in _TIMES and parent in ("TimeStamp", "TimeSpan")):
+            placemark.put(tag, text.strip())
+        elif self._data_name is not None and tag in ("value", "SimpleData"):
+            placemark.put(self._data_name, text.strip() if tag == "value" else text)
+        if tag in ("Data", "SimpleData", "SimpleArrayData"):
+            self._data_name = None
+
+    def _end_geometry(self, tag: str, text: str) -> None:
+        shape = self._shapes[-1]
+        if tag == "coordinates":
+            shape.coordinates = _coordinates(text)
+        elif tag == "coord":
+            shape.track.append(text)
+        elif tag in _ON_GEOMETRY and self._placemark is not None and text.strip() not in ("", "0", "clampToGround"):
+            self._placemark.fields.setdefault(tag, text.strip())
+        elif tag == shape.tag:
+            self._shapes.pop()
+            self._finish(shape)
+
+    def _finish(self, shape: _Shape) -> None:
+        """Hand a finished geometry to the one around it, or to the placemark."""
+        around = self._shapes[-1] if self._shapes else None
+        if shape.tag == "LinearRing" and around is not None and around.tag == "Polygon":
+            ring = shape.coordinates if shape.coordinates is not None else np.empty((0, 2))
+            around.rings.insert(0 if "outerBoundaryIs" in self._stack[-1:] else len(around.rings), ring)
+            return
+        made = _MAKERS[shape.tag](shape) if shape.tag in _MAKERS else _collect(shape.parts)
+        if around is not None and around.tag in _COLLECTIONS:
+            around.parts.append(made)
+        else:
+            self._made.append(made)
+
+
+# --- geometries as WKB (OGC 06-103r4 §8; ISO codes for Z) ---------------------------------------------
+
+
+@dataclass
+class _Shape:
+    """A geometry element that is being read."""
+
+    tag: str
+    coordinates: np.ndarray | None = None  # n × 2 or n × 3
+    rings: list[np.ndarray] = field(default_factory=list)
+    track: list[str] = field(default_factory=list)
+    parts: list[bytes] = field(default_factory=list)
+
+
+def _coordinates(text: str) -> np.ndarray | None:
+    """Parse `lon,lat[,altitude] …`, blanks around commas forgiven; None for text that is no coordinates."""
+    if not (plain := _AROUND_COMMA.sub(",", text.strip())):
+        return np.empty((0, 2))
+    tuples = [t.strip(",").split(",") for t in plain.split()]
+    return _numbers(tuples)
+
+
+def _numbers(tuples: list[list[str]]) -> np.ndarray | None:
+    size = 3 if any(len(t) >= 3 for t in tuples) else 2
+    if any(len(t) < 2 for t in tuples):
+        return None
+    try:
+        return np.array([[*t[:size], *["0"] * (size - len(t))] for t in tuples], dtype=np.float64)
+    except ValueError:
+        return None
+
+
+def _header(kind: int, coordinates: np.ndarray) -> bytes:
+    return struct.pack("<BI", 1, kind + (1000 if coordinates.shape[1] == 3 else 0))
+
+
+def _bytes(coordinates: np.ndarray) -> bytes:
+    return coordinates.astype("<f8").tobytes()
+
+
+def _point(shape: _Shape) -> bytes:
+    found = shape.coordinates
+    if found is None:
+        return b""
+    return _header(_POINT, found) + _bytes(found[:1] if len(found) else np.full((1, 2), np.nan))
+
+
+def _line(shape: _Shape) -> bytes:
+    found = shape.coordinates
+    return b"" if found is None else _header(_LINE, found) + struct.pack("<I", len(found)) + _bytes(found)
+
+
+def _polygon(shape: _Shape) -> bytes:
+    width = max((r.shape[1] for r in shape.rings), default=2)
+    rings = [r if r.shape[1] == width else np.pad(r, ((0, 0), (0, width - r.shape[1]))) for r in shape.rings]
+    rings = [r for r in rings if len(r)]
+    body = b"".join(struct.pack("<I", len(r)) + _bytes(r) for r in rings)
+    return _header(_POLYGON, np.empty((0, width))) + struct.pack("<I", len(rings)) + body
+
+
+def _track(shape: _Shape) -> bytes:
+    shape.coordinates = _numbers([t.split() for t in shape.track]) if shape.track else np.empty((0, 2))
+    return _point(shape) if len(shape.track) == 1 else _line(shape)
+
+
+def _collect(parts: list[bytes]) -> bytes:
+    good = [p for p in parts if p]
+    if parts and not good:
+        return b""
+    return struct.pack("<BII", 1, _COLLECTION, len(good)) + b"".join(good)
+
+
+_MAKERS = {"Point": _point, "LineString": _line, "LinearRing": _line, "Polygon": _polygon, "Track": _track}

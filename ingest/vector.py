@@ -1,0 +1,216 @@
+"""The child's side of reading: every layer of every dataset, repaired, placed and written.
+
+Runs confined (`ingest.confine`). Nothing it says is believed unchecked (`ingest.reading`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import shapely
+
+from ingest import dateline
+from ingest.crs import Resolved, resolve
+from ingest.features import NO_GEOMETRY, Batch, Geometries, Mask, Tally, families, make_valid, parse
+from ingest.formats import open_all
+from ingest.geoparquet_writer import COVERING, GEOMETRY, LayerWriter
+from ingest.layers import SourceLayer, plain
+from ingest.receive import Dataset, clear, receive
+from ingest.sandbox import Limits
+from naru.errors import NaruError, NoFeatures, TooLarge
+
+Progress = Callable[[float, str], None]
+Floats = npt.NDArray[np.float64]
+OUTSIDE = "outside the area of its coordinate reference system"
+_RESERVED = frozenset({GEOMETRY, COVERING})
+
+
+def read_layers(params: Mapping[str, Any], progress: Progress) -> list[dict[str, Any]]:
+    """Read what `params` names (see `ingest.reading.read_file`) and return one entry per layer with features."""
+    limits, workdir = Limits(**params["limits"]), Path(params["workdir"])
+    folder = workdir / "input"
+    progress(0.0, "receiving")
+    files = [Path(f) for f in params["files"]]
+    try:
+        datasets = receive(files, params["name"], folder, limits)
+        return _read_all(datasets, _Job(params, limits, workdir, folder, progress))
+    finally:
+        clear(folder)
+
+
+@dataclass(frozen=True)
+class _Job:
+    params: Mapping[str, Any]
+    limits: Limits
+    workdir: Path
+    folder: Path
+    progress: Progress
+
+
+def _read_all(datasets: list[Dataset], job: _Job) -> list[dict[str, Any]]:
+    entries: list[dict[str, Any]] = []
+    empty: list[str] = []
+    for number, (dataset, source) in enumerate(open_all(datasets, job.params["encoding"], job.folder, job.limits)):
+        if number >= job.limits.layers:
+            message = f"it has more than the {job.limits.layers} layers allowed"
+            raise TooLarge(message, file=dataset.file, remedy="Split it.")
+        if job.params["layers"] is not None and source.name not in job.params["layers"]:
+            continue
+        reading = _Reading(source, job, job.workdir / f"layer-{number:04d}.parquet")
+        try:
+            entry = reading.run()
+        except NaruError as error:
+            error.file, error.layer = error.file or dataset.file, error.layer or source.name
+            raise
+        if entry is None:
+            empty.append(f"layer '{source.name}' was left out: {reading.account()}")
+        else:
+            entries.append(entry)
+    if not entries:
+        text = "; ".join(e.replace(" was left out", "") for e in empty[:5]) or "no layer of that name"
+        raise NoFeatures(f"nothing to draw: {text}", remedy="Check the file in a GIS.")
+    entries[0]["warnings"] += empty
+    return entries
+
+
+@dataclass
+class _Reading:
+    """One layer on its way from the file to GeoParquet."""
+
+    source: SourceLayer
+    job: _Job
+    target: Path
+    tally: Tally = field(default_factory=Tally)
+    read: int = 0
+    vertices: int = 0
+    crs: Resolved | None = None
+    writer: LayerWriter | None = None
+    kinds: set[str] = field(default_factory=set)
+    bounds: Floats = field(default_factory=lambda: np.array([np.inf, np.inf, -np.inf, -np.inf]))
+    warnings: list[str] = field(default_factory=list)
+
+    def run(self) -> dict[str, Any] | None:
+        """Read, repair, place and write all batches; None when no feature is left."""
+        try:
+            for attributes, wkb in self.source.batches:
+                self._take(attributes, wkb)
+                self._report()
+        except BaseException:
+            if self.writer is not None:
+                self.writer.abandon()
+            raise
+        self._settle_missing()
+        if self.writer is None or self.crs is None or not self.writer.rows:
+            return None
+        self.writer.close(self.crs.crs)
+        return self._entry(self.crs, self.writer.rows)
+
+    def account(self) -> str:
+        """Return what became of the features, in words."""
+        if not self.read:
+            return "it has no feature"
+        said = ", ".join(f"{count} × {reason}" for reason, count in self.tally.dropped.most_common())
+        why = self.source.diagnose()
+        return f"none of its {self.read} features can be drawn ({said})" + (f"; {why}" if why else "")
+
+    def _take(self, attributes: pa.RecordBatch, wkb: pa.Array) -> None:
+        self.read += len(wkb)
+        batch = parse(wkb, self.tally, self.job.limits.vertices_per_feature)
+        self._count_vertices(batch.geometries[batch.kept])
+        boxes = shapely.bounds(batch.geometries[batch.kept])
+        if self.crs is None and len(boxes):
+            claim, option = self.source.claim, self.job.params["crs"]
+            self.crs = resolve(claim, option, boxes, self.source.name)
+        if self.crs is not None:
+            self._place(self.crs, batch)
+            make_valid(batch)
+            self._write(attributes, batch)
+
+    def _count_vertices(self, geometries: Geometries) -> None:
+        self.vertices += int(shapely.get_num_coordinates(geometries).sum())
+        if self.vertices > self.job.limits.vertices_per_layer:
+            message = f"it has more than the {self.job.limits.vertices_per_layer} vertices allowed in a layer"
+            raise TooLarge(message, remedy="Split it, or simplify it first.")
+
+    def _place(self, crs: Resolved, batch: Batch) -> None:
+        """Drop what has no place on the globe, split what crosses the 180th meridian, widen the bounds."""
+        index = np.flatnonzero(batch.kept)
+        boxes = shapely.bounds(batch.geometries[index])
+        away = np.zeros(len(batch.kept), dtype=bool)
+        if crs.crs.is_geographic:
+            away[index] = dateline.out_of_range(boxes)
+            batch.drop(away, dateline.OUT_OF_RANGE)
+            index = index[batch.kept[index]]
+            batch.replace(*dateline.split(batch.geometries, index), dateline.SPLIT)
+        else:
+            away[index] = _without_place(crs, boxes)
+            batch.drop(away, OUTSIDE)
+        self._widen(crs, shapely.bounds(batch.geometries[batch.kept]))
+
+    def _widen(self, crs: Resolved, boxes: Floats) -> None:
+        if len(boxes):
+            lonlat = _corners(crs, boxes)
+            self.bounds[:2] = np.minimum(self.bounds[:2], lonlat.min(axis=(0, 1)))
+            self.bounds[2:] = np.maximum(self.bounds[2:], lonlat.max(axis=(0, 1)))
+
+    def _write(self, attributes: pa.RecordBatch, batch: Batch) -> None:
+        chosen = plain(attributes, _RESERVED)
+        if self.writer is None:
+            self.writer = LayerWriter(self.target, chosen.schema)
+            self._note_renamed(attributes.schema.names, chosen.schema.names)
+        left = batch.geometries[batch.kept]
+        self.kinds |= families(left)
+        rows = chosen.filter(pa.array(batch.kept)) if chosen.num_columns else chosen
+        self.writer.write(rows, left, shapely.bounds(left))
+
+    def _note_renamed(self, before: list[str], after: list[str]) -> None:
+        renamed = [f"'{a}' became '{b}'" for a, b in zip(before, after, strict=True) if a != b]
+        if renamed:
+            self.warnings.append(f"fields renamed: {', '.join(renamed)}")
+
+    def _settle_missing(self) -> None:
+        """Give each feature that came without geometry, or did not come at all, its reason."""
+        if missing := self.tally.dropped.pop(NO_GEOMETRY, 0):
+            self.tally.dropped.update(self.source.explain_missing(missing))
+        self.tally.dropped.update(self.source.lost)
+        self.read += self.source.lost.total()
+
+    def _report(self) -> None:
+        total = max(self.source.rows, self.read)
+        self.job.progress(min(0.99, self.read / max(total, 1)), f"{self.source.name}: {self.read} features read")
+
+    def _entry(self, crs: Resolved, kept: int) -> dict[str, Any]:
+        kinds = self.kinds if len(self.kinds) == 1 else {"mixed"}
+        return {
+            "name": self.source.name,
+            "parquet": self.target.name,
+            "features_read": self.read,
+            "features_kept": kept,
+            "dropped": self.tally.dropped.most_common(),
+            "repaired": self.tally.repaired.most_common(),
+            "crs_claimed": crs.claimed,
+            "crs": crs.label,
+            "crs_how": crs.how,
+            "encoding": self.source.encoding,
+            "encoding_how": self.source.encoding_how,
+            "geometry": next(iter(kinds)),
+            "bounds": self.bounds.tolist(),
+            "warnings": [*self.source.warnings, *crs.warnings, *self.warnings],
+        }
+
+
+def _without_place(crs: Resolved, boxes: Floats) -> Mask:
+    """Return which boxes the transformation to lon/lat has no answer for."""
+    return np.asarray(~np.isfinite(_corners(crs, boxes)).all(axis=(0, 2)), dtype=bool)
+
+
+def _corners(crs: Resolved, boxes: Floats) -> Floats:
+    """Return the corners of boxes in lon/lat: 4 × n × 2."""
+    x, y = boxes[:, [0, 2, 2, 0]].T, boxes[:, [1, 1, 3, 3]].T
+    return np.stack(crs.to_lonlat().transform(x, y), axis=-1)

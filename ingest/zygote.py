@@ -1,0 +1,140 @@
+"""The clean process from which each parser is forked, its imports done once.
+
+Started by `ingest.sandbox` with an empty environment. It reads no user's file itself: for each request that
+comes over the control socket it forks a child, which confines itself, runs one task and ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from ingest.confine import Rlimits, confine
+from naru.errors import NaruError, TooLarge
+
+Progress = Callable[[float, str], None]
+_NO_MEMORY = ("bad_alloc", "out of memory", "cannot allocate", "can't allocate", "malloc of size")
+
+
+def main(control_fd: int, preload: list[str]) -> None:
+    """Serve requests until the other end of the control socket closes."""
+    control = socket.socket(fileno=control_fd)
+    for module in preload:
+        importlib.import_module(module)
+    wake_read, wake_write = os.pipe()
+    os.set_blocking(wake_write, False)
+    os.set_blocking(wake_read, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+    control.sendall(b'{"ready": true}\n')
+    while (request := _next_request(control)) is not None:
+        message, result_fd = request
+        pid = os.fork()
+        if pid == 0:
+            control.close()
+            signal.set_wakeup_fd(-1)
+            _child(message, result_fd)
+        os.close(result_fd)
+        control.sendall(json.dumps({"pid": pid}).encode() + b"\n")
+        if not _watch(control, wake_read, pid):
+            return
+
+
+def _next_request(control: socket.socket) -> tuple[dict[str, Any], int] | None:
+    """Return the next request and the file descriptor for its result, or None at the end."""
+    data, descriptors, _, _ = socket.recv_fds(control, 65536, 1)
+    while data and not data.endswith(b"\n"):
+        more = control.recv(65536)
+        if not more:
+            return None
+        data += more
+    return (json.loads(data), descriptors[0]) if data else None
+
+
+def _watch(control: socket.socket, wake_read: int, pid: int) -> bool:
+    """Wait for the child to end and report it; kill it and return False when the other end goes away."""
+    while True:
+        ended, status, usage = os.wait4(pid, os.WNOHANG)
+        if ended:
+            report = {"status": os.waitstatus_to_exitcode(status), "maxrss_kb": usage.ru_maxrss}
+            control.sendall(json.dumps(report).encode() + b"\n")
+            return True
+        ready, _, _ = select.select([control.fileno(), wake_read], [], [], 1.0)
+        if wake_read in ready:
+            with contextlib.suppress(BlockingIOError):
+                os.read(wake_read, 4096)
+        if control.fileno() in ready:  # nothing is sent while a child runs: it is closed
+            os.kill(pid, signal.SIGKILL)
+            os.wait4(pid, 0)
+            return False
+
+
+def _child(message: Mapping[str, Any], result_fd: int) -> NoReturn:
+    """Confine this process, run the task, write progress and result as JSON lines, and end."""
+    code = 1
+    try:
+        os.setsid()
+        null = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1, 2):
+            os.dup2(null, stream)
+
+        def say(line: Mapping[str, Any]) -> None:
+            os.write(result_fd, json.dumps(line, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n")
+
+        say({"layers": _confine(message)})
+        _write_all(result_fd, _outcome(message, lambda f, m: say({"progress": f, "message": m})))
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def _confine(message: Mapping[str, Any]) -> tuple[str, ...]:
+    readable = [Path(p) for p in message["readable"]]
+    return confine(Rlimits(**message["rlimits"]), readable, [Path(p) for p in message["writable"]])
+
+
+def _outcome(message: Mapping[str, Any], progress: Progress) -> bytes:
+    """Run the task; return its result or its error as one JSON line."""
+    module, _, function = message["task"].partition(":")
+    try:
+        result = getattr(importlib.import_module(module), function)(message["params"], progress)
+        line: dict[str, Any] = {"result": result}
+    except NaruError as error:
+        line = {"error": error.to_dict()}
+    except MemoryError:
+        line = {"error": _no_memory(message).to_dict()}
+    except Exception as error:
+        if any(text in str(error).lower() for text in _NO_MEMORY):
+            line = {"error": _no_memory(message).to_dict()}
+        else:
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            line = {"crash": f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"[:500]}
+    return json.dumps(line, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+
+
+def _no_memory(message: Mapping[str, Any]) -> TooLarge:
+    limit = message["rlimits"]["memory_bytes"] / 2**20
+    return TooLarge(
+        f"reading it takes more than the {limit:.0f} MiB of memory allowed",
+        remedy="Split the file into smaller ones.",
+    )
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2:])

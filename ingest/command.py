@@ -31,9 +31,7 @@ def run_job_handler(house: House, job: Job, progress: Progress) -> Mapping[str, 
     from ingest.pipeline import IngestOptions, ingest_file
 
     options = IngestOptions.from_params(job.params)
-    workdir = house.job_folder(job.id) / f"attempt-{job.attempt}"
-    workdir.mkdir(parents=True, exist_ok=True)
-    reports = ingest_file(house, Path(job.params["file"]), options, workdir, progress)
+    reports = ingest_file(house, Path(job.params["file"]), options, house.job_folder(job), progress)
     return {"layers": [report.to_dict() for report in reports]}
 
 

@@ -17,9 +17,9 @@ from ingest.naming import layer_ids
 from ingest.reading import ReadLayer, ReadOptions, read_file
 from ingest.tiling import TilingOptions, TilingResult, build_tileset
 from naru.catalogue import check_layer_id
-from naru.errors import NoFeatures, UnknownLayer
+from naru.errors import ArchiveDamaged, NoFeatures, UnknownLayer
 from naru.house import House, Progress
-from naru.pmtiles import check_archive
+from naru.pmtiles import PMTilesReader, mapped
 from naru.records import Count, Draft, Function, IngestReport, Layer, Release, Tileset
 from naru.style import default_style
 
@@ -179,10 +179,23 @@ def _publish(house: House, packed: Sequence[Packed], progress: Progress) -> list
     """Verify, move the archives in, then flip every layer of the file live at once."""
     progress(0.0, "publishing")
     for one in packed:
-        check_archive(one.tiles, tiles=one.result.tiles)
+        _verify(one)
     versions = house.catalogue.publish([_release(house, one) for one in packed])
     progress(1.0, "live")
     return [replace(one.report, version=v.number) for one, v in zip(packed, versions, strict=True)]
+
+
+def _verify(one: Packed) -> None:
+    """Re-open what was written, as a server will."""
+    with mapped(one.tiles) as file:
+        reader = PMTilesReader(file)
+        reader.check()
+        if reader.header.addressed_tiles != one.result.tiles:
+            raise ArchiveDamaged(
+                f"{reader.header.addressed_tiles} of {one.result.tiles} tiles were written",
+                file=one.tiles.name,
+                remedy="Check the disk (`naru doctor`), then run again.",
+            )
 
 
 def _release(house: House, one: Packed) -> Release:

@@ -10,6 +10,7 @@ from naru.catalogue import Catalogue
 from naru.database import Database
 from naru.errors import StorageFailed
 from naru.jobs import JobQueue
+from naru.records import Job
 from naru.settings import Settings
 from naru.storage import Storage
 
@@ -46,9 +47,9 @@ class House:
         storage.prepare()
         return cls(settings, database, Catalogue(database), storage, JobQueue(database))
 
-    def job_folder(self, job_id: str) -> Path:
-        """Return (and make) the folder in which a job works."""
-        folder = self.settings.home / "jobs" / job_id
+    def job_folder(self, job: Job) -> Path:
+        """Return (and make) the folder in which this attempt at a job works."""
+        folder = self.settings.home / "jobs" / job.id / f"attempt-{job.attempt}"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +15,7 @@ from naru.errors import NaruError
 from naru.house import House, Progress
 from naru.settings import Settings
 
+_LINE_EVERY_S = 2.0
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else.")
 
 
@@ -77,11 +79,13 @@ def _bar(title: str) -> Iterator[Progress]:
 
 
 def _lines(title: str) -> Progress:
-    said = [""]
+    """Say a line at the start, at the end, and every two seconds in between."""
+    last = [-_LINE_EVERY_S]
 
     def progress(fraction: float, message: str) -> None:
-        if message != said[0]:
-            said[0] = message
+        now = time.monotonic()
+        if now - last[0] >= _LINE_EVERY_S or fraction >= 1:
+            last[0] = now
             click.echo(f"{title}: {fraction:.0%} {message}", err=True)
 
     return progress

@@ -5,6 +5,7 @@ Handlers are found through the entry-point group `naru.jobs`: kind → `handler(
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
 import threading
@@ -99,8 +100,17 @@ def run_job(house: House, job: Job, handler: Handler, also: Progress | None = No
         except BaseException as error:
             queue.release(job, f"stopped: {type(error).__name__}: {error}")
             raise
-    shutil.rmtree(house.settings.home / "jobs" / job.id, ignore_errors=True)
+        finally:
+            _clear(house, job)
     return result
+
+
+def _clear(house: House, job: Job) -> None:
+    """Remove what this attempt left in the job's folder; a later attempt works in a folder of its own."""
+    folder = house.settings.home / "jobs" / job.id
+    shutil.rmtree(folder / f"attempt-{job.attempt}", ignore_errors=True)
+    with contextlib.suppress(OSError):  # not empty: another attempt is at work
+        folder.rmdir()
 
 
 def work(house: House, *, once: bool = False, stop: threading.Event | None = None) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 _STEP = 4  # levels per look-up; 31 levels are padded to 32
-_FIRST = tuple((4**zoom - 1) // 3 for zoom in range(33))
+_FIRST: tuple[int, ...] = tuple((4**zoom - 1) // 3 for zoom in range(33))
 
 
 def _cell(state: int, x: int, y: int) -> tuple[int, int]:

@@ -9,11 +9,9 @@ it), so every Korean alias means CP949.
 from __future__ import annotations
 
 import codecs
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from naru.errors import EncodingUnknown, FileDamaged
 
@@ -89,7 +87,7 @@ def find_encoding(dbf: Path, cpg: Path | None, option: str | None, file: str) ->
     Raises EncodingUnknown, FileDamaged.
     """
     table = read_table(dbf, file)
-    texts = sorted({t for t in table.texts if not t.isascii()})
+    texts = sorted(_texts(dbf, table))
     if option is not None:
         return _from_option(option, texts, file)
     claims, doubts = _claims(cpg, table.language_id), []
@@ -200,56 +198,52 @@ def _decodes(text: bytes, codec: str) -> bool:
 
 @dataclass(frozen=True)
 class Table:
-    """What we need of a .dbf: its language id, rows really there, and a sample of its raw text."""
+    """The header of a .dbf. `rows` are those really there; lengths in bytes."""
 
     language_id: int
     rows: int
-    texts: tuple[bytes, ...]
+    row_length: int
+    start: int  # of the first row
+    names: tuple[bytes, ...]
+    columns: tuple[slice, ...]  # of the character fields within a row
 
 
 def read_table(dbf: Path, file: str) -> Table:
-    """Read header and a sample of the character fields. Raises FileDamaged."""
-    size = dbf.stat().st_size
+    """Read the header of a dBASE table. Raises FileDamaged."""
     with dbf.open("rb") as f:
         header = f.read(32)
         if len(header) < 32:
             raise FileDamaged("the attribute table (.dbf) has no header", file=file, remedy="Export it again.")
-        header_bytes = int.from_bytes(header[8:10], "little")
-        row_bytes = int.from_bytes(header[10:12], "little")
-        fields = _fields(f.read(max(0, header_bytes - 32)))
-        there = (size - header_bytes) // row_bytes if row_bytes else 0
-        rows = max(0, min(int.from_bytes(header[4:8], "little"), there))
-        values = list(_sample(f, (header_bytes, row_bytes, rows), fields)) if rows else []
-    names = [name for name, *_ in fields]
-    return Table(header[29], rows, tuple(names + values))
+        start, length = (int.from_bytes(header[i : i + 2], "little") for i in (8, 10))
+        names, columns = _fields(f.read(max(0, start - 32)))
+    there = (dbf.stat().st_size - start) // length if length else 0
+    rows = max(0, min(int.from_bytes(header[4:8], "little"), there))
+    return Table(header[29], rows, length, start, tuple(names), tuple(columns))
 
 
-def _fields(descriptors: bytes) -> list[tuple[bytes, bytes, int, int]]:
-    """Return (raw name, type, offset in the row, width) of each field."""
-    out, offset = [], 1  # the first byte of a row is its deletion flag
+def _fields(descriptors: bytes) -> tuple[list[bytes], list[slice]]:
+    """Return the raw names of all fields, and where the character fields lie within a row."""
+    names, columns, offset = [], [], 1  # the first byte of a row is its deletion flag
     for start in range(0, len(descriptors) - 31, 32):
         block = descriptors[start : start + 32]
         if block[0] in (0x0D, 0x00):
             break
-        kind = block[11:12]
-        width = block[16] + (block[17] << 8 if kind == b"C" else 0)
-        out.append((block[:11].split(b"\0")[0], kind, offset, width))
+        is_text = block[11:12] == b"C"
+        width = block[16] + (block[17] << 8 if is_text else 0)
+        names.append(block[:11].split(b"\0")[0])
+        columns += [slice(offset, offset + width)] if is_text else []
         offset += width
-    return out
+    return names, columns
 
 
-def _sample(
-    f: BinaryIO, layout: tuple[int, int, int], fields: Sequence[tuple[bytes, bytes, int, int]]
-) -> Iterable[bytes]:
-    """Yield distinct non-ASCII texts of rows spread evenly over the table."""
-    header_bytes, row_bytes, rows = layout
-    texts = [(offset, offset + width) for _, kind, offset, width in fields if kind == b"C"]
-    step = max(1, rows // _SAMPLE_ROWS)
-    seen: set[bytes] = set()
-    for row in range(0, rows, step):
-        f.seek(header_bytes + row * row_bytes, os.SEEK_SET)
-        record = f.read(row_bytes)
-        if record.isascii():
-            continue
-        seen.update(record[a:b].rstrip(b" \0") for a, b in texts)
-    return seen
+def _texts(dbf: Path, table: Table) -> set[bytes]:
+    """Return the names and the distinct texts that are not ASCII, of rows spread evenly over the table."""
+    found = {name for name in table.names if not name.isascii()}
+    step = max(1, table.rows // _SAMPLE_ROWS)
+    with dbf.open("rb") as f:
+        for row in range(0, table.rows, step):
+            f.seek(table.start + row * table.row_length)
+            record = f.read(table.row_length)
+            if not record.isascii():
+                found.update(text for c in table.columns if not (text := record[c].rstrip(b" \0")).isascii())
+    return found

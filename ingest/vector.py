@@ -17,7 +17,7 @@ import shapely
 
 from ingest import dateline
 from ingest.crs import Resolved, resolve
-from ingest.features import NO_GEOMETRY, Batch, Geometries, Mask, Tally, families, make_valid, parse
+from ingest.features import NO_GEOMETRY, Batch, Geometries, Tally, families, make_valid, parse
 from ingest.formats import open_all
 from ingest.geoparquet_writer import COVERING, GEOMETRY, LayerWriter
 from ingest.layers import SourceLayer, plain
@@ -148,16 +148,19 @@ class _Reading:
             batch.drop(away, dateline.OUT_OF_RANGE)
             index = index[batch.kept[index]]
             batch.replace(*dateline.split(batch.geometries, index), dateline.SPLIT)
+            corners = _corners(crs, shapely.bounds(batch.geometries[index]))
         else:
-            away[index] = _without_place(crs, boxes)
+            corners = _corners(crs, boxes)
+            placed = np.isfinite(corners).all(axis=(0, 2))
+            away[index[~placed]] = True
             batch.drop(away, OUTSIDE)
-        self._widen(crs, shapely.bounds(batch.geometries[batch.kept]))
+            corners = corners[:, placed]
+        self._widen(corners)
 
-    def _widen(self, crs: Resolved, boxes: Floats) -> None:
-        if len(boxes):
-            lonlat = _corners(crs, boxes)
-            self.bounds[:2] = np.minimum(self.bounds[:2], lonlat.min(axis=(0, 1)))
-            self.bounds[2:] = np.maximum(self.bounds[2:], lonlat.max(axis=(0, 1)))
+    def _widen(self, corners: Floats) -> None:
+        if corners.size:
+            self.bounds[:2] = np.minimum(self.bounds[:2], corners.min(axis=(0, 1)))
+            self.bounds[2:] = np.maximum(self.bounds[2:], corners.max(axis=(0, 1)))
 
     def _write(self, attributes: pa.RecordBatch, batch: Batch) -> None:
         chosen = plain(attributes, _RESERVED)
@@ -203,11 +206,6 @@ class _Reading:
             "bounds": self.bounds.tolist(),
             "warnings": [*self.source.warnings, *crs.warnings, *self.warnings],
         }
-
-
-def _without_place(crs: Resolved, boxes: Floats) -> Mask:
-    """Return which boxes the transformation to lon/lat has no answer for."""
-    return np.asarray(~np.isfinite(_corners(crs, boxes)).all(axis=(0, 2)), dtype=bool)
 
 
 def _corners(crs: Resolved, boxes: Floats) -> Floats:

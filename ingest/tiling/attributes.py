@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from ingest.tiling.kernel import kernel
+from ingest.tiling.kernel import inner, kernel
 from ingest.tiling.source import Source
 from ingest.tiling.threads import bounded_map, cores
 
@@ -100,10 +100,8 @@ def normalise(values: Any) -> tuple[Any, str]:
         return values, "Boolean"
     if pa.types.is_integer(kind):
         return _whole_numbers(values)
-    if pa.types.is_floating(kind):
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         return _real_numbers(values), "Number"
-    if pa.types.is_decimal(kind):
-        return _real_numbers(values.cast(pa.float64())), "Number"
     if pa.types.is_temporal(kind):
         return _times(values), "String"
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
@@ -167,12 +165,13 @@ def _value_messages(values: Any) -> Dictionary:
 
 def _wrapped(tag: int, items: list[bytes]) -> Dictionary:
     """Return short byte strings, each as a length-delimited protobuf field."""
-    messages = [bytes((tag,)) + _varint(len(item)) + item for item in items]
+    messages = [bytes((tag,)) + varint(len(item)) + item for item in items]
     starts = np.concatenate([[0], np.cumsum([len(m) for m in messages])]).astype(np.int64)
     return Dictionary(starts, np.frombuffer(b"".join(messages), np.uint8))
 
 
-def _varint(number: int) -> bytes:
+def varint(number: int) -> bytes:
+    """Return a number as protobuf writes it."""
     out = bytearray()
     while number > 0x7F:
         out.append(number & 0x7F | 0x80)
@@ -195,8 +194,8 @@ def _strings(values: Any) -> Dictionary:
     return Dictionary(*_string_messages(starts, data))
 
 
-@kernel
-def _size(number: int) -> int:
+@inner
+def _size(number: Any) -> int:
     size = 1
     while number > 0x7F:
         number >>= 7
@@ -204,8 +203,8 @@ def _size(number: int) -> int:
     return size
 
 
-@kernel
-def _put(out: NDArray[np.uint8], at: int, number: int) -> int:
+@inner
+def _put(out: NDArray[np.uint8], at: int, number: Any) -> int:
     while number > 0x7F:
         out[at] = number & 0x7F | 0x80
         number >>= 7

@@ -67,7 +67,7 @@ def blocks(zoom: int, selection: Selection, threads: int) -> Iterator[Block]:
     block_of_tile = (work[first_of_tile] - vertices[instances.shape[first_of_tile]]) // size
     begins = first_of_tile[np.concatenate([[True], np.diff(block_of_tile) != 0])]
     for first, last in zip(begins, [*begins[1:], instances.shape.size], strict=True):
-        yield Block(zoom, selection, Instances(*(column[first:last] for column in instances)))
+        yield Block(zoom, selection, instances.at(slice(first, last)))
 
 
 class Workshop:
@@ -98,7 +98,7 @@ class Workshop:
         if self._style.budget is not None and not top:
             for k in range(begins.size):
                 if len(data[k]) > self._style.budget:
-                    of_tile = Drawn(*(column[ends[k] : ends[k + 1]] for column in drawn))
+                    of_tile = drawn.at(slice(ends[k], ends[k + 1]))
                     data[k], fewer = self._within_budget(pieces, of_tile, len(data[k]))
                     dropped += of_tile.row.size - fewer.size
                     kept.append(fewer)
@@ -115,7 +115,7 @@ class Workshop:
         for _ in range(12):
             count = min(max(count, few + 1), many - 1)
             chosen = np.sort(order[:count])
-            data = self._tile(pieces, Drawn(*(column[chosen] for column in drawn)))
+            data = self._tile(pieces, drawn.at(chosen))
             if len(data) <= budget:
                 few, best = count, (data, drawn.row[chosen].copy())
                 if len(data) > 0.95 * budget:

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.tiling.attributes import Attributes
+from ingest.tiling.attributes import Attributes, varint
 from ingest.tiling.clip import Pieces
-from ingest.tiling.kernel import kernel
+from ingest.tiling.kernel import inner, kernel
 from ingest.tiling.shapes import Ints
 
 LAYER_HEAD = 16  # room kept before a tile's features for the layer's tag and length
@@ -21,6 +21,10 @@ class Drawn(NamedTuple):
     piece: Ints
     row: Ints
     kind: NDArray[np.uint8]
+
+    def at(self, index: Ints | slice) -> Drawn:
+        """Return some of the pieces."""
+        return Drawn(self.piece[index], self.row[index], self.kind[index])
 
 
 class Scratch(NamedTuple):
@@ -38,8 +42,8 @@ def scratch_for(attributes: Attributes) -> Scratch:
     )
 
 
-@kernel
-def _size(number: int) -> int:
+@inner
+def _size(number: Any) -> int:
     size = 1
     while number > 0x7F:
         number >>= 7
@@ -47,8 +51,8 @@ def _size(number: int) -> int:
     return size
 
 
-@kernel
-def _put(out: Any, at: int, number: int) -> int:
+@inner
+def _put(out: Any, at: int, number: Any) -> int:
     while number > 0x7F:
         out[at] = number & 0x7F | 0x80
         number >>= 7
@@ -57,12 +61,12 @@ def _put(out: Any, at: int, number: int) -> int:
     return at + 1
 
 
-@kernel
-def _zigzag(number: int) -> int:
+@inner
+def _zigzag(number: Any) -> Any:
     return (number << 1) ^ (number >> 63)
 
 
-@kernel
+@inner
 def _copy(out: Any, at: int, data: Any, first: int, last: int) -> int:
     for k in range(first, last):
         out[at] = data[k]
@@ -70,16 +74,24 @@ def _copy(out: Any, at: int, data: Any, first: int, last: int) -> int:
     return at
 
 
-@kernel
+@inner
 def _room(out: Any, need: int) -> Any:
     if need <= out.size:
         return out
     bigger = np.empty(max(need, 2 * out.size), np.uint8)
-    bigger[: out.size] = out
+    _copy(bigger, 0, out, 0, out.size)
     return bigger
 
 
-@kernel
+@inner
+def _longer(numbers: Any, size: int) -> Any:
+    longer = np.empty(size, np.int32)
+    for k in range(numbers.size):
+        longer[k] = numbers[k]
+    return longer
+
+
+@inner
 def _geometry(pieces: Pieces, i: int, kind: int, out: Any) -> int:
     """Write a piece's command stream (MVT 2.1 §4.3); return its length."""
     at, x, y = 0, np.int64(0), np.int64(0)
@@ -100,7 +112,7 @@ def _geometry(pieces: Pieces, i: int, kind: int, out: Any) -> int:
     return at
 
 
-@kernel
+@inner
 def _tags(attributes: Attributes, row: int, scratch: Scratch, used: Any, counts: Any, out: Any) -> int:
     """Write a row's tags; number values and keys new to the tile. used: their codes; counts: how many."""
     at = 0
@@ -120,13 +132,13 @@ def _tags(attributes: Attributes, row: int, scratch: Scratch, used: Any, counts:
     return at
 
 
-@kernel
-def _geometry_room(pieces: Pieces, i: int) -> int:
+@inner
+def _geometry_room(pieces: Pieces, i: int) -> Any:
     first, last = pieces.rings[i], pieces.rings[i + 1]
     return 10 * (pieces.starts[last] - pieces.starts[first]) + 12 * (last - first)
 
 
-@kernel
+@inner
 def _keys(attributes: Attributes, scratch: Scratch, count: int, out: Any, at: int) -> int:
     """Write the tile's keys in their order of first use, and forget them."""
     starts = attributes.keys.starts
@@ -134,7 +146,8 @@ def _keys(attributes: Attributes, scratch: Scratch, count: int, out: Any, at: in
         for column in range(scratch.key_number.size):
             if scratch.key_number[column] == number:
                 at = _copy(out, at, attributes.keys.data, starts[column], starts[column + 1])
-    scratch.key_number[:] = -1
+    for column in range(scratch.key_number.size):
+        scratch.key_number[column] = -1
     return at
 
 
@@ -159,12 +172,10 @@ def encode(
             continue
         out = _room(out, done + LAYER_HEAD + head.size)
         at = _copy(out, done + LAYER_HEAD, head, 0, head.size)
-        counts[:] = 0
+        counts[0] = counts[1] = 0
         for d in range(tiles[t], tiles[t + 1]):
             if used.size < counts[0] + columns:
-                more = np.empty(2 * (counts[0] + columns), np.int32)
-                more[: used.size] = used
-                used = more
+                used = _longer(used, 2 * (counts[0] + columns))
             geometry = _room(geometry, _geometry_room(pieces, drawn.piece[d]))
             geometry_size = _geometry(pieces, drawn.piece[d], drawn.kind[d], geometry)
             tags_size = _tags(attributes, drawn.row[d], scratch, used, counts, tags)
@@ -206,10 +217,5 @@ def encode(
 def layer_head(name: str, extent: int) -> NDArray[np.uint8]:
     """Return version 2, name and extent of a layer, encoded (vector_tile.proto, 2.1)."""
     text = name.encode()
-    out = np.empty(len(text) + 32, np.uint8)
-    out[:2] = 0x78, 2
-    out[2] = 0x0A
-    at = _put(out, 3, len(text))
-    out[at : at + len(text)] = np.frombuffer(text, np.uint8)
-    out[at + len(text)] = 0x28
-    return out[: _put(out, at + len(text) + 1, extent)]
+    head = bytes((0x78, 2, 0x0A)) + varint(len(text)) + text + b"\x28" + varint(extent)
+    return np.frombuffer(head, np.uint8)

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from ingest.tiling.attributes import Attributes, Field, read_attributes
 from ingest.tiling.blocks import Block, Style, Tiles, Workshop, blocks
+from ingest.tiling.clip import REAL
+from ingest.tiling.coverage import Coverage, coverage_of
 from ingest.tiling.options import (
     BUFFER,
     EQUATOR_M,
@@ -22,9 +24,9 @@ from ingest.tiling.options import (
     TilingResult,
     ZoomRules,
 )
-from ingest.tiling.select import SQUARE_SIDE, TINY_AREA, Selection, curve_order, select, thin
+from ingest.tiling.select import SQUARE_SIDE, TINY_AREA, Curve, Selection, curve_order, select, thin
 from ingest.tiling.shapes import LINE, POINT, POLYGON, Ints, Measures, Shapes, measure
-from ingest.tiling.simplify import Level, is_coverage, levels
+from ingest.tiling.simplify import Level, levels, unit_of
 from ingest.tiling.source import Geometries, lonlat, open_source, read_geometries
 from ingest.tiling.threads import bounded_map, cores
 from ingest.tiling.zooms import choose_maxzoom
@@ -50,12 +52,22 @@ class _Layer:
 
     shapes: Shapes
     measures: Measures
-    coverage: Shapes | None  # unrounded polygons whose common borders are kept common
-    valid_coverage: bool
+    curve: Curve
+    exact: Shapes | None  # the same before rounding, where they may be a coverage
     attributes: Attributes
     fields: tuple[Field, ...]
     omitted: tuple[str, ...]
     skipped: dict[str, int]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A layer and how to tile it."""
+
+    layer: _Layer
+    coverage: Coverage | None
+    maxzoom: int
+    options: TilingOptions
 
 
 @dataclass
@@ -105,12 +117,14 @@ def build_tileset(source: Path, destination: Path, options: TilingOptions, progr
     with ThreadPoolExecutor(threads, "tiling") as pool, PMTilesWriter(destination) as writer:
         layer = _read(source, options, pool, progress)
         maxzoom = _maxzoom(layer, options)
-        tallies = _write_tiles(layer, maxzoom, options, pool, writer, progress)
+        coverage = coverage_of(layer.exact, unit_of(maxzoom - 1))
+        tallies = _write_tiles(_Job(layer, coverage, maxzoom, options), pool, writer, progress)
         progress(0.97, "writing the archive")
         bounds = _bounds(layer)
         rules = [tally.rules() for tally in tallies]
         about = About(bounds=bounds, minzoom=options.minzoom, maxzoom=maxzoom)
         metadata = _metadata(layer, options, maxzoom, rules)
+        metadata["naru"]["borders"] = coverage.borders if coverage else "own"
         written = writer.finish(about, metadata)
     return _result(layer, written, (options.minzoom, maxzoom), rules, metadata)
 
@@ -127,12 +141,13 @@ def _read(source: Path, options: TilingOptions, pool: Executor, progress: Progre
             remedy="Check the coordinates and the CRS.",
         )
     attributes, fields, omitted = read_attributes(opened, pool)
+    measures = measure(geometries.shapes)
     progress(0.2, f"{geometries.shapes.kind.size} features read")
     return _Layer(
         geometries.shapes,
-        measure(geometries.shapes),
+        measures,
+        curve_order(measures),
         geometries.exact,
-        geometries.exact is not None and is_coverage(geometries.exact),
         attributes,
         fields,
         omitted,
@@ -150,46 +165,42 @@ def _maxzoom(layer: _Layer, options: TilingOptions) -> int:
     return max(options.minzoom, choose_maxzoom(layer.shapes, layer.measures))
 
 
-def _write_tiles(  # noqa: PLR0913 — the stations of one pipeline
-    layer: _Layer,
-    maxzoom: int,
-    options: TilingOptions,
-    pool: ThreadPoolExecutor,
-    writer: PMTilesWriter,
-    progress: Progress,
-) -> list[_Tally]:
-    curve = curve_order(layer.measures)
-    style = Style(
-        options.layer,
-        layer.attributes,
-        importance(layer.shapes, layer.measures, curve[1], len(layer.attributes.codes)),
-        maxzoom,
-        None if options.keep_all else options.tile_bytes,
-    )
-    threads = options.threads or cores()
+def _write_tiles(job: _Job, pool: ThreadPoolExecutor, writer: PMTilesWriter, progress: Progress) -> list[_Tally]:
+    """Make every zoom's tiles, top zoom first, while at most a few blocks are in memory."""
+    threads = job.options.threads or cores()
     tallies: dict[int, _Tally] = {}
-
-    def work() -> Iterator[Block]:
-        for level in levels(layer.shapes, layer.coverage, options.minzoom, maxzoom):
-            selection = _selection(level, layer, maxzoom, curve)
-            seen = np.zeros(len(layer.attributes.codes), np.bool_)
-            tallies[level.zoom] = _Tally(level, selection.merged, selection.squares, seen)
-            yield from blocks(level.zoom, selection, threads)
-
-    zooms = maxzoom - options.minzoom + 1
-    for made in bounded_map(pool, Workshop(style).make, work(), 2 * threads):
+    zooms = job.maxzoom - job.options.minzoom + 1
+    workshop = Workshop(_style(job))
+    for made in bounded_map(pool, workshop.make, _work(job, tallies, threads), 2 * threads):
         tallies[made.zoom].add(made)
         for number, data in zip(made.numbers, made.data, strict=True):
             writer.add(first_id(made.zoom) + number, data)
-        progress(0.2 + 0.77 * (maxzoom - made.zoom) / zooms, f"zoom {made.zoom}")
+        progress(0.2 + 0.77 * (job.maxzoom - made.zoom) / zooms, f"zoom {made.zoom}")
     return [tallies[zoom] for zoom in sorted(tallies)]
 
 
-def _selection(level: Level, layer: _Layer, maxzoom: int, curve: tuple[Ints, Ints]) -> Selection:
-    if level.zoom == maxzoom:
-        how = np.ones(level.shapes.kind.size, np.uint8)
+def _work(job: _Job, tallies: dict[int, _Tally], threads: int) -> Iterator[Block]:
+    layer = job.layer
+    for level in levels(layer.shapes, job.coverage, job.options.minzoom, job.maxzoom):
+        selection = _selection(level, job)
+        seen = np.zeros(len(layer.attributes.codes), np.bool_)
+        tallies[level.zoom] = _Tally(level, selection.merged, selection.squares, seen)
+        yield from blocks(level.zoom, selection, threads)
+
+
+def _style(job: _Job) -> Style:
+    layer, options = job.layer, job.options
+    rows = len(layer.attributes.codes)
+    ranks = importance(layer.shapes, layer.measures, layer.curve.order, rows)
+    budget = None if options.keep_all else options.tile_bytes
+    return Style(options.layer, layer.attributes, ranks, job.maxzoom, budget)
+
+
+def _selection(level: Level, job: _Job) -> Selection:
+    if level.zoom == job.maxzoom:
+        how = np.full(level.shapes.kind.size, REAL, np.uint8)
     else:
-        how = thin(level.zoom, level.shapes.kind, layer.measures, curve)
+        how = thin(level.zoom, level.shapes.kind, job.layer.measures, job.layer.curve)
     return select(level.zoom, level.shapes, level.measures, how)
 
 
@@ -251,7 +262,6 @@ def _metadata(layer: _Layer, options: TilingOptions, maxzoom: int, rules: list[Z
             "buffer": BUFFER,
             "keep_all": options.keep_all,
             "tile_bytes": None if options.keep_all else options.tile_bytes,
-            "coverage": layer.valid_coverage,
             "tiny_polygon_units2": TINY_AREA,
             "tiny_square_units": SQUARE_SIDE,
             "omitted_columns": list(layer.omitted),

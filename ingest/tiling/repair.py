@@ -46,7 +46,8 @@ def _polygons(pieces: Pieces, index: Ints) -> NDArray[Any]:
     for p in np.unique(owner):
         polygons[p] = shapely.polygons(shells[p], holes=holes[owner == p])
     piece_of_polygon = np.repeat(np.arange(index.size), rings_of)[exterior]
-    return shapely.multipolygons(polygons, indices=piece_of_polygon)
+    out: NDArray[Any] = shapely.multipolygons(polygons, indices=piece_of_polygon)
+    return out
 
 
 def _mended(polygon: Any) -> list[tuple[NDArray[np.int32], bool]]:

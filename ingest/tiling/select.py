@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.tiling.clip import REAL, SQUARE, Instances
-from ingest.tiling.kernel import kernel
+from ingest.tiling.kernel import inner, kernel
 from ingest.tiling.options import BUFFER, EXTENT, GRID_ZOOM
 from ingest.tiling.shapes import POLYGON, Ints, Measures, Shapes, concatenate, take
 from naru.errors import TooLarge
@@ -28,6 +28,13 @@ class Windows(NamedTuple):
     y1: Ints
 
 
+class Curve(NamedTuple):
+    """Places of the shapes along the Hilbert curve through the grid's cells."""
+
+    numbers: Ints  # by shape
+    order: Ints  # the shapes, by number
+
+
 class Selection(NamedTuple):
     """The shapes at one zoom and where they go."""
 
@@ -38,8 +45,8 @@ class Selection(NamedTuple):
     squares: int
 
 
-@kernel
-def hilbert(x: int, y: int, zoom: int) -> int:
+@inner
+def _hilbert(x: Any, y: Any, zoom: int) -> Any:
     """Return the number of a cell along the Hilbert curve, as PMTiles orders tiles within a zoom."""
     number = np.int64(0)
     for level in range(zoom - 1, -1, -1):
@@ -58,7 +65,7 @@ def hilbert_numbers(xs: Ints, ys: Ints, zoom: int) -> Ints:
     """Return the Hilbert number of each cell."""
     out = np.empty(xs.size, np.int64)
     for i in range(xs.size):
-        out[i] = hilbert(xs[i], ys[i], zoom)
+        out[i] = _hilbert(xs[i], ys[i], zoom)
     return out
 
 
@@ -86,20 +93,26 @@ def _thinned(order: Ints, kind: Any, area: Any, cell: Any, limit: float) -> NDAr
     return how
 
 
-def curve_order(measures: Measures) -> tuple[Ints, Ints]:
-    """Return each shape's Hilbert number (of its box's middle, at the grid's zoom) and the order by it."""
+def curve_order(measures: Measures) -> Curve:
+    """Return the order of the shapes by the middles of their boxes."""
     reach = 2**GRID_ZOOM - 1
     middle = (measures.box[:, :2] + measures.box[:, 2:]) >> 13
     cells = np.clip(middle, 0, reach)
     numbers = hilbert_numbers(cells[:, 0].copy(), cells[:, 1].copy(), GRID_ZOOM)
-    return numbers, np.argsort(numbers, kind="stable")
+    return Curve(numbers, np.argsort(numbers, kind="stable"))
 
 
-def thin(zoom: int, kind: Any, measures: Measures, curve: tuple[Ints, Ints]) -> NDArray[np.uint8]:
-    """Return for each shape whether it is left out (0), REAL, or the SQUARE of its tiny neighbours."""
+def thin(zoom: int, kind: Any, measures: Measures, curve: Curve) -> NDArray[np.uint8]:
+    """Return for each shape whether it is left out (0), REAL, or the SQUARE of its tiny neighbours.
+
+    Where all are too tiny even for one square, the largest gets one: no zoom of a layer is empty.
+    """
     area = measures.size / 4.0 ** (GRID_ZOOM - zoom)
-    cell = curve[0] >> (2 * (GRID_ZOOM - zoom))
-    return _thinned(curve[1], kind, area, cell, TINY_AREA)
+    cell = curve.numbers >> (2 * (GRID_ZOOM - zoom))
+    how = _thinned(curve.order, kind, area, cell, TINY_AREA)
+    if not how.any():
+        how[np.argmax(area)] = SQUARE
+    return how
 
 
 def windows(zoom: int, box: Ints) -> Windows:
@@ -119,7 +132,7 @@ def tiles_of(windows: Windows) -> Ints:
 
 
 @kernel
-def _filled(windows: Windows, index: Ints, how: Any, counts: Ints, zoom: int) -> Any:
+def _filled(windows: Windows, index: Ints, how: Any, counts: Ints, zoom: int) -> Instances:
     n = counts.sum()
     shape, tile = np.empty(n, np.int64), np.empty(n, np.int64)
     xs, ys, hows = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.uint8)
@@ -127,10 +140,10 @@ def _filled(windows: Windows, index: Ints, how: Any, counts: Ints, zoom: int) ->
     for i in range(index.size):
         for y in range(windows.y0[i], windows.y1[i] + 1):
             for x in range(windows.x0[i], windows.x1[i] + 1):
-                shape[k], tile[k] = index[i], hilbert(x, y, zoom)
+                shape[k], tile[k] = index[i], _hilbert(x, y, zoom)
                 xs[k], ys[k], hows[k] = x, y, how[i]
                 k += 1
-    return shape, tile, xs, ys, hows
+    return Instances(shape, tile, xs, ys, hows)
 
 
 def select(zoom: int, shapes: Shapes, measures: Measures, how: NDArray[np.uint8]) -> Selection:
@@ -151,8 +164,7 @@ def select(zoom: int, shapes: Shapes, measures: Measures, how: NDArray[np.uint8]
     merged = int(((how != REAL) & tiny & (shapes.kind == POLYGON)).sum())
     parts, whole, index, window, hows = _halved(zoom, shapes, measures, index, window, how[index])
     found = _filled(window, index, hows, tiles_of(window), zoom)
-    order = np.argsort(found[1], kind="stable")
-    instances = Instances(*(column[order] for column in found))
+    instances = found.at(np.argsort(found.tile, kind="stable"))
     return Selection(parts, whole, instances, merged, squares)
 
 

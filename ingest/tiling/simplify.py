@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 
-from ingest.tiling.kernel import kernel
+from ingest.tiling.coverage import TOLERANCE, Coverage
+from ingest.tiling.kernel import inner, kernel
 from ingest.tiling.options import GRID_ZOOM
 from ingest.tiling.shapes import Measures, Shapes, from_geometries, measure, rounded
 
-COVERAGE_UNITS = 4.0  # a removed corner of a shared border has at most the area of a square of this side
 LINE_UNITS = 2.0  # greatest distance between a line or lone ring and what is drawn of it
 RING_FROM = 16  # vertices: smaller rings keep all of theirs
 
@@ -33,45 +32,24 @@ class Level:
     tolerance: float  # tile units; 0: nothing was simplified
 
 
-def levels(shapes: Shapes, coverage: Shapes | None, minzoom: int, maxzoom: int) -> Iterator[Level]:
-    """Yield the levels from maxzoom down to minzoom.
-
-    `coverage`: the same shapes, not yet rounded, if all are polygons that should keep common borders common.
-    """
+def levels(shapes: Shapes, coverage: Coverage | None, minzoom: int, maxzoom: int) -> Iterator[Level]:
+    """Yield the levels from maxzoom down to minzoom; `coverage` is the same shapes, where they are one."""
     level = Level(maxzoom, shapes, measure(shapes), 0.0)
     yield level
-    polygons = None if coverage is None else _polygons(coverage)
     for zoom in range(maxzoom - 1, minzoom - 1, -1):
-        unit = float(2 ** (GRID_ZOOM - zoom))
-        if polygons is None:
+        unit = unit_of(zoom)
+        if coverage is None:
             level = _thinner(level, zoom, LINE_UNITS * unit)
         else:
-            polygons = shapely.coverage_simplify(polygons, COVERAGE_UNITS * unit)
-            parts = rounded(from_geometries(polygons, shapes.row))
-            level = Level(zoom, parts, measure(parts)._replace(size=level.measures.size), COVERAGE_UNITS)
+            coverage = coverage.simplified(unit)
+            parts = rounded(from_geometries(coverage.polygons, shapes.row))
+            level = Level(zoom, parts, measure(parts)._replace(size=level.measures.size), TOLERANCE)
         yield level
 
 
-def is_coverage(coverage: Shapes) -> bool:
-    """Return whether polygons neither overlap nor meet at other than common vertices (GEOS coverage)."""
-    return bool(shapely.coverage_is_valid(_polygons(coverage)))
-
-
-def _polygons(shapes: Shapes) -> NDArray[Any]:
-    """Return each shape as a shapely multipolygon, or polygon where it has one part."""
-    closed = shapely.linearrings(shapes.xy, indices=np.repeat(np.arange(shapes.hole.size), np.diff(shapes.starts)))
-    exterior = ~shapes.hole
-    polygon_of_ring = np.cumsum(exterior) - 1
-    shells, holes, owner = closed[exterior], closed[~exterior], polygon_of_ring[~exterior]
-    polygons = shapely.polygons(shells)
-    bounds = np.searchsorted(owner, [np.unique(owner), np.unique(owner) + 1])
-    for p, first, last in zip(np.unique(owner), *bounds, strict=True):
-        polygons[p] = shapely.polygons(shells[p], holes=holes[first:last])
-    shape_of_polygon = np.repeat(np.arange(shapes.kind.size), np.diff(shapes.rings))[exterior]
-    single = np.bincount(shape_of_polygon) == 1
-    out = shapely.multipolygons(polygons, indices=shape_of_polygon)
-    out[single] = shapely.get_geometry(out[single], 0)
-    return out
+def unit_of(zoom: int) -> float:
+    """Return how many grid steps a tile unit of a zoom spans."""
+    return float(2 ** (GRID_ZOOM - zoom))
 
 
 def _thinner(level: Level, zoom: int, tolerance: float) -> Level:
@@ -83,8 +61,8 @@ def _thinner(level: Level, zoom: int, tolerance: float) -> Level:
     return Level(zoom, shapes, measure(shapes)._replace(size=level.measures.size), LINE_UNITS)
 
 
-@kernel
-def _off_line(xy: Any, a: int, b: int, p: int) -> float:
+@inner
+def _off_line(xy: Any, a: int, b: int, p: int) -> Any:
     """Return the squared distance of vertex p from the segment a–b."""
     ax, ay = np.float64(xy[a, 0]), np.float64(xy[a, 1])
     dx, dy = xy[b, 0] - ax, xy[b, 1] - ay
@@ -94,7 +72,7 @@ def _off_line(xy: Any, a: int, b: int, p: int) -> float:
     return (px - t * dx) ** 2 + (py - t * dy) ** 2
 
 
-@kernel
+@inner
 def _keep_between(xy: Any, first: int, last: int, limit: float, keep: Any, stack: Any) -> None:
     """Mark the vertices between two kept ones that Douglas & Peucker (1973) keep."""
     top = 0

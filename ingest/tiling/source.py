@@ -23,7 +23,7 @@ from ingest.tiling.shapes import POLYGON, Shapes, concatenate, from_geometries, 
 from ingest.tiling.threads import bounded_map, cores
 from naru.errors import CrsUnknown, FileDamaged
 
-BATCH = 50_000  # features read at a time
+BATCH = 10_000  # features read at a time
 GRID = float(2 ** (GRID_ZOOM + 12))  # steps around the equator
 
 DENSE = 12  # mean vertices of a polygon from which a layer may be a coverage worth simplifying as one
@@ -59,7 +59,7 @@ def open_source(path: Path) -> Source:
     try:
         with pq.ParquetFile(path) as file:
             schema, rows = file.schema_arrow, file.metadata.num_rows
-            geo = json.loads((schema.metadata or {})[b"geo"])
+            geo = json.loads((file.metadata.metadata or {})[b"geo"])
             column = str(geo["primary_column"])
             about = geo["columns"][column]
     except (pa.ArrowInvalid, OSError, KeyError, ValueError) as cause:

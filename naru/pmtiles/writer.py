@@ -53,7 +53,7 @@ class PMTilesWriter:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._spool: BinaryIO = tempfile.TemporaryFile(dir=path.parent)
+        self._spool: BinaryIO = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115 — closed by __exit__
         self._ids, self._content_of = array("Q"), array("Q")
         self._offsets, self._lengths = array("Q"), array("Q")
         self._known: dict[bytes, int] = {}

@@ -1,0 +1,75 @@
+"""Polygon layers whose neighbours share borders, such as districts, kept free of gaps at every zoom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from ingest.tiling.shapes import Shapes
+
+Borders = Literal["shared", "cleaned", "own"]
+TOLERANCE = 4.0  # tile units: a corner taken from a common border has at most the area of a square of this side
+MOST_CHANGE = 0.01  # of the layer's area: what cleaning may move before it counts as no coverage at all
+MOST_LOST = 0.5  # of any polygon's area
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Polygons (float64 grid coordinates) that are simplified together.
+
+    "shared": they are a valid coverage as they came. "cleaned": nearly one; below the top zoom, slivers up to
+    the tolerance are closed and overlaps given to one side.
+    """
+
+    polygons: NDArray[Any]
+    borders: Borders
+
+    def simplified(self, unit: float) -> Coverage:
+        """Return the coverage for a zoom whose tile unit is `unit` grid steps; common borders stay common."""
+        polygons = self.polygons
+        if self.borders == "cleaned":
+            polygons = shapely.coverage_clean(polygons, gap_width=TOLERANCE * unit)
+        polygons = shapely.coverage_simplify(polygons, TOLERANCE * unit)
+        return Coverage(np.where(shapely.is_empty(polygons), self.polygons, polygons), self.borders)
+
+
+def coverage_of(shapes: Shapes | None, unit: float) -> Coverage | None:
+    """Return polygons as a coverage, or None where they overlap by more than drawing errors.
+
+    `shapes`: polygons in float64 grid coordinates; `unit`: grid steps of a tile unit one zoom below the top.
+    """
+    if shapes is None:
+        return None
+    polygons = _polygons(shapes)
+    try:
+        if shapely.coverage_is_valid(polygons):
+            return Coverage(polygons, "shared")
+        cleaned = shapely.coverage_clean(polygons, gap_width=TOLERANCE * unit)
+    except shapely.errors.GEOSException:  # GEOS's word for rings that no cleaning can make a coverage
+        return None
+    before, after = shapely.area(polygons), shapely.area(cleaned)
+    moved = np.abs(after - before).sum() > MOST_CHANGE * before.sum()
+    lost = bool((after < (1 - MOST_LOST) * before).any())
+    return None if moved or lost else Coverage(cleaned, "cleaned")
+
+
+def _polygons(shapes: Shapes) -> NDArray[Any]:
+    """Return each shape as a shapely multipolygon, or polygon where it has one part."""
+    ring_of_vertex = np.repeat(np.arange(shapes.hole.size), np.diff(shapes.starts))
+    closed = shapely.linearrings(shapes.xy, indices=ring_of_vertex)
+    shells, holes = closed[~shapes.hole], closed[shapes.hole]
+    owner = (np.cumsum(~shapes.hole) - 1)[shapes.hole]
+    polygons = shapely.polygons(shells)
+    holed = np.unique(owner)
+    firsts, lasts = np.searchsorted(owner, holed), np.searchsorted(owner, holed, side="right")
+    for p, first, last in zip(holed, firsts, lasts, strict=True):
+        polygons[p] = shapely.polygons(shells[p], holes=holes[first:last])
+    shape_of_polygon = np.repeat(np.arange(shapes.kind.size), np.diff(shapes.rings))[~shapes.hole]
+    single = np.bincount(shape_of_polygon) == 1
+    out: NDArray[Any] = shapely.multipolygons(polygons, indices=shape_of_polygon)
+    out[single] = shapely.get_geometry(out[single], 0)
+    return out

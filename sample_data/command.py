@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from naru.settings import Settings
 from naru.terminal import json_option, print_json
@@ -46,28 +45,24 @@ def demo(
 
 
 def _show(result: DemoResult, *, serving: bool) -> None:
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(_table(result.layers))
-    console.print(f"{len(result.layers)} layers in {result.home}, {result.seconds} s")
+    for layer in result.layers:
+        _show_layer(layer)
+    click.echo(f"\n{len(result.layers)} layers in {result.home}, {result.seconds} s")
     if not serving:
-        console.print(f"\nTo serve it: naru --home {result.home} serve")
-    console.print(f"Map:  {result.viewer}")
-    console.print(f"Key:  {result.key}  (shown once)", markup=False)
-    console.print(f"Tile: {result.curl}", markup=False)
+        click.echo(f"Serve: naru --home {shlex.quote(result.home)} serve")
+    click.echo(f"Map:   {result.viewer}\nKey:   {result.key}  (shown once)\nTile:  {result.curl}")
 
 
-def _table(layers: list[dict[str, Any]]) -> Table:
-    table = Table("layer", "title", "features", "CRS, and how it was found", "text, and how", "seconds")
-    for layer in layers:
-        table.add_row(
-            layer["id"],
-            layer["title"]["ko"],
-            str(layer["features_published"]),
-            f"{layer['crs']}: {layer['crs_how']}",
-            f"{layer['encoding']}: {layer['encoding_how']}",
-            str(layer["seconds"]),
-        )
-    return table
+def _show_layer(layer: dict[str, Any]) -> None:
+    title = f"{layer['title']['ko']} · {layer['title']['en']}"
+    click.echo(f"\n{layer['id']:<20} {layer['features_published']:>4} features {layer['seconds']:>6} s   {title}")
+    click.echo(f"    coordinates  {layer['crs']} ({layer['crs_how']})")
+    click.echo(f"    text         {layer['encoding']} ({layer['encoding_how']})")
+    for verb in ("dropped", "repaired"):
+        for count in layer[f"features_{verb}"]:
+            click.echo(f"    {verb:<12} {count['count']}: {count['reason']}")
+    for warning in layer["warnings"]:
+        click.echo(f"    warning      {warning}")
 
 
 def _serve(settings: Settings, options: DemoOptions) -> None:

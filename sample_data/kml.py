@@ -26,18 +26,18 @@ LIVING_AREAS = {
 
 
 def living_area_kml(gu: gpd.GeoDataFrame) -> bytes:
-    """Return a KML 2.2 document: one folder per living area, one placemark per gu with Korean ExtendedData.
+    """Return a KML 2.2 document: one folder, and in it a placemark per gu with Korean ExtendedData.
 
     `gu` has 시군구명, 시군구코드, 면적_㎢ and geometry in EPSG:4326. Coordinates get six decimals (0.1 m)
     and a height of 0, as Google Earth writes them.
     """
     root = ET.Element("kml", xmlns=KML)
     document = _add(root, "Document")
-    _add(document, "name", "서울 생활권")
+    _add(document, "name", "서울 생활권.kml")
+    folder = _add(document, "Folder")
+    _add(folder, "name", "서울 생활권")
     by_name = {row["시군구명"]: row for _, row in gu.iterrows()}
     for area, (english, names) in LIVING_AREAS.items():
-        folder = _add(document, "Folder")
-        _add(folder, "name", area)
         for name in names:
             _placemark(folder, by_name[name], {"권역": area, "권역영문": english})
     ET.indent(root, space=" ")

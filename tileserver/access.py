@@ -133,7 +133,10 @@ def _check_origin(key: Key, environ: Environ, proxies: int) -> None:
 
 
 def _from_allowed_site(environ: Environ, allowed: tuple[str, ...]) -> bool:
-    site = urlsplit(environ.get("HTTP_ORIGIN") or environ.get("HTTP_REFERER") or "")
+    try:
+        site = urlsplit(environ.get("HTTP_ORIGIN") or environ.get("HTTP_REFERER") or "")
+    except ValueError:  # no address at all, such as https://[bad
+        return False
     host = (site.hostname or "").rstrip(".")
     return bool(host) and any(_matches(site.scheme, host, pattern) for pattern in allowed)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
@@ -63,7 +64,7 @@ def create_app(settings: Settings, clock: Clock = time.time) -> Flask:
     """
     service = Service.open(settings, clock)
     app = Flask("tileserver", static_folder=None, template_folder=None)
-    app.url_map.merge_slashes = False  # else werkzeug redirects, to an address made from the request's Host
+    app.url_map.merge_slashes = app.url_map.strict_slashes = False  # no redirects: one address, one answer
     app.extensions["naru"] = service
     for route in ROUTES:
         view = _guarded(route, service)
@@ -71,9 +72,18 @@ def create_app(settings: Settings, clock: Clock = time.time) -> Flask:
     app.before_request(_answer_preflight)
     app.after_request(_add_security_headers)
     app.register_error_handler(Exception, _answer_error)
-    lane = Lane(app.wsgi_app, service.keeper, service.meter, settings.trusted_proxies, clock)
+    lane = Lane(_blind_to_host(app.wsgi_app), service.keeper, service.meter, settings.trusted_proxies, clock)
     app.wsgi_app = lane  # type: ignore[method-assign]  # Flask's documented place for WSGI middleware
     return app
+
+
+def _blind_to_host(app: WSGIApplication) -> WSGIApplication:
+    """Keep the request's Host from Flask, so that nothing it writes can be made from it."""
+
+    def answer(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        return app({**environ, "HTTP_HOST": "localhost"}, start_response)
+
+    return answer
 
 
 def _guarded(route: Route, service: Service) -> Callable[..., Response]:

@@ -1,0 +1,331 @@
+"""Quotas: never overshot, the last unit to be had, errors free of charge, days that begin at local midnight."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from naru.database import Database
+from naru.errors import MonthQuotaExceeded, QuotaExceeded, QuotaUnavailable
+from naru.schema import quota_windows
+from tileserver.keys import Key, Permissions
+from tileserver.meter import QuotaMeter
+from tileserver.quotas import Grant, Settlement, SqlQuotaStore, WindowLimit, lease_size
+from tileserver.windows import windows_at
+
+SEOUL = ZoneInfo("Asia/Seoul")
+TODAY = "2026-11-22"
+
+
+def moment(text: str) -> float:
+    """Return a UTC time as seconds since the epoch."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
+
+
+class Clock:
+    """A clock that stands still until it is set."""
+
+    def __init__(self, text: str) -> None:
+        self.now = moment(text)
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def make_key(day: int | None = None, month: int | None = None, key_id: str = "key-a") -> Key:
+    may = Permissions(frozenset(("content",)), day_quota=day, month_quota=month)
+    return Key(key_id, "test", "live", may, datetime(2026, 1, 1, tzinfo=UTC))
+
+
+@pytest.fixture
+def store(empty_database: str) -> Iterator[SqlQuotaStore]:
+    database = Database.open(empty_database)
+    yield SqlQuotaStore(database)
+    database.close()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock("2026-11-22 03:00:00")
+
+
+def make_meter(store: SqlQuotaStore, clock: Clock, workers: int = 2) -> QuotaMeter:
+    return QuotaMeter(store, SEOUL, workers, clock)
+
+
+def spend(meter: QuotaMeter, key: Key, times: int) -> int:
+    """Ask `times`; return how often it was granted."""
+    granted = 0
+    for _ in range(times):
+        try:
+            meter.admit(key)
+            granted += 1
+        except QuotaExceeded:
+            pass
+    return granted
+
+
+def counted(store: SqlQuotaStore, window: str = TODAY, key_id: str = "key-a") -> int:
+    return store.counted([window]).get((key_id, window), 0)
+
+
+# --- the windows ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("utc", "day", "month"),
+    [
+        ("2026-11-22 14:59:59", "2026-11-22", "2026-11"),
+        ("2026-11-22 15:00:00", "2026-11-23", "2026-11"),
+        ("2026-11-30 14:59:59", "2026-11-30", "2026-11"),
+        ("2026-11-30 15:00:00", "2026-12-01", "2026-12"),
+        ("2028-02-28 15:00:00", "2028-02-29", "2028-02"),
+        ("2028-02-29 15:00:00", "2028-03-01", "2028-03"),
+        ("2026-12-31 15:00:00", "2027-01-01", "2027-01"),
+    ],
+)
+def test_days_and_months_begin_at_midnight_in_seoul(utc: str, day: str, month: str) -> None:
+    windows = windows_at(moment(utc), SEOUL)
+    assert (windows.day.name, windows.month.name) == (day, month)
+
+
+@given(st.integers(0, 4_102_444_800))
+def test_every_moment_lies_in_its_windows(now: int) -> None:
+    for window in windows_at(now, ZoneInfo("America/New_York")):
+        assert window.begins <= now < window.ends
+
+
+def test_a_day_with_a_clock_change_is_as_long_as_it_is() -> None:
+    day = windows_at(moment("2026-11-01 12:00:00"), ZoneInfo("America/New_York")).day
+    assert day.ends - day.begins == 25 * 3600
+
+
+# --- the store ------------------------------------------------------------------------------------
+
+
+@given(st.integers(0, 10**9), st.integers(1, 64))
+def test_a_lease_is_never_more_than_remains_and_never_nothing(remaining: int, workers: int) -> None:
+    units = lease_size(remaining, workers)
+    assert (units > 0) == (remaining > 0)
+    assert units <= min(remaining, 1000)
+
+
+def test_leases_add_up_to_the_limit_exactly(store: SqlQuotaStore) -> None:
+    asked = (WindowLimit(TODAY, 137), WindowLimit("2026-11", None))
+    leases = []
+    while (grant := store.lease("key-a", asked, 2)).units:
+        leases.append(grant.units)
+    assert sum(leases) == 137
+    assert grant == Grant(0, TODAY)
+
+
+def test_the_tighter_window_decides(store: SqlQuotaStore) -> None:
+    asked = (WindowLimit(TODAY, 1000), WindowLimit("2026-11", 3))
+    taken = sum(store.lease("key-a", asked, 1).units for _ in range(10))
+    assert taken == 3
+    assert store.lease("key-a", asked, 1).spent == "2026-11"
+
+
+def test_units_given_back_can_be_had_again(store: SqlQuotaStore) -> None:
+    asked = (WindowLimit(TODAY, 5),)
+    for _ in range(5):
+        store.lease("key-a", asked, 2)
+    store.settle([Settlement("key-a", asked, counted=2, returned=3)])
+    assert sum(store.lease("key-a", asked, 2).units for _ in range(9)) == 3
+    assert counted(store) == 2
+
+
+def test_a_limit_set_later_takes_what_was_counted_before_into_account(store: SqlQuotaStore) -> None:
+    store.settle([Settlement("key-a", (WindowLimit(TODAY, None),), counted=40, returned=0)])
+    asked = (WindowLimit(TODAY, 50),)
+    assert sum(store.lease("key-a", asked, 2).units for _ in range(50)) == 10
+
+
+def test_threads_and_connections_together_never_get_more_than_the_limit(store: SqlQuotaStore) -> None:
+    taken: list[int] = []
+
+    def take() -> None:
+        while units := store.lease("key-a", (WindowLimit(TODAY, 60),), 4).units:
+            taken.append(units)
+
+    threads = [threading.Thread(target=take) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(taken) == 60
+
+
+# --- the meter ------------------------------------------------------------------------------------
+
+
+def test_exactly_the_quota_is_granted(store: SqlQuotaStore, clock: Clock) -> None:
+    assert spend(make_meter(store, clock), make_key(day=50), 80) == 50
+
+
+def test_two_workers_together_grant_exactly_the_quota(store: SqlQuotaStore, clock: Clock) -> None:
+    workers, key = [make_meter(store, clock), make_meter(store, clock)], make_key(day=50)
+    assert sum(spend(worker, key, 1) for _ in range(60) for worker in workers) == 50
+
+
+def test_a_worker_that_stops_gives_back_what_it_did_not_spend(store: SqlQuotaStore, clock: Clock) -> None:
+    first, second, key = make_meter(store, clock), make_meter(store, clock), make_key(day=50)
+    assert spend(first, key, 2) == 2
+    first.settle(close=True)
+    assert spend(second, key, 60) == 48
+
+
+def test_an_idle_workers_units_come_back_by_themselves(store: SqlQuotaStore, clock: Clock) -> None:
+    idle, busy, key = make_meter(store, clock), make_meter(store, clock), make_key(day=50)
+    spend(idle, key, 1)
+    assert spend(busy, key, 60) < 49
+    for _ in range(11):
+        idle.settle()
+    clock.now += 2
+    spend(busy, key, 60)
+    busy.settle()
+    assert counted(store) == 50
+
+
+def test_a_worker_that_dies_is_counted_as_having_spent_its_lease(store: SqlQuotaStore, clock: Clock) -> None:
+    dead, alive, key = make_meter(store, clock), make_meter(store, clock), make_key(day=50)
+    assert spend(dead, key, 2) == 2  # leased 6, and then no word more
+    assert spend(alive, key, 60) == 44
+
+
+def test_an_error_is_free_of_charge(store: SqlQuotaStore, clock: Clock) -> None:
+    meter, key = make_meter(store, clock), make_key(day=3)
+    for _ in range(20):
+        meter.admit(key).refund()
+    assert spend(meter, key, 9) == 3
+    meter.settle()
+    assert counted(store) == 3
+
+
+def test_a_new_day_is_a_new_quota(store: SqlQuotaStore) -> None:
+    clock = Clock("2026-11-22 14:59:59")
+    meter, key = make_meter(store, clock), make_key(day=5)
+    assert spend(meter, key, 9) == 5
+    clock.now += 1
+    assert spend(meter, key, 9) == 5
+    meter.settle()
+    assert (counted(store, "2026-11-22"), counted(store, "2026-11-23"), counted(store, "2026-11")) == (5, 5, 10)
+
+
+def test_a_lease_from_yesterday_is_not_spent_today(store: SqlQuotaStore) -> None:
+    clock = Clock("2026-11-22 14:59:59")
+    meter, key = make_meter(store, clock, workers=1), make_key(day=100)
+    assert spend(meter, key, 1) == 1  # leases more than one
+    clock.now += 1
+    assert spend(meter, key, 200) == 100
+    meter.settle()
+    assert (counted(store, "2026-11-22"), counted(store, "2026-11-23")) == (1, 100)
+
+
+def test_a_clock_put_back_does_not_reopen_a_closed_day(store: SqlQuotaStore) -> None:
+    clock = Clock("2026-11-22 15:10:00")
+    meter, key = make_meter(store, clock), make_key(day=5)
+    assert spend(meter, key, 9) == 5
+    clock.now -= 3600
+    assert spend(meter, key, 9) == 0
+
+
+def test_the_refusal_says_which_quota_and_when_it_begins_anew(store: SqlQuotaStore) -> None:
+    clock = Clock("2026-11-22 14:59:00")
+    meter = make_meter(store, clock)
+    with pytest.raises(QuotaExceeded) as day:
+        for _ in range(2):
+            meter.admit(make_key(day=1))
+    assert (day.value.limit, day.value.window_s, day.value.resets_in_s) == (1, 86400, 60)
+    with pytest.raises(MonthQuotaExceeded) as month:
+        for _ in range(2):
+            meter.admit(make_key(month=1, key_id="key-b"))
+    assert (month.value.code, month.value.window_s) == ("QUOTA_MONTH", 30 * 86400)
+
+
+class Counting(SqlQuotaStore):
+    """A store that counts how often it is asked, and can be out of order."""
+
+    asked = 0
+    broken = False
+
+    def lease(self, key_id: str, windows: Sequence[WindowLimit], workers: int) -> Grant:
+        self.asked += 1
+        self._fail()
+        return super().lease(key_id, windows, workers)
+
+    def settle(self, settlements: Iterable[Settlement]) -> None:
+        self._fail()
+        super().settle(settlements)
+
+    def _fail(self) -> None:
+        if self.broken:
+            raise sa.exc.OperationalError("UPDATE", {}, Exception("disk full"))
+
+
+@pytest.fixture
+def counting(tmp_path) -> Iterator[Counting]:  # type: ignore[no-untyped-def]
+    database = Database.open(f"sqlite:///{tmp_path}/catalog.sqlite")
+    yield Counting(database)
+    database.close()
+
+
+def test_a_refused_key_does_not_keep_the_store_busy(counting: Counting, clock: Clock) -> None:
+    meter, key = make_meter(counting, clock), make_key(day=1)
+    spend(meter, key, 1)
+    spend(meter, key, 1)
+    before = counting.asked
+    assert spend(meter, key, 500) == 0
+    assert counting.asked == before
+
+
+def test_a_thousand_requests_cost_one_question(counting: Counting, clock: Clock) -> None:
+    meter, key = make_meter(counting, clock), make_key(day=10**6)
+    assert spend(meter, key, 1000) == 1000
+    assert counting.asked == 1
+
+
+def test_nothing_counted_is_forgotten_while_the_store_is_out_of_order(counting: Counting, clock: Clock) -> None:
+    meter, key = make_meter(counting, clock), make_key(day=100)
+    spend(meter, key, 7)
+    counting.broken = True
+    with pytest.raises(QuotaUnavailable):
+        meter.settle()
+    counting.broken = False
+    spend(meter, key, 2)
+    meter.settle()
+    assert counted(counting) == 9
+
+
+def test_without_the_store_nothing_new_is_admitted(counting: Counting, clock: Clock) -> None:
+    counting.broken = True
+    with pytest.raises(QuotaUnavailable):
+        make_meter(counting, clock).admit(make_key(day=5))
+
+
+def test_changed_limits_hold_at_once(counting: Counting, clock: Clock) -> None:
+    meter = make_meter(counting, clock)
+    assert spend(meter, make_key(), 20) == 20
+    meter.settle()
+    assert spend(meter, make_key(day=25), 20) == 5
+
+
+def test_threads_in_one_worker_share_its_lease_exactly(counting: Counting, clock: Clock) -> None:
+    meter, key, granted = make_meter(counting, clock), make_key(day=500), []
+    threads = [threading.Thread(target=lambda: granted.append(spend(meter, key, 200))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    meter.settle(close=True)
+    assert sum(granted) == 500 == counted(counting)
+    with counting._database.read() as connection:
+        rows = connection.execute(sa.select(quota_windows.c.leased).where(quota_windows.c.window == TODAY))
+        assert rows.scalar_one() == 500

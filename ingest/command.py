@@ -9,8 +9,9 @@ from typing import Any
 
 import click
 
+from ingest.encoding import normalise
 from naru.catalogue import check_layer_id
-from naru.errors import BadSetting, NaruError
+from naru.errors import BadSetting, EncodingUnknown, NaruError
 from naru.house import House, Progress
 from naru.jobs import worker_name
 from naru.records import FUNCTIONS, Job
@@ -53,7 +54,7 @@ def run_job_handler(house: House, job: Job, progress: Progress) -> Mapping[str, 
 @json_option
 @click.pass_obj
 def ingest(
-    settings: Settings, files: tuple[Path, ...], dry_run: bool, queue: bool, as_json: bool, **options: Any
+    settings: Settings, /, files: tuple[Path, ...], dry_run: bool, queue: bool, as_json: bool, **options: Any
 ) -> None:
     """Bring each FILE onto the map: shp (also zipped, or a folder), GeoJSON, KML/KMZ, GeoPackage, FlatGeobuf,
     GeoParquet. An id that exists gets a new version; what was live stays live until then."""
@@ -85,6 +86,11 @@ def _check(options: Mapping[str, Any], files: tuple[Path, ...]) -> None:
         check_layer_id(options["id"])
         if len(files) > 1:
             raise click.UsageError("--id names one layer: give one FILE with it.")
+    if options["encoding"] and normalise(options["encoding"]) is None:
+        raise EncodingUnknown(
+            f"--encoding cannot be '{options['encoding']}'",
+            remedy="Say CP949, UTF-8 or another name of an encoding.",
+        )
     visibility = options["visibility"]
     if visibility and visibility not in ("public", "private") and not visibility.startswith("group:"):
         raise BadSetting(f"--visibility cannot be '{visibility}'", remedy="Say public, private or group:NAME.")

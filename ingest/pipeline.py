@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ingest.encoding import normalise
 from ingest.naming import layer_ids
 from ingest.reading import ReadLayer, ReadOptions, read_file
 from ingest.tiling import TilingOptions, TilingResult, build_tileset
@@ -128,9 +129,21 @@ def _plan_one(house: House, read: ReadLayer, layer_id: str, options: IngestOptio
         kind="vector",
         geometry=read.geometry,
         style=(),
-        report=_reading_report(read, layer_id),
+        report=replace(
+            _reading_report(read, layer_id), warnings=(*read.warnings, *_unused(read, options, several))
+        ),
     )
     return Plan(read, draft, before.live.number if before else None)
+
+
+def _unused(read: ReadLayer, options: IngestOptions, several: bool) -> list[str]:
+    """Return a warning for each option that could not take effect."""
+    out = []
+    if several and (options.title_ko or options.title_en):
+        out.append("the title was not used: the file holds several layers; see `naru layers rename`")
+    if options.encoding and (read.encoding is None or normalise(options.encoding) != normalise(read.encoding)):
+        out.append(f"--encoding {options.encoding} was not used: {read.encoding_how or 'the format says its own'}")
+    return out
 
 
 def _first(*texts: str | None) -> str:

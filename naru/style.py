@@ -15,7 +15,6 @@ from importlib.resources import files
 from typing import Any
 
 StyleLayer = dict[str, Any]
-LABELS_SUFFIX = "--label"  # the MVT layer with one label point a polygon stands beside the layer itself
 
 # What people call the field that names a thing, best first; matched on the whole name, case-folded.
 _NAME_FIELDS = (
@@ -124,8 +123,6 @@ def _label(layer_id: str, geometry: str, name: str) -> StyleLayer:
     }
     if geometry == "line":
         layout["symbol-placement"] = "line"
-    if geometry == "polygon":
-        part["source-layer"] = layer_id + LABELS_SUFFIX
     if geometry == "point":
         layout |= {"text-anchor": "top", "text-offset": [0, 0.7], "text-optional": True}
     return part | {"layout": layout}

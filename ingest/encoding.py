@@ -9,6 +9,7 @@ it), so every Korean alias means CP949.
 from __future__ import annotations
 
 import codecs
+import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -234,6 +235,36 @@ def _fields(descriptors: bytes) -> tuple[list[bytes], list[slice]]:
         columns += [slice(offset, offset + width)] if is_text else []
         offset += width
     return names, columns
+
+
+def whole_names(dbf: Path, table: Table, codec: str) -> None:
+    """Where a field name ends in half a character (programs cut names at 10 bytes), write the table without it.
+
+    `dbf` is a name in the job's folder; what it links to stays as it is.
+    """
+    cleaned = {
+        number: name.decode(codec, "ignore").encode(codec)
+        for number, name in enumerate(table.names)
+        if not _decodes_whole(name, codec)
+    }
+    if not cleaned:
+        return
+    original = dbf.resolve()
+    copy = dbf.with_suffix(".whole")
+    shutil.copyfile(original, copy)
+    with copy.open("r+b") as f:
+        for number, name in cleaned.items():
+            f.seek(32 + 32 * number)
+            f.write(name.ljust(11, b"\0"))
+    copy.replace(dbf)
+
+
+def _decodes_whole(text: bytes, codec: str) -> bool:
+    try:
+        text.decode(codec)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _texts(dbf: Path, table: Table) -> set[bytes]:

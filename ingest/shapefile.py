@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.crs import Claim
-from ingest.encoding import Encoding, find_encoding, read_table
+from ingest.encoding import Encoding, find_encoding, read_table, whole_names
 from ingest.features import NO_GEOMETRY
 from ingest.layers import SourceLayer
 from ingest.ogr import OgrSource, stream
@@ -78,6 +78,7 @@ def _encoding(dataset: Dataset, option: str | None, warnings: list[str]) -> Enco
         warnings.append("there is no .dbf: the features have no attributes")
         return None
     found = find_encoding(dbf, dataset.parts.get(".cpg"), option, dataset.file)
+    whole_names(dbf, read_table(dbf, dataset.file), found.codec)
     warnings += found.warnings
     return found
 

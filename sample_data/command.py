@@ -12,7 +12,15 @@ import click
 
 from naru.settings import Settings
 from naru.terminal import json_option, print_json
-from sample_data.demo import QUICK_MAXZOOM, DemoOptions, DemoResult, child_environment, naru_command, run_demo
+from sample_data.demo import (
+    QUICK_MAXZOOM,
+    DemoOptions,
+    DemoResult,
+    check_port,
+    child_environment,
+    naru_command,
+    run_demo,
+)
 
 
 @click.command()
@@ -32,9 +40,11 @@ def demo(
     """
     if home is not None:
         settings = Settings.from_environ(os.environ, home=home)
+    options = DemoOptions(host=host, port=port, quick=quick)
+    if not no_serve:
+        check_port(options)
     if quick:
         click.echo(f"Quick: zooms closer than {QUICK_MAXZOOM} are left out.", err=True)
-    options = DemoOptions(host=host, port=port, quick=quick)
     result = run_demo(settings, options, lambda line: click.echo(line, err=True))
     if as_json:
         print_json(result.to_dict())

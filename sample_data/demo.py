@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -79,6 +80,24 @@ def run_demo(settings: Settings, options: DemoOptions, tell: Tell) -> DemoResult
         curl=_curl_line(key["key"], options),
         seconds=round(time.monotonic() - started, 1),
     )
+
+
+def check_port(options: DemoOptions) -> None:
+    """Return if the server will be able to listen: better known now than after the work.
+
+    Raises:
+        SampleFailed: the address cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((options.host, options.port))
+        except OSError as error:
+            raise SampleFailed(
+                f"cannot listen on {options.host} port {options.port}: {error.strerror}",
+                remedy="Choose another: naru demo --port 8001. Or end without serving: --no-serve.",
+            ) from error
 
 
 def naru_command(*arguments: str) -> list[str]:

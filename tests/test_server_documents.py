@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 import sys
@@ -376,3 +377,12 @@ def test_importing_the_server_opens_and_reads_nothing(tmp_path: Path) -> None:
 def test_settings_pass_to_another_process_whole(tmp_path: Path) -> None:
     settings = Settings.from_environ({"NARU_PUBLIC_URL": "https://a.kr"}, home=tmp_path)
     assert Settings.from_environ(settings.environ()) == settings
+
+
+def test_a_large_document_travels_gzipped_and_a_small_one_as_it_is(client: FlaskClient) -> None:
+    packed = client.get("/openapi.json", headers={"Accept-Encoding": "gzip"})
+    plain = client.get("/openapi.json")
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(packed.data) == plain.data
+    assert packed.headers["ETag"] != plain.headers["ETag"]
+    assert "Content-Encoding" not in client.get("/health/live", headers={"Accept-Encoding": "gzip"}).headers

@@ -288,3 +288,22 @@ def answers(url: str) -> bool:
     host, _, port = url.removeprefix("http://").strip("/").partition(":")
     with socket.socket() as probe:
         return probe.connect_ex((host, int(port))) == 0
+
+
+def test_many_workers_may_start_on_a_home_that_is_not_there_yet(tmp_path: Path) -> None:
+    running = start_server(tmp_path / "new" / "home", tmp_path / "serve.log", workers=4)
+    try:
+        assert running.get("/api/layers").json() == {"layers": []}
+        assert len(children(running)) == 4
+    finally:
+        stop_server(running)
+    assert "Traceback" not in running.log.read_text()
+
+
+def test_a_catalogue_that_is_none_stops_the_server_with_one_line(home: Path) -> None:
+    home.mkdir()
+    (home / "catalog.sqlite").write_bytes(b"no database, far from it" * 100)
+    done = naru("serve", "--port", "0", "--no-worker", home=home)
+    assert done.returncode == 1
+    assert "catalog.sqlite" in done.stderr
+    assert done.stderr.count("\n") == 1

@@ -14,7 +14,8 @@ from werkzeug.test import TestResponse
 
 from naru.errors import TileOutOfRange
 from tests.serving import Fake, make_home, new_key, open_app, publish, service_of, tile_bytes
-from tileserver.lane import TileAddress, accepts_gzip, parse
+from tileserver.encodings import accepts_gzip
+from tileserver.lane import TileAddress, parse
 
 TILE = "/tiles/seoul-gu/2/3/1.mvt"
 EMPTY = "/tiles/seoul-gu/2/0/0.mvt"

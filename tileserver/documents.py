@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 from typing import Any
 
 from flask import Response, request
 
+from tileserver.encodings import accepts_gzip
 from tileserver.pyramids import PRIVATE_CACHING, PRIVATE_VARY
 
 REVALIDATE = "public, no-cache"  # may be kept, must be asked about: a publication shows at once
+_WORTH_PACKING = 1400  # bytes: what fits into one packet anyway is sent as it is
+_LEVEL = 6
 
 
 def json_document(value: Any, *, shared: bool, media_type: str = "application/json") -> Response:
     """Return `value` as JSON; `shared` when every caller would get the same."""
     body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-    response = Response(body, content_type=media_type)
+    tag = hashlib.sha256(body).hexdigest()[:20]
+    packed = len(body) >= _WORTH_PACKING and accepts_gzip(request.environ)
+    response = Response(gzip.compress(body, _LEVEL, mtime=0) if packed else body, content_type=media_type)
+    if packed:
+        response.headers["Content-Encoding"] = "gzip"
     response.headers["Cache-Control"] = REVALIDATE if shared else PRIVATE_CACHING
     response.vary.update(["Accept-Encoding"] if shared else PRIVATE_VARY.split(", "))
-    response.set_etag(hashlib.sha256(body).hexdigest()[:20])
+    response.set_etag(f"{tag}-gzip" if packed else tag)
     response.make_conditional(request)
     return response

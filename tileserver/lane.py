@@ -16,6 +16,7 @@ from wsgiref.types import StartResponse, WSGIApplication
 from naru.errors import TileOutOfRange
 from naru.settings import Clock
 from tileserver.access import Environ, identify, permit
+from tileserver.encodings import accepts_gzip
 from tileserver.keys import Key
 from tileserver.meter import Lease, QuotaMeter
 from tileserver.problems import problem
@@ -110,23 +111,6 @@ def fetch(pyramid: Pyramid, address: TileAddress, wants_gzip: bool) -> Answer:
     if wants_gzip:
         return "200 OK", pyramid.headers.gzip, tile
     return "200 OK", pyramid.headers.identity, gzip.decompress(tile)
-
-
-def accepts_gzip(environ: Environ) -> bool:
-    """Tell whether the caller takes gzip (RFC 9110 §12.5.3)."""
-    accepted = environ.get("HTTP_ACCEPT_ENCODING", "")
-    if "q=" not in accepted:
-        return "gzip" in accepted or "*" in accepted
-    weights = dict(_weight(part) for part in accepted.lower().split(","))
-    return weights.get("gzip", weights.get("*", 0.0)) > 0
-
-
-def _weight(part: str) -> tuple[str, float]:
-    name, _, parameter = part.partition(";")
-    try:
-        return name.strip(), float(parameter.strip().removeprefix("q=") or 1)
-    except ValueError:
-        return name.strip(), 0.0
 
 
 @dataclass(frozen=True)

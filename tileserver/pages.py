@@ -20,7 +20,7 @@ from flask import Response, request
 from naru.errors import NotReady, RouteUnknown
 from naru.settings import Settings
 from tileserver.access import Caller
-from tileserver.lane import accepts_gzip
+from tileserver.encodings import accepts_gzip
 from tileserver.routes import Route, Service
 
 STATIC = Path(__file__).with_name("static")

@@ -28,6 +28,7 @@ class Kind(NamedTuple):
     status: HTTPStatus
     title: str
     title_ko: str
+    remedy: str = ""  # instead of the error's own, where that is for who sits at the server
 
 
 KINDS: dict[type[Exception], Kind] = {
@@ -44,7 +45,12 @@ KINDS: dict[type[Exception], Kind] = {
     errors.AddressDenied: Kind(
         HTTPStatus.FORBIDDEN, "The key is bound to other networks", "허용되지 않은 네트워크에서 온 요청입니다"
     ),
-    errors.UnknownLayer: Kind(HTTPStatus.NOT_FOUND, "There is no such layer", "레이어를 찾을 수 없습니다"),
+    errors.UnknownLayer: Kind(
+        HTTPStatus.NOT_FOUND,
+        "There is no such layer",
+        "레이어를 찾을 수 없습니다",
+        "/api/layers lists the layers that you may read.",
+    ),
     errors.TileOutOfRange: Kind(HTTPStatus.NOT_FOUND, "There is no such tile", "타일 번호가 범위를 벗어났습니다"),
     errors.RouteUnknown: Kind(HTTPStatus.NOT_FOUND, "Nothing is served here", "주소를 찾을 수 없습니다"),
     errors.MethodNotAllowed: Kind(
@@ -108,7 +114,10 @@ def _told(error: Exception, kind: Kind, request_id: str) -> dict[str, object]:
     if kind is FAULT or not isinstance(error, NaruError):
         log.error("request %s failed", request_id, exc_info=error)
         return {"code": "FAULT", "detail": f"The operator's log tells more under {request_id}."}
-    told: dict[str, object] = {"code": error.code, "detail": redact(f"{error.message}. {error.remedy}".strip())}
+    told: dict[str, object] = {
+        "code": error.code,
+        "detail": redact(f"{error.message}. {kind.remedy or error.remedy}".strip()),
+    }
     if error.layer:
         told["layer"] = error.layer
     if isinstance(error, errors.QuotaExceeded):

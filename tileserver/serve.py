@@ -21,8 +21,10 @@ from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 
 from naru.errors import ServeFailed
-from naru.settings import Settings
+from naru.house import House
+from naru.settings import Settings, key_pepper
 from tileserver.app import create_app
+from tileserver.keys import KeyRing
 from tileserver.logs import log_config
 from tileserver.service import Pulse
 
@@ -71,7 +73,9 @@ def serve(settings: Settings, listen: Listen, *, with_worker: bool) -> None:
 
     Raises:
         ServeFailed: a worker process could not start or died again and again.
+        StorageFailed: the home folder or the catalogue cannot be made or opened.
     """
+    _prepare(settings)
     server = Granian(
         "tileserver.serve:worker",
         address=listen.host,
@@ -94,6 +98,13 @@ def serve(settings: Settings, listen: Listen, *, with_worker: bool) -> None:
         server.serve(target_loader=partial(worker, settings, os.getpid()), wrap_loader=False)
     except SystemExit as stopped:
         raise ServeFailed("the server's processes ended", remedy="The lines above say why.") from stopped
+
+
+def _prepare(settings: Settings) -> None:
+    """Make and migrate what the workers open, once, before they all do so at the same time."""
+    house = House.open(settings)
+    KeyRing(house.database, key_pepper(settings)).ensure_anonymous()
+    house.close()  # a process that forks must hold no connection
 
 
 def worker(settings: Settings, parent: int) -> WSGIApplication:
@@ -145,7 +156,8 @@ class JobWorker:
         environ = {**os.environ, **self._settings.environ()}
         die_with_us: Callable[[], None] = partial(_die_with, os.getpid())
         command = [sys.executable, "-m", "naru", "work"]
-        return subprocess.Popen(command, env=environ, preexec_fn=die_with_us)  # noqa: PLW1509 (prctl only)
+        stderr = sys.stderr.fileno()  # stdout is the server's own: with --json it holds one object
+        return subprocess.Popen(command, env=environ, stdout=stderr, preexec_fn=die_with_us)  # noqa: PLW1509
 
     def _watch(self) -> None:
         while self._process is not None and not self._stop.is_set():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -17,7 +18,8 @@ from tileserver.quotas import SqlQuotaStore
 from tileserver.snapshot import SnapshotKeeper
 
 log = logging.getLogger("naru.serve")
-_PULSE_S = 0.5  # a publication or a revoked key is seen within this
+REFRESH_S = 0.5  # a publication or a revoked key is seen within this
+SETTLE_S = 1.0  # what was counted is in the catalogue within this
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Service:
         return self.house.settings
 
     def pulse(self) -> None:
-        """See what changed, tell what was counted."""
+        """See what changed and tell what was counted, now: for tests, in place of the `Pulse`."""
         self.keeper.refresh()
         self.settle()
 
@@ -69,26 +71,32 @@ class Service:
 
 
 class Pulse:
-    """The thread that calls `Service.pulse` until it is stopped."""
+    """Two threads that renew what is known and settle what was counted, until stopped.
+
+    They are two because settling waits for the database's write lock, and a revoked key must not wait with it.
+    """
 
     def __init__(self, service: Service) -> None:
         self._service = service
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="naru-pulse", daemon=True)
+        beats = ((service.keeper.refresh, REFRESH_S), (service.settle, SETTLE_S))
+        self._threads = [threading.Thread(target=self._beat, args=beat, daemon=True) for beat in beats]
 
     def start(self) -> None:
         """Begin."""
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
         """End, and close the service."""
         self._stop.set()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
         self._service.close()
 
-    def _beat(self) -> None:
-        while not self._stop.wait(_PULSE_S):
+    def _beat(self, beat: Callable[[], None], every_s: float) -> None:
+        while not self._stop.wait(every_s):
             try:
-                self._service.pulse()
-            except Exception:  # the pulse must not stop: without it the server would serve the past for ever
+                beat()
+            except Exception:  # a pulse that stopped would leave the server in the past for ever
                 log.exception("a pulse failed; the next one tries again")

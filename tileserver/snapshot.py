@@ -82,6 +82,7 @@ class SnapshotKeeper:
     def __init__(self, house: House, keyring: KeyRing, pepper: bytes, clock: Clock = time.time) -> None:
         self._house, self._keyring, self._pepper, self._clock = house, keyring, pepper, clock
         self._readers: dict[str, PMTilesReader] = {}
+        self._silent = False
         self._lock = threading.Lock()
         self.confirmed = clock()  # when the catalogue was last asked, and answered
         self.current = self._take(house.catalogue.generation())
@@ -93,9 +94,11 @@ class SnapshotKeeper:
                 generation = self._house.catalogue.generation()
                 if generation != self.current.generation:
                     self.current = self._take(generation)
-                self.confirmed = self._clock()
+                self.confirmed, self._silent = self._clock(), False
             except (SQLAlchemyError, NaruError) as error:
-                log.warning("the catalogue does not answer, serving what was known before: %s", error)
+                if not self._silent:  # said once, not twice a second
+                    log.warning("the catalogue does not answer, serving what was known before: %s", error)
+                self._silent = True
 
     def age(self) -> float:
         """Return for how many seconds the snapshot has gone unconfirmed."""

@@ -35,7 +35,7 @@ def tilejson(pyramid: Pyramid, template: str) -> dict[str, Any]:
         "tilejson": "3.0.0",
         "name": ", ".join(part.layer.title_ko for part in parts),
         "description": ", ".join(part.layer.title_en for part in parts),
-        "version": f"1.{max(part.layer.live.number for part in parts)}.0",
+        "version": f"1.{sum(part.layer.live.number for part in parts)}.0",
         "attribution": "; ".join(dict.fromkeys(part.layer.attribution for part in parts if part.layer.attribution)),
         "scheme": "xyz",
         "tiles": [template],

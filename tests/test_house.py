@@ -101,8 +101,8 @@ def test_the_dockerfile_runs_only_make_targets() -> None:
 def test_the_images_install_serves_without_the_sources(tmp_path: Path) -> None:
     """Run the Dockerfile's own RUN lines into another folder, then the installed command away from the sources."""
     for words in docker_runs():
-        words = [f"PREFIX={tmp_path / 'naru'}" if w.startswith("PREFIX=") else w for w in words]
-        done = run(*words, timeout=280)
+        here = [f"PREFIX={tmp_path / 'naru'}" if w.startswith("PREFIX=") else w for w in words]
+        done = run(*here, timeout=280)
         assert done.returncode == 0, done.stdout + done.stderr
     environ = {"PATH": os.environ["PATH"], "NARU_HOME": str(tmp_path / "home")}
     command = tmp_path / "naru" / "bin" / "python"

@@ -1,0 +1,188 @@
+"""kill -9 at every step of an ingest: the old layer goes on serving, nothing is half there, nothing is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import NARU, Served, clean_environ, naru, naru_json, start_server, stop_server
+from tests.test_ingest import points
+
+TILE = "/tiles/sites/8/218/99.mvt"
+
+# Runs the naru command, and kills its own process just before or after the n-th call of one function.
+KILLER = """
+import importlib, os, signal, sys
+module, path, when, nth = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
+*owners, name = path.split(".")
+owner = importlib.import_module(module)
+for part in owners:
+    owner = getattr(owner, part)
+original, calls = getattr(owner, name), [0]
+def killed(*args, **named):
+    calls[0] += 1
+    if when == "before" and calls[0] == nth:
+        os.kill(os.getpid(), signal.SIGKILL)
+    result = original(*args, **named)
+    if when == "after" and calls[0] == nth:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return result
+setattr(owner, name, killed)
+sys.argv = ["naru", *sys.argv[5:]]
+from naru.cli import main
+main()
+"""
+
+# The steps of a publication in their order. The source is stored first, then the tiles.
+STEPS = {
+    "the tiles are being built": ("ingest.tiling.blocks", "Workshop.make", "before", 2),
+    "the tiles are written": ("ingest.pipeline", "build_tileset", "after", 1),
+    "the source is moved beside": ("naru.storage", "sync_file", "before", 1),
+    "the source is on the disk": ("naru.storage", "sync_file", "after", 1),
+    "the source is hashed": ("naru.storage", "file_hash", "after", 1),
+    "the source is renamed": ("naru.storage", "sync_folder", "before", 1),
+    "the source is in": ("naru.storage", "Storage.put", "after", 1),
+    "the tiles are renamed": ("naru.storage", "sync_folder", "before", 2),
+    "the tiles are in": ("naru.storage", "Storage.put", "after", 2),
+    "the transaction has begun": ("naru.catalogue", "Catalogue._publish_one", "before", 1),
+    "the rows are written": ("naru.catalogue", "Catalogue._publish_one", "after", 1),
+    "the generation is advanced": ("naru.catalogue", "advance", "after", 1),
+}
+
+
+@pytest.fixture(scope="module")
+def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, Path]]:
+    """A served home with version 1 of a layer, and the file that would be version 2."""
+    folder = tmp_path_factory.mktemp("crash")
+    naru_json("ingest", str(points(folder / "one.geojson", 3)), "--id", "sites", home=folder / "home")
+    served = start_server(folder / "home", folder / "serve.log")
+    yield served, points(folder / "two.geojson", 5)
+    stop_server(served)
+
+
+def features_served(served: Served) -> int:
+    layer = next(row for row in served.get("/api/layers").json()["layers"] if row["id"] == "sites")
+    assert served.get(TILE).status == 200
+    return int(layer["features"])
+
+
+def whole(home: Path) -> None:
+    """Nothing is damaged, and nothing is left once it has been swept."""
+    assert naru_json("verify", home=home)["damaged"] == []
+    naru_json("gc", "--grace", "0", home=home)
+    shown = naru_json("layers", "show", "sites", home=home)
+    wanted = {v["source"] for v in shown["versions"]} | {
+        t["archive"] for v in shown["versions"] for t in v["tilesets"]
+    }
+    assert {p.name for p in (home / "archives").iterdir() if p.is_file()} == wanted
+    assert not list((home / "archives" / "incoming").iterdir())
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_killed_when(step: str, sites: tuple[Served, Path]) -> None:
+    served, file = sites
+    words = [*map(str, STEPS[step]), "--home", str(served.home), "ingest", str(file), "--id", "sites"]
+    done = subprocess.run(
+        [sys.executable, "-c", KILLER, *words], env=clean_environ(), capture_output=True, timeout=120, check=False
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+    assert features_served(served) == 3
+    assert naru_json("layers", "show", "sites", home=served.home)["version"] == 1
+    whole(served.home)
+
+
+def test_what_was_acknowledged_is_there_and_seen(sites: tuple[Served, Path], tmp_path: Path) -> None:
+    """The last step: killed right after the commit, the new version is live, whatever the killed process said."""
+    home = tmp_path / "home"
+    naru_json("ingest", str(points(tmp_path / "one.geojson", 3)), "--id", "sites", home=home)
+    words = ["naru.catalogue", "Catalogue.publish", "after", "1", "--home", str(home), "ingest", str(sites[1])]
+    done = subprocess.run(
+        [sys.executable, "-c", KILLER, *words, "--id", "sites"], env=clean_environ(), timeout=120, check=False
+    )
+    assert done.returncode == -signal.SIGKILL
+    shown = naru_json("layers", "show", "sites", home=home)
+    assert (shown["version"], shown["features"]) == (2, 5)
+    whole(home)
+
+
+def test_no_child_outlives_a_killed_ingest(sites: tuple[Served, Path]) -> None:
+    served, file = sites
+    process = subprocess.Popen(
+        [*NARU, "--home", str(served.home), "ingest", str(file), "--id", "sites", "--json"],
+        env=clean_environ(),
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 30
+    while not (children := descendants(process.pid)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert children, "the sandboxed reader should have been started"
+    process.kill()
+    process.wait()
+    while any(alive(child) for child in children) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not [child for child in children if alive(child)]
+
+
+def descendants(pid: int) -> list[int]:
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in task.read_text().split():
+            found += [int(child), *descendants(int(child))]
+    return found
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_a_queued_file_survives_its_worker(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    file = points(tmp_path / "sites.geojson", 4)
+    [job] = naru_json("ingest", str(file), "--queue", home=home)["jobs"]
+    words = ["ingest.tiling.blocks", "Workshop.make", "before", "1", "--home", str(home), "work", "--once"]
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLER, *words], env=clean_environ(), capture_output=True, timeout=120, check=False
+    )
+    assert killed.returncode == -signal.SIGKILL
+    assert naru_json("jobs", "show", job["id"], home=home)["state"] == "running"
+    with sqlite3.connect(home / "catalog.sqlite") as catalogue:  # half a minute passes: the dead worker's lease ends
+        catalogue.execute("UPDATE jobs SET lease_until = '2000-01-01 00:00:00'")
+    catalogue.close()
+    assert naru_json("work", "--once", home=home) == {"jobs": 1}
+    shown = naru_json("jobs", "show", job["id"], home=home)
+    assert (shown["state"], shown["attempt"], shown["progress"]) == ("done", 2, 1.0)
+    assert shown["result"]["layers"][0]["features_published"] == 4
+    assert naru_json("layers", "show", "sites", home=home)["version"] == 1
+    assert not list((home / "jobs").glob("*/attempt-2"))
+
+
+def test_interrupted_by_the_user_it_says_so_in_one_line(tmp_path: Path) -> None:
+    file = points(tmp_path / "sites.geojson", 4)
+    words = ["ingest.pipeline", "read_file", "after", "1"]
+    script = KILLER.replace("signal.SIGKILL", "signal.SIGINT")
+    done = subprocess.run(
+        [sys.executable, "-c", script, *words, "--home", str(tmp_path / "home"), "ingest", str(file), "--json"],
+        env=clean_environ(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.strip() == "naru: stopped"
+    assert done.stdout == "" or "error" in json.loads(done.stdout)
+    assert naru("layers", "show", "sites", home=tmp_path / "home").returncode == 1
+    assert os.listdir(tmp_path / "home" / "jobs") == []  # noqa: PTH208

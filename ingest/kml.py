@@ -10,6 +10,7 @@ import codecs
 import re
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -161,16 +162,15 @@ def _layer(name: str, document: Document, placemarks: Sequence[Placemark], notes
 
 
 def _distinct_names(containers: Sequence[Container], otherwise: str) -> list[str]:
-    """Name layers by their folders; by the path to them where two are called alike."""
+    """Name layers by their folders; by the path to them, or a number, where two are called alike."""
     short = [c.name or otherwise for c in containers]
-    names = [
-        n if short.count(n) == 1 else " / ".join(c.path()) or n for n, c in zip(short, containers, strict=True)
-    ]
-    seen: dict[str, int] = {}
+    paths = [" / ".join(c.path()) for c in containers]
+    seen: Counter[str] = Counter()
     out = []
-    for name in names:
-        seen[name] = seen.get(name, 0) + 1
-        out.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    for name, path in zip(short, paths, strict=True):
+        chosen = path if short.count(name) > 1 and path and paths.count(path) == 1 else name
+        seen[chosen] += 1
+        out.append(chosen if seen[chosen] == 1 else f"{chosen} ({seen[chosen]})")
     return out
 
 

@@ -52,8 +52,10 @@ class Container:
     placemarks: list[Placemark] = field(default_factory=list)
 
     def path(self) -> tuple[str, ...]:
-        """Return the names of the containers from the outermost to this one."""
-        above = self.parent.path() if self.parent is not None else ()
+        """Return the names of the folders from the outermost to this one, the document's own left out."""
+        if self.parent is None:
+            return ()
+        above = self.parent.path()
         return (*above, self.name) if self.name else above
 
 

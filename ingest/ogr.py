@@ -109,7 +109,9 @@ def _split(batch: pa.RecordBatch, geometry: str) -> Batch:
 
 
 def explain(error: Exception, source: OgrSource, file: str) -> FileDamaged | UnknownFormat:
-    """Return GDAL's complaint as one of our errors, our own paths left out."""
+    """Return GDAL's complaint as an error of ours, without our own paths. Raises MemoryError for lack of memory."""
+    if "out of memory" in str(error).lower():
+        raise MemoryError(str(error)) from error
     text = str(error).replace(str(source.path), file).split("; It might help")[0]
     if isinstance(error, GeometryError):
         return UnknownFormat(

@@ -56,8 +56,6 @@ def secret(tmp_path: Path) -> tuple[Path, str]:
 
 SOURCE = '<OGRVRTLayer name="token"><SrcDataSource>{}</SrcDataSource></OGRVRTLayer>'
 VRT = f"<OGRVRTDataSource>{SOURCE}</OGRVRTDataSource>"
-    '<OGRVRTDataSource><OGRVRTLayer name="token"><SrcDataSource>{}</SrcDataSource></OGRVRTLayer></OGRVRTDataSource>'
-)
 LOCAL_VRT = VRT.format("CSV:{path}")
 REMOTE_VRT = VRT.format("/vsicurl/{url}/a.geojson")
 RASTER_VRT = (

@@ -8,7 +8,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from ingest.tiling.clip import DOUBTFUL, EMPTY, SOUND, Pieces
+from ingest.tiling.clip import DOUBTFUL, SOUND, Pieces
 from ingest.tiling.shapes import Ints
 
 
@@ -24,9 +24,6 @@ def repaired(pieces: Pieces) -> tuple[Pieces, int]:
     if not bad.any():
         return pieces._replace(state=state), 0
     mended = {int(i): _mended(p) for i, p in zip(doubtful[bad], polygons[bad], strict=True)}
-    for i, rings in mended.items():
-        if not rings:
-            state[i] = EMPTY
     return _replaced(pieces._replace(state=state), mended), len(mended)
 
 
@@ -51,8 +48,15 @@ def _polygons(pieces: Pieces, index: Ints) -> NDArray[Any]:
 
 
 def _mended(polygon: Any) -> list[tuple[NDArray[np.int32], bool]]:
-    """Return rings (vertices, is a hole) of the valid polygons nearest to an invalid one, on whole units."""
+    """Return rings (vertices, is a hole) of the valid polygons nearest to an invalid one, on whole units.
+
+    One that is all hole, thinner than a unit, keeps a square of one unit at its first vertex.
+    """
     valid = shapely.set_precision(shapely.make_valid(polygon, method="structure", keep_collapsed=False), 1.0)
+    if not shapely.area(valid):
+        x, y = shapely.get_coordinates(polygon)[0]
+        left, top = x - (x > 0), y - (y > 0)
+        valid = shapely.box(left, top, left + 1, top + 1)
     out: list[tuple[NDArray[np.int32], bool]] = []
     for part in shapely.get_parts(valid):
         if part.geom_type != "Polygon":

@@ -272,6 +272,13 @@ class MonthQuotaExceeded(QuotaExceeded):
     period = "month"
 
 
+class RateExceeded(QuotaExceeded):
+    """More requests a second than the key may make (on this server process: its share of the rate)."""
+
+    code = "RATE"
+    period = "second"
+
+
 class RouteUnknown(NaruError):
     """Nothing is served under this address."""
 

@@ -88,6 +88,7 @@ def test_what_a_key_may_is_kept_whole(ring: KeyRing) -> None:
         cidrs=("10.0.0.0/8",),
         day_quota=10,
         month_quota=100,
+        second_rate=5,
         expires=NOON + timedelta(days=1),
     )
     made, _text = ring.create("물순환", "live", may)

@@ -39,8 +39,10 @@ class Clock:
         return self.now
 
 
-def make_key(day: int | None = None, month: int | None = None, key_id: str = "key-a") -> Key:
-    may = Permissions(frozenset(("content",)), day_quota=day, month_quota=month)
+def make_key(
+    day: int | None = None, month: int | None = None, key_id: str = "key-a", second: int | None = None
+) -> Key:
+    may = Permissions(frozenset(("content",)), day_quota=day, month_quota=month, second_rate=second)
     return Key(key_id, "test", "live", may, datetime(2026, 1, 1, tzinfo=UTC))
 
 
@@ -329,3 +331,49 @@ def test_threads_in_one_worker_share_its_lease_exactly(counting: Counting, clock
     with counting._database.read() as connection:
         rows = connection.execute(sa.select(quota_windows.c.leased).where(quota_windows.c.window == TODAY))
         assert rows.scalar_one() == 500
+
+
+# --- rates ----------------------------------------------------------------------------------------
+
+
+def test_a_burst_may_use_one_seconds_worth_and_then_must_wait(counting: Counting, clock: Clock) -> None:
+    meter, key = make_meter(counting, clock, workers=1), make_key(second=10)
+    assert spend(meter, key, 50) == 10
+    clock.now += 0.35
+    assert spend(meter, key, 50) == 3
+    clock.now += 100
+    assert spend(meter, key, 50) == 10
+
+
+def test_workers_share_the_rate(counting: Counting, clock: Clock) -> None:
+    workers = [make_meter(counting, clock, workers=2) for _ in range(2)]
+    assert sum(spend(worker, make_key(second=10), 50) for worker in workers) == 10
+
+
+def test_even_requests_at_the_rate_all_pass(counting: Counting, clock: Clock) -> None:
+    meter, key, passed = make_meter(counting, clock, workers=1), make_key(second=4), 0
+    for _ in range(100):
+        passed += spend(meter, key, 1)
+        clock.now += 0.25
+    assert passed == 100
+
+
+def test_a_rate_below_one_a_worker_still_lets_requests_pass(counting: Counting, clock: Clock) -> None:
+    meter, key = make_meter(counting, clock, workers=4), make_key(second=1)
+    assert spend(meter, key, 5) == 1
+    clock.now += 4
+    assert spend(meter, key, 5) == 1
+
+
+def test_what_the_rate_refuses_costs_no_quota(counting: Counting, clock: Clock) -> None:
+    meter, key = make_meter(counting, clock, workers=1), make_key(day=100, second=5)
+    assert spend(meter, key, 60) == 5
+    meter.settle()
+    assert counted(counting) == 5
+
+
+def test_a_clock_put_back_does_not_lock_a_key_out(counting: Counting, clock: Clock) -> None:
+    meter, key = make_meter(counting, clock, workers=1), make_key(second=5)
+    spend(meter, key, 5)
+    clock.now -= 3600
+    assert spend(meter, key, 1) == 1

@@ -318,6 +318,17 @@ def test_over_the_quota_is_429_with_everything_a_client_needs(tmp_path: Path) ->
     service_of(app).close()
 
 
+def test_faster_than_the_rate_is_429_with_a_code_of_its_own(tmp_path: Path) -> None:
+    app = open_app(make_home(tmp_path / "home", Fake("open")), lambda: 1_800_000_000.0)
+    _key, text = new_key(app, second_rate=2)
+    client = app.test_client()
+    answers = [client.get(PUBLIC, headers={"X-API-Key": text}) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 429]
+    assert answers[1].get_json(force=True)["code"] == "RATE"
+    assert answers[1].headers["RateLimit-Policy"] == '"second";q=2;w=1'
+    service_of(app).close()
+
+
 def test_the_quota_begins_anew_at_midnight_in_seoul(tmp_path: Path) -> None:
     now = [datetime(2026, 11, 22, 14, 59, 59, tzinfo=UTC).timestamp()]
     app = open_app(make_home(tmp_path / "home", Fake("open")), lambda: now[0])

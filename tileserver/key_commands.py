@@ -73,6 +73,9 @@ _day_option = click.option("--day", type=_quota, help="Requests a day; left out:
 _month_option = click.option("--month", type=_quota, help="Requests a month; left out: unlimited.")
 
 
+_second_option = click.option("--second", type=_quota, help="Requests a second; left out: any number.")
+
+
 @keys.command()
 @click.option("--name", required=True, help="Whose key it is.")
 @click.option("--functions", required=True, callback=_words, help="Of: basemap,content,common,twin,manage.")
@@ -87,6 +90,7 @@ _month_option = click.option("--month", type=_quota, help="Requests a month; lef
 @click.option("--layer", "layers", multiple=True, help="Only this layer (repeat for more).")
 @_day_option
 @_month_option
+@_second_option
 @click.option(
     "--referrer",
     "referrers",
@@ -124,6 +128,7 @@ def _permissions(chosen: Mapping[str, Any]) -> Permissions:
         cidrs=chosen["cidrs"],
         day_quota=chosen["day"],
         month_quota=chosen["month"],
+        second_rate=chosen["second"],
         expires=chosen["expires"],
     )
 
@@ -162,12 +167,13 @@ def show(settings: Settings, key_id: str, as_json: bool) -> None:
 @click.argument("key_id", metavar="KEY")
 @_day_option
 @_month_option
+@_second_option
 @json_option
 @click.pass_obj
-def limit(settings: Settings, key_id: str, day: int | None, month: int | None, as_json: bool) -> None:
+def limit(settings: Settings, /, key_id: str, as_json: bool, **often: int | None) -> None:
     """Set how often KEY may ask (`anonymous` is the key of callers without one)."""
     house = open_house(settings)
-    _show(_described(house, [_ring(house).limit(key_id, day=day, month=month)])[0], as_json)
+    _show(_described(house, [_ring(house).limit(key_id, **often)])[0], as_json)
 
 
 @keys.command()
@@ -232,6 +238,7 @@ def describe(key: Key) -> dict[str, Any]:
         "cidrs": list(may.cidrs),
         "day_quota": may.day_quota,
         "month_quota": may.month_quota,
+        "second_rate": may.second_rate,
         "created": key.created.isoformat(),
         "expires": may.expires.isoformat() if may.expires else None,
         "revoked": key.revoked.isoformat() if key.revoked else None,

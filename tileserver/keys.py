@@ -36,6 +36,7 @@ class Permissions:
     cidrs: tuple[str, ...] = ()  # networks; empty: from anywhere
     day_quota: int | None = None  # requests; None: unlimited
     month_quota: int | None = None
+    second_rate: int | None = None  # requests a second, on all workers together; None: any
     expires: datetime | None = None
 
 
@@ -118,13 +119,13 @@ class KeyRing:
         self._change(key_id, revoked=self._now())
         return self.get(key_id)
 
-    def limit(self, key_id: str, *, day: int | None, month: int | None) -> Key:
-        """Set a key's quotas (requests a day and a month; None: unlimited).
+    def limit(self, key_id: str, *, day: int | None, month: int | None, second: int | None = None) -> Key:
+        """Set how often a key may ask (requests a day, a month and a second; None: unlimited).
 
         Raises:
             UnknownKey: there is none of that id.
         """
-        self._change(key_id, day_quota=day, month_quota=month)
+        self._change(key_id, day_quota=day, month_quota=month, second_rate=second)
         return self.get(key_id)
 
     def rotate(self, key_id: str, grace: timedelta) -> tuple[Key, str]:
@@ -186,7 +187,7 @@ def _unknown(key_id: str) -> UnknownKey:
     return UnknownKey(f"there is no key '{key_id}'", remedy="`naru keys list` shows the ids there are.")
 
 
-_COLUMNS = ("access", "day_quota", "month_quota", "expires")  # alike in the row and in Permissions
+_COLUMNS = ("access", "day_quota", "month_quota", "second_rate", "expires")  # alike in the row and in Permissions
 
 
 def _row(key: Key) -> dict[str, Any]:
@@ -199,7 +200,6 @@ def _row(key: Key) -> dict[str, Any]:
         "layers": None if may.layers is None else sorted(may.layers),
         "referrers": list(may.referrers),
         "cidrs": list(may.cidrs),
-        "second_rate": None,
     }
 
 

@@ -20,6 +20,7 @@ from naru.errors import MonthQuotaExceeded, QuotaExceeded, QuotaUnavailable
 from naru.settings import Clock
 from tileserver.keys import Key
 from tileserver.quotas import UNLIMITED, QuotaStore, Settlement, WindowLimit
+from tileserver.rates import RateGate
 from tileserver.windows import Window, Windows, windows_at
 
 T = TypeVar("T")
@@ -80,16 +81,19 @@ class QuotaMeter:
         self._closing: list[Lease] = []
         self._owed: list[Settlement] = []  # what the store could not take yet
         self._latest: Windows | None = None
+        self._gate = RateGate(workers)
         self._lock = threading.Lock()
 
     def admit(self, key: Key) -> Lease:
         """Count one request of `key`; the lease returned takes it back (`refund`) if it fails.
 
         Raises:
-            QuotaExceeded: the day's or the month's quota is used up.
+            QuotaExceeded: the day's or the month's quota is used up, or requests come faster than they may.
             QuotaUnavailable: the store does not answer.
         """
-        now = self._clock()
+        now, rate = self._clock(), key.permissions.second_rate
+        if rate is not None:
+            self._gate.admit(key, rate, now)
         lease = self._leases.get(key.id)
         if lease is not None and lease.key is key and lease.take(now):
             return lease

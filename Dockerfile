@@ -6,8 +6,10 @@ RUN make install PREFIX=/opt/naru
 
 FROM python:3.12-slim-bookworm
 COPY --from=build /opt/naru /opt/naru
+# The tiling engine's compiled code; writable, for a processor other than the one that built the image.
+COPY --from=build --chown=10001:10001 /opt/naru/cache /opt/naru/cache
 WORKDIR /data
-ENV NARU_HOME=/data PATH=/opt/naru/bin:$PATH PYTHONUNBUFFERED=1
+ENV NARU_HOME=/data NUMBA_CACHE_DIR=/opt/naru/cache PATH=/opt/naru/bin:$PATH PYTHONUNBUFFERED=1
 # Not root; the folder mounted at /data must belong to this user.
 USER 10001:10001
 VOLUME /data

@@ -32,7 +32,10 @@ bench: $(VENV)/.bench
 # What the Dockerfile runs: a virtual environment of its own, without the sources.
 install:
 	sh deploy/make-venv.sh "$(PYTHON)" "$(PREFIX)"
-	"$(PREFIX)/bin/python" $(PIP) '.[sample]'
+	rm -rf build
+	"$(PREFIX)/bin/python" $(PIP) '.[sample,postgres]'
+	rm -rf build
+	NUMBA_CACHE_DIR="$(PREFIX)/cache" "$(PREFIX)/bin/python" -P -m ingest.tiling.warm
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info naru-data .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
@@ -55,6 +58,8 @@ $(VENV)/.created:
 
 $(VENV)/.run: $(VENV)/.created setup.cfg pyproject.toml requirements.lock
 	$(BIN)/python $(PIP) --editable '.[sample]'
+	@echo 'Compiling the tiling engine (once)...'
+	@$(BIN)/python -m ingest.tiling.warm
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.run

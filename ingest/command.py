@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from ingest.encoding import normalise
+from ingest.reading import warm_up
 from naru.catalogue import check_layer_id
 from naru.errors import BadSetting, EncodingUnknown, NaruError
 from naru.house import House, Progress
@@ -29,6 +30,7 @@ from naru.work import run_job
 
 def run_job_handler(house: House, job: Job, progress: Progress) -> Mapping[str, Any]:
     """Ingest the file that the job names; its result is the contract's `layers`."""
+    warm_up()
     from ingest.pipeline import IngestOptions, ingest_file
 
     options = IngestOptions.from_params(job.params)
@@ -102,6 +104,7 @@ def _check(options: Mapping[str, Any], files: tuple[Path, ...]) -> None:
 def _ingest_one(house: House, file: Path, options: Mapping[str, Any], as_json: bool) -> list[dict[str, Any]]:
     with progress_bar(file.name, quiet=as_json) as progress:
         if options["dry_run"]:
+            warm_up()
             from ingest.pipeline import IngestOptions, ingest_in_scratch
 
             wanted = IngestOptions.from_params(options)

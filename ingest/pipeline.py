@@ -22,7 +22,7 @@ from naru.errors import ArchiveDamaged, NoFeatures, UnknownLayer
 from naru.house import House, Progress
 from naru.pmtiles import PMTilesReader, mapped
 from naru.records import Count, Draft, Function, IngestReport, Layer, Release, Tileset
-from naru.style import default_style
+from naru.style import choose_colour, default_style
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,10 +182,16 @@ def _encode_one(plan: Plan, options: IngestOptions, workdir: Path, progress: Pro
             layer=plan.read.name,
             remedy="Check the coordinates and the coordinate reference system (--crs EPSG:…).",
         )
-    fields = result.vector_layers[0].get("fields", {})
-    style = default_style(draft.id, draft.geometry, draft.function, fields)
     report = _full_report(draft.report, result)
-    return Packed(replace(plan, draft=replace(draft, style=style, report=report)), tiles, result, report)
+    return Packed(replace(plan, draft=replace(draft, report=report)), tiles, result, report)
+
+
+def _styled(draft: Draft, result: TilingResult, layers: Sequence[Layer]) -> Draft:
+    """Return the draft with a generated style, in a colour of its own as far as there are any."""
+    fields = result.vector_layers[0].get("fields", {})
+    colour = choose_colour(draft.id, draft.function, layers)
+    quiet = draft.function == "basemap"
+    return replace(draft, style=default_style(draft.id, draft.geometry, colour, fields, quiet=quiet))
 
 
 def _publish(house: House, packed: Sequence[Packed], progress: Progress) -> list[IngestReport]:
@@ -212,8 +218,9 @@ def _verify(one: Packed) -> None:
 
 
 def _release(house: House, one: Packed) -> Release:
-    source = house.storage.put(one.plan.read.parquet)
     result = one.result
+    draft = _styled(one.plan.draft, result, house.catalogue.layers())
+    source = house.storage.put(one.plan.read.parquet)
     tileset = Tileset(
         archive=house.storage.put(one.tiles),
         tile_type="mvt",
@@ -225,7 +232,7 @@ def _release(house: House, one: Packed) -> Release:
         vector_layers=result.vector_layers,
         rules=result.rules,
     )
-    return Release(one.plan.draft, source, (tileset,), one.plan.expected)
+    return Release(draft, source, (tileset,), one.plan.expected)
 
 
 def _reading_report(read: ReadLayer, layer_id: str) -> IngestReport:

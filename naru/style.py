@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-import zlib
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
+
+from naru.records import Layer
 
 StyleLayer = dict[str, Any]
 
@@ -54,23 +57,44 @@ def label_field(fields: Mapping[str, str]) -> str | None:
     return None
 
 
-def default_style(layer_id: str, geometry: str, function: str, fields: Mapping[str, str]) -> tuple[StyleLayer, ...]:
+def choose_colour(layer_id: str, function: str, layers: Sequence[Layer]) -> str:
+    """Return the colour for a layer: the one that it has, else the function's first that fewest others have."""
+    used = Counter(colour_of(layer.style) for layer in layers if layer.id != layer_id)
+    for layer in layers:
+        if layer.id == layer_id and (present := colour_of(layer.style)):
+            return present
+    colours = palette().get(function) or palette()["content"]
+    return min(colours, key=lambda colour: used[colour])
+
+
+def default_style(
+    layer_id: str, geometry: str, colour: str, fields: Mapping[str, str], *, quiet: bool = False
+) -> tuple[StyleLayer, ...]:
     """Return the generated style of a vector layer.
 
-    `geometry` is point, line, polygon or mixed; `fields` maps names to TileJSON kinds (String, Number, Boolean).
+    `geometry` is point, line, polygon or mixed; `fields` maps names to TileJSON kinds (String, Number, Boolean);
+    a `quiet` layer lies under others: base maps.
     """
-    colours = palette().get(function) or palette()["content"]
-    colour = colours[zlib.crc32(layer_id.encode()) % len(colours)]
     parts = [
         part
         for kind in ("polygon", "line", "point")
         if geometry in (kind, "mixed")
-        for part in _PAINTERS[kind](layer_id, colour, geometry == "mixed")
+        for part in _PAINTERS[kind](_Pen(layer_id, colour, geometry == "mixed", quiet))
     ]
     name = label_field(fields)
     if name:
         parts.append(_label(layer_id, geometry, name))
     return tuple(parts)
+
+
+@dataclass(frozen=True)
+class _Pen:
+    """What the painters of one layer have in common."""
+
+    layer_id: str
+    colour: str
+    mixed: bool
+    quiet: bool
 
 
 def _part(layer_id: str, role: str, kind: str, only: str | None, paint: Mapping[str, Any]) -> StyleLayer:
@@ -84,30 +108,31 @@ def _by_zoom(*stops: float) -> list[Any]:
     return ["interpolate", ["linear"], ["zoom"], *stops]
 
 
-def _polygon(layer_id: str, colour: str, mixed: bool) -> list[StyleLayer]:
-    only = "Polygon" if mixed else None
-    outline = {"line-color": colour, "line-width": _by_zoom(8, 0.6, 12, 1.2, 16, 2.0), "line-opacity": 0.9}
-    fill = {"fill-color": colour, "fill-opacity": _by_zoom(8, 0.34, 14, 0.22)}
+def _polygon(pen: _Pen) -> list[StyleLayer]:
+    only = "Polygon" if pen.mixed else None
+    width = _by_zoom(8, 0.6, 12, 1.2, 16, 2.0)
+    outline = {"line-color": pen.colour, "line-width": width, "line-opacity": 0.55 if pen.quiet else 0.9}
+    fill = {"fill-color": pen.colour, "fill-opacity": 0.14 if pen.quiet else _by_zoom(8, 0.32, 14, 0.2)}
     return [
-        _part(layer_id, "fill", "fill", only, fill),
-        _part(layer_id, "outline" if mixed else "line", "line", only, outline),
+        _part(pen.layer_id, "fill", "fill", only, fill),
+        _part(pen.layer_id, "outline" if pen.mixed else "line", "line", only, outline),
     ]
 
 
-def _line(layer_id: str, colour: str, mixed: bool) -> list[StyleLayer]:
-    paint = {"line-color": colour, "line-width": _by_zoom(8, 0.8, 12, 1.8, 16, 4.0)}
-    part = _part(layer_id, "line", "line", "LineString" if mixed else None, paint)
+def _line(pen: _Pen) -> list[StyleLayer]:
+    paint = {"line-color": pen.colour, "line-width": _by_zoom(8, 0.8, 12, 1.8, 16, 4.0)}
+    part = _part(pen.layer_id, "line", "line", "LineString" if pen.mixed else None, paint)
     return [part | {"layout": {"line-cap": "round", "line-join": "round"}}]
 
 
-def _point(layer_id: str, colour: str, mixed: bool) -> list[StyleLayer]:
+def _point(pen: _Pen) -> list[StyleLayer]:
     paint = {
-        "circle-color": colour,
+        "circle-color": pen.colour,
         "circle-radius": _by_zoom(8, 2.5, 12, 4.5, 16, 7.0),
         "circle-stroke-color": "#ffffff",
         "circle-stroke-width": 1.2,
     }
-    return [_part(layer_id, "circle", "circle", "Point" if mixed else None, paint)]
+    return [_part(pen.layer_id, "circle", "circle", "Point" if pen.mixed else None, paint)]
 
 
 _PAINTERS = {"polygon": _polygon, "line": _line, "point": _point}
@@ -128,7 +153,7 @@ def _label(layer_id: str, geometry: str, name: str) -> StyleLayer:
     return part | {"layout": layout}
 
 
-def colour_of(style: tuple[Mapping[str, Any], ...]) -> str | None:
+def colour_of(style: Sequence[Mapping[str, Any]]) -> str | None:
     """Return the colour that stands for a layer in a legend: its first plain paint colour."""
     for part in style:
         for role in ("fill-color", "line-color", "circle-color"):

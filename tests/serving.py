@@ -66,7 +66,7 @@ def publish(house: House, fake: Fake) -> int:
     report = IngestReport(
         fake.id, "vector", 1, 1, (), (), None, "EPSG:5186", "given", None, None, SEOUL, 1, 4, 4, archive.size
     )
-    style = default_style(fake.id, "mixed", fake.function, fields)
+    style = default_style(fake.id, "mixed", "#2f6fb0", fields)
     names = (fake.id, f"{fake.id} 층", fake.id.title(), fake.function, fake.visibility, "CC-BY", "© 서울")
     draft = Draft(*names, "vector", "mixed", style, report)
     live = house.catalogue.live_number(fake.id)

@@ -222,3 +222,18 @@ def test_on_a_phone_the_list_is_folded_and_opens(open_page: OPEN, served_demo: S
     expect(page.locator("#layer-seoul-gu")).to_be_visible()
     watched.pixels("phone")
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
+
+
+def test_on_a_phone_the_card_does_not_hide_what_was_tapped(
+    open_page: OPEN, served_demo: Served, screen_point: AT
+) -> None:
+    watched = open_page(width=390, height=780)
+    page = watched.open(served_demo.url + "/#map=9.6/37.64/126.96&layers=seoul-gu&lang=ko")
+    page.mouse.click(*screen_point(page, *GWANAK_MOUNTAIN))
+    expect(page.locator("#card-title")).to_have_text("관악구")
+    watched.drawn()
+    watched.settled()
+    card = page.locator("#feature-card").bounding_box()
+    assert card is not None
+    assert screen_point(page, *GWANAK_MOUNTAIN)[1] < card["y"] - 40
+    watched.pixels("phone-card")

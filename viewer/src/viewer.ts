@@ -1,6 +1,7 @@
 // Ties the parts of the page together: list, map, card, key, language and address bar.
 import { Api, type LayerInfo } from "./api.ts";
 import { byId } from "./dom.ts";
+import { Drawing } from "./map/drawing.ts";
 import type { Hit } from "./map/identify.ts";
 import { MapView, unionBounds } from "./map/view.ts";
 import { type Permalink, readPermalink, writePermalink } from "./permalink.ts";
@@ -27,11 +28,10 @@ export class Viewer {
   private language: Language;
   private say: Translate;
   private link: Permalink;
-  /** Layers whose style is on its way; the map is not idle before they are there. */
-  private readonly arriving = new Map<string, Promise<void>>();
-  /** Counts the catalogues loaded: a style that was asked for under an older one is not added. */
-  private generation = 0;
-  private catalogueTried = false;
+  private drawing: Drawing | null = null;
+  /** Counts the requests for the catalogue: only the latest answer counts. */
+  private requests = 0;
+  private catalogue: "coming" | "here" | "failed" = "coming";
 
   constructor(base: URL) {
     this.api = new Api(base, storedKey);
@@ -62,21 +62,25 @@ export class Viewer {
   // --- the catalogue ---------------------------------------------------------------------------
 
   private async load(): Promise<void> {
-    this.generation += 1;
+    this.requests += 1;
+    const request = this.requests;
     this.notices.clear("catalogue");
     try {
-      this.layers = await this.api.layers();
+      const layers = await this.api.layers();
+      if (request === this.requests) this.show(layers);
     } catch (error) {
-      this.catalogueFailed(error);
-      return;
-    } finally {
-      this.catalogueTried = true;
+      if (request === this.requests) this.catalogueFailed(error);
     }
-    this.choices = choicesFor(this.layers, this.link.layers, this.choices);
-    this.link = { ...this.link, layers: null }; // from now on the reader's choices count
+  }
+
+  private show(layers: LayerInfo[]): void {
+    this.catalogue = "here";
+    this.layers = layers;
+    this.choices = choicesFor(layers, this.link.layers, this.choices);
     this.keyForm.inUse(storedKey() !== null, this.say);
     this.drawList();
     this.drawMap();
+    if (layers.length > 0) this.link = { ...this.link, layers: null, position: this.view?.position() ?? null };
   }
 
   private catalogueFailed(error: unknown): void {
@@ -85,6 +89,8 @@ export class Viewer {
       void this.load().then(() => this.keyForm.refused(plainWords(error, this.say)));
       return;
     }
+    this.catalogue = "failed";
+    if (statusOf(error) === null) console.error(error);
     const text = plainWords(error, this.say);
     page.showUnavailable(text);
     this.notices.show("catalogue", text, this.say, () => void this.load());
@@ -100,11 +106,8 @@ export class Viewer {
   private drawMap(): void {
     this.card.hide();
     this.notices.clearAll();
-    this.view?.removeAll();
-    this.arriving.clear();
     if (!this.link.position) this.home(false);
-    this.link = { ...this.link, position: this.view?.position() ?? null };
-    for (const { id } of this.layers) this.draw(id);
+    this.drawing?.reset(this.layers);
     this.describeSources();
     this.remember();
     this.expectIdle();
@@ -126,7 +129,7 @@ export class Viewer {
 
   fade(id: string, opacity: number): void {
     this.choose(id, { opacity });
-    this.view?.setOpacity(id, opacity);
+    this.draw(id);
   }
 
   zoomTo(id: string): void {
@@ -139,35 +142,10 @@ export class Viewer {
     this.remember();
   }
 
-  /** Brings the map in line with the choice for one layer, fetching its style the first time. */
   private draw(id: string): void {
-    const choice = this.choices.get(id);
     this.busy();
-    if (this.view?.has(id)) this.view.setVisible(id, choice?.visible ?? false);
-    else if (choice?.visible && !this.arriving.has(id)) this.arriving.set(id, this.fetchAndAdd(id));
+    this.drawing?.follow(id);
     this.expectIdle();
-  }
-
-  private async fetchAndAdd(id: string): Promise<void> {
-    const generation = this.generation;
-    const info = this.info(id);
-    if (!info) return;
-    try {
-      const style = await this.api.style(info);
-      if (generation === this.generation) this.add(info, style);
-    } catch (error) {
-      this.layerFailed(info, error);
-    } finally {
-      if (generation === this.generation) this.arriving.delete(id);
-      this.expectIdle();
-    }
-  }
-
-  private add(info: LayerInfo, style: Awaited<ReturnType<Api["style"]>>): void {
-    this.view?.add(info, style, this.layers.indexOf(info));
-    const { visible, opacity } = this.choices.get(info.id) ?? { visible: true, opacity: 1 };
-    this.view?.setOpacity(info.id, opacity);
-    if (!visible) this.view?.setVisible(info.id, false);
   }
 
   private layerFailed(info: LayerInfo, error: unknown): void {
@@ -198,6 +176,10 @@ export class Viewer {
       return;
     }
     const { map } = this.view;
+    this.drawing = new Drawing(this.view, this.api, {
+      choice: (id) => this.choices.get(id) ?? { visible: false, opacity: 1 },
+      failed: (info, error) => this.layerFailed(info, error),
+    });
     wireMap(this.view, { home: () => this.home(true), identify: (at, byKey) => this.identify(at, byKey) });
     map.on("error", ({ error }) => this.mapFailed(error));
     map.on("moveend", () => this.remember());
@@ -223,6 +205,7 @@ export class Viewer {
     const layerTitle = (hit: Hit) => this.info(hit.layer)?.title[this.language] ?? hit.layer;
     const nameOf = (hit: Hit) => this.view?.nameOf(hit) ?? null;
     this.card.show({ hits, layerTitle, nameOf, say: this.say }, byKeyboard);
+    this.view?.lift(point, page.cardTop());
   }
 
   /** Tiles that fail: one notice for each kind of refusal, not one for each tile. */
@@ -249,7 +232,7 @@ export class Viewer {
     this.language = language;
     this.say = speaking(language);
     this.translate();
-    if (this.layers.length > 0) this.drawList();
+    if (this.catalogue === "here") this.drawList();
     this.remember();
   }
 
@@ -267,10 +250,7 @@ export class Viewer {
     if (link.language && link.language !== this.language) this.speak(link.language);
     if (!link.layers) return;
     this.choices = choicesFor(this.layers, link.layers, this.choices);
-    for (const [id, { opacity }] of this.choices) {
-      this.view?.setOpacity(id, opacity);
-      this.draw(id);
-    }
+    for (const id of this.choices.keys()) this.draw(id);
     this.drawList();
     this.describeSources();
   }
@@ -291,6 +271,6 @@ export class Viewer {
 
   /** `data-map-state` is `idle` once everything asked for has been drawn (tests and screenshots wait for it). */
   private settled(): void {
-    if (this.catalogueTried && this.arriving.size === 0) document.documentElement.dataset["mapState"] = "idle";
+    if (this.catalogue !== "coming" && this.drawing?.complete) document.documentElement.dataset["mapState"] = "idle";
   }
 }

@@ -111,8 +111,13 @@ export class MapView {
   }
 
   fit(bounds: Bounds | null, padding: Padding, animate: boolean): void {
-    const calm = !animate || window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-    this.map.fitBounds(bounds ?? KOREA, { padding, maxZoom: 17, ...(calm ? { duration: 0 } : {}) });
+    this.map.fitBounds(bounds ?? KOREA, { padding, maxZoom: 17, ...(animate ? {} : { duration: 0 }) });
+  }
+
+  /** Moves the map up where `point` would lie under something that begins at `top`, both in CSS pixels. */
+  lift(point: { y: number }, top: number): void {
+    const margin = 48;
+    if (point.y > top - margin) this.map.panBy([0, point.y - top + margin]);
   }
 
   position(): Position {

@@ -45,6 +45,12 @@ export function freeRoom(): Padding {
   return { top: margin, bottom: margin, right: margin + 24, left: folded ? margin : margin + 330 };
 }
 
+/** Where the feature card begins to cover the map from below; beneath the map when it stands beside. */
+export function cardTop(): number {
+  const covers = window.matchMedia(NARROW).matches && !byId("feature-card").hidden;
+  return covers ? byId("feature-card").getBoundingClientRect().top : Number.POSITIVE_INFINITY;
+}
+
 export function showList(groups: HTMLElement[]): void {
   const list = byId("layer-list");
   list.removeAttribute("aria-busy");

@@ -1,0 +1,120 @@
+"""Odd requests of every kind: each is answered, none with a fault of the server's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.serving import Fake, make_home, new_key, open_app, service_of
+
+WORDS = [
+    *[
+        "tiles",
+        "styles",
+        "api",
+        "layers",
+        "static",
+        "health",
+        "live",
+        "docs",
+        "seoul-gu",
+        "secret",
+        "seoul-gu.json",
+        "naru.json",
+        "1.mvt",
+        "0.pbf",
+    ],
+    *[
+        "0",
+        "1",
+        "2",
+        "3",
+        "-1",
+        "01",
+        "١",
+        "²",
+        "25",
+        "1e3",
+        "..",
+        ".",
+        "%2e%2e",
+        "%2f",
+        "%00",
+        "%ff",
+        ",",
+        "seoul-gu,seoul-gu",
+        "'",
+        '"',
+        "\\",
+        "{z}",
+        "@2x",
+        "é",
+        "한글",
+        "~",
+        "*",
+    ],
+    *("", "9" * 40, "a" * 300, "<script>", "' OR 1=1", "\u202e"),
+]
+PIECES = st.one_of(st.sampled_from(WORDS), st.text(max_size=8))
+TILES = st.tuples(st.sampled_from(("seoul-gu", "secret", "seoul-gu,secret")), *[st.sampled_from("0123")] * 3)
+PATHS = st.one_of(
+    st.lists(PIECES, max_size=7).map(lambda parts: "/" + "/".join(parts)),
+    TILES.map(lambda tile: f"/tiles/{'/'.join(tile)}.mvt"),
+    st.sampled_from(("/", "/docs", "/api/layers", "/tiles/seoul-gu.json", "/styles/naru.json", "/openapi.json")),
+)
+NAMES = [
+    "If-None-Match",
+    "Accept-Encoding",
+    "Authorization",
+    "X-API-Key",
+    "Origin",
+    "Referer",
+    "Host",
+    "X-Forwarded-For",
+]
+ODD = ("Bearer", "Bearer ", "*", 'W/"', '"', ",,,", ";q=", "gzip;q=-1", "gzip;q=1e999", "http://[", "nru_live_")
+LATIN = st.characters(min_codepoint=32, max_codepoint=255)
+VALUES = st.one_of(st.text(LATIN, max_size=40), st.sampled_from(ODD))
+HEADERS = st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=4)
+METHODS = st.sampled_from(("GET", "GET", "GET", "HEAD", "OPTIONS", "POST", "BREW"))
+QUERIES = st.one_of(
+    st.just(""), st.text(max_size=30), st.sampled_from(("key=", "apikey=%ff", "key=a&key=b", "&&=&key", "key"))
+)
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    fakes = (Fake("seoul-gu"), Fake("secret", "private"))
+    opened = open_app(make_home(tmp_path_factory.mktemp("abuse") / "home", *fakes))
+    yield opened
+    service_of(opened).close()
+
+
+@pytest.fixture(scope="module")
+def bound_key(app: Flask) -> str:
+    """A key that makes the server look at every header there is."""
+    return new_key(app, referrers=("a.kr",), cidrs=("10.0.0.0/8",), second_rate=10**6)[1]
+
+
+@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(method=METHODS, path=PATHS, query=QUERIES, headers=HEADERS, keyed=st.booleans())
+def test_no_request_makes_the_server_fail(
+    app: Flask, bound_key: str, method: str, path: str, query: str, headers: dict[str, str], keyed: bool
+) -> None:
+    sent = headers | ({"X-API-Key": bound_key} if keyed else {})
+    environ = {
+        "REQUEST_METHOD": method,
+        "PATH_INFO": path.encode("utf-8", "surrogatepass").decode("latin-1"),
+        "QUERY_STRING": query.encode("utf-8", "surrogatepass").decode("latin-1"),
+        **{f"HTTP_{name.upper().replace('-', '_')}": value for name, value in sent.items()},
+    }
+    answer = app.test_client().open(environ_overrides=environ)
+    assert answer.status_code in (200, 204, 304, 400, 401, 403, 404, 405)
+    assert b"Traceback" not in answer.data
+    if answer.status_code >= 400 and method != "HEAD":
+        assert answer.content_type == "application/problem+json"
+        assert answer.get_json(force=True)["status"] == answer.status_code

@@ -9,7 +9,6 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Route, expect
@@ -196,16 +195,3 @@ def test_the_page_works_under_a_path_prefix(open_page: OPEN, prefixed: str) -> N
     page = watched.open(prefixed + "#map=11/37.51/127.0&lang=ko")
     assert page.evaluate("() => naruMap.queryRenderedFeatures({layers: ['hostile--fill']}).length") > 0
     assert watched.troubles == []
-
-
-def test_the_shipped_files_are_what_the_build_wrote(strange: tuple[Served, str]) -> None:
-    import hashlib
-
-    served = strange[0]
-    files = served.get("/static/manifest.json").json()["files"]
-    assert {"index.html", "docs.html", "LICENCES.txt"} <= set(files)
-    for name, said in files.items():
-        body = served.get(f"/static/{name}").body
-        assert hashlib.sha256(body).hexdigest() == said["sha256"], name
-    folder = Path(__file__).resolve().parents[2] / "tileserver" / "static"
-    assert {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()} == {*files, "manifest.json"}

@@ -1,7 +1,7 @@
-// Accounts for what is shipped: `manifest.json` (size and SHA-256 of every file) and `LICENCES.txt`
-// (every npm package whose code or font is inside, with its licence text).
+// Accounts for what is shipped: `manifest.json` (size and SHA-256 of every file, and of the sources they were
+// built from) and `LICENCES.txt` (every npm package whose code or font is inside, with its licence text).
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import type { Plugin } from "vite";
 
@@ -22,18 +22,32 @@ export function shippedFiles(root: string): Plugin {
     },
     closeBundle: () => {
       writeFileSync(join(folder, "LICENCES.txt"), licences(root));
-      writeFileSync(join(folder, "manifest.json"), manifest(folder));
+      writeFileSync(join(folder, "manifest.json"), manifest(root, folder));
     },
   };
 }
 
-function manifest(folder: string): string {
+const SOURCES = ["docs.html", "index.html", "licences", "package-lock.json", "package.json", "src", "tools", "vite.config.ts"];
+
+function manifest(root: string, folder: string): string {
   const files = listFiles(folder).map((path) => {
     const bytes = readFileSync(path);
-    const sha256 = createHash("sha256").update(bytes).digest("hex");
-    return [relative(folder, path), { bytes: bytes.length, sha256 }] as const;
+    return [relative(folder, path), { bytes: bytes.length, sha256: sha256(bytes) }] as const;
   });
-  return `${JSON.stringify({ files: Object.fromEntries(files) }, null, 1)}\n`;
+  return `${JSON.stringify({ sources: sourcesHash(root), files: Object.fromEntries(files) }, null, 1)}\n`;
+}
+
+/** SHA-256 of the lines `path sha256` of all sources, so that a test without Node sees a forgotten build. */
+function sourcesHash(root: string): string {
+  const paths = SOURCES.map((name) => join(root, name)).flatMap((path) =>
+    statSync(path).isDirectory() ? listFiles(path) : [path],
+  );
+  const names = paths.map((path) => relative(root, path)).sort();
+  return sha256(names.map((name) => `${name} ${sha256(readFileSync(join(root, name)))}\n`).join(""));
+}
+
+function sha256(content: string | Buffer): string {
+  return createHash("sha256").update(content).digest("hex");
 }
 
 function listFiles(folder: string): string[] {

@@ -1,0 +1,80 @@
+"""The page's built files are what its sources give, and carry their licences. (No Node is needed for this.)"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+STATIC = ROOT / "tileserver" / "static"
+VIEWER = ROOT / "viewer"
+SOURCES = (
+    "docs.html",
+    "index.html",
+    "licences",
+    "package-lock.json",
+    "package.json",
+    "src",
+    "tools",
+    "vite.config.ts",
+)
+REMEDY = "type `npm ci && npm run build` in viewer/ and commit tileserver/static/"
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def manifest() -> dict:
+    return json.loads((STATIC / "manifest.json").read_text())
+
+
+def test_every_shipped_file_is_in_the_manifest_unchanged(manifest: dict) -> None:
+    there = {p.relative_to(STATIC).as_posix(): p for p in STATIC.rglob("*") if p.is_file()}
+    del there["manifest.json"]
+    assert there.keys() == manifest["files"].keys()
+    for name, path in there.items():
+        assert _sha256(path.read_bytes()) == manifest["files"][name]["sha256"], name
+
+
+def test_the_files_were_built_from_these_sources(manifest: dict) -> None:
+    paths = [
+        p for name in SOURCES for p in ((VIEWER / name).rglob("*") if (VIEWER / name).is_dir() else [VIEWER / name])
+    ]
+    names = sorted(p.relative_to(VIEWER).as_posix() for p in paths if p.is_file())
+    lines = "".join(f"{name} {_sha256((VIEWER / name).read_bytes())}\n" for name in names)
+    assert _sha256(lines.encode()) == manifest["sources"], REMEDY
+
+
+def test_every_bundled_package_has_its_licence_text() -> None:
+    packages = json.loads((VIEWER / "package-lock.json").read_text())["packages"]
+    text = (STATIC / "LICENCES.txt").read_text()
+    shipped = {path: entry for path, entry in packages.items() if path and not entry.get("dev")}
+    assert "node_modules/maplibre-gl" in shipped
+    for path, entry in shipped.items():
+        assert f"{path.rpartition('node_modules/')[2]} {entry['version']} (" in text
+    assert "SIL OPEN FONT LICENSE" in text
+
+
+def test_the_lock_names_no_registry_and_every_version_is_exact() -> None:
+    lock = json.loads((VIEWER / "package-lock.json").read_text())
+    assert not [path for path, entry in lock["packages"].items() if "resolved" in entry]
+    package = json.loads((VIEWER / "package.json").read_text())
+    for name, version in (package["dependencies"] | package["devDependencies"]).items():
+        assert version[0].isdigit(), name
+
+
+@pytest.mark.parametrize("page", ["index.html", "docs.html"])
+def test_pages_have_no_inline_code_and_load_only_their_own_files(page: str) -> None:
+    text = (STATIC / page).read_text()
+    assert " style=" not in text
+    assert "<style" not in text
+    assert "://" not in text
+    assert text.count("<script") == text.count('<script type="module" crossorigin src="static/assets/')
+    for name in Path(STATIC / "assets").iterdir():
+        assert name.stat().st_size < 1_300_000, f"{name.name} makes the first visit slow"

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
+from isal import igzip
+
 from naru.errors import ArchiveDamaged, BadRequest
 from naru.records import Layer, Tileset
 
@@ -19,6 +21,7 @@ PUBLIC_CACHING = "public, max-age=60, stale-while-revalidate=600"
 PRIVATE_CACHING = "private, no-store"
 PRIVATE_VARY = "Accept-Encoding, Authorization, X-API-Key, Origin, Referer"
 MOST_LAYERS = 16  # in one composite tile
+_FAST = 2  # ISA-L's level; packing takes a fraction of a millisecond
 _ALWAYS = [
     ("Access-Control-Allow-Origin", "*"),
     ("Cross-Origin-Resource-Policy", "cross-origin"),
@@ -110,7 +113,11 @@ class LayerPyramid:
 
 
 class CompositePyramid:
-    """Several layers in one tile: gzip members may follow each other (RFC 1952 §2.2), and so may MVT layers."""
+    """Several layers in one tile: the layers of MVT messages may follow each other.
+
+    Gzip members may too (RFC 1952 §2.2), but curl and others stop after the first one and lose layers without
+    a word, so the messages are joined unpacked and packed again.
+    """
 
     def __init__(self, parts: Sequence[LayerPyramid]) -> None:
         _check_disjoint(parts)
@@ -122,9 +129,12 @@ class CompositePyramid:
         self.headers = tile_headers(self.version, shared=self.shared)
 
     def get(self, z: int, x: int, y: int) -> bytes | None:
-        """Return the layers' tiles in order, those that have one here."""
-        found = [part.get(z, x, y) for part in self.parts if part.minzoom <= z <= part.maxzoom]
-        return b"".join(tile for tile in found if tile) or None
+        """Return the layers that have something here, in order, as one gzipped tile."""
+        here = (part.get(z, x, y) for part in self.parts if part.minzoom <= z <= part.maxzoom)
+        found = [tile for tile in here if tile]
+        if len(found) < 2:
+            return found[0] if found else None
+        return igzip.compress(b"".join(map(igzip.decompress, found)), _FAST, mtime=0)
 
 
 Pyramid = LayerPyramid | CompositePyramid

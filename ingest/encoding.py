@@ -207,6 +207,7 @@ class Table:
     start: int  # of the first row
     names: tuple[bytes, ...]
     columns: tuple[slice, ...]  # of the character fields within a row
+    long_integers: bool  # whether a whole number may have 19 digits or more
 
 
 def read_table(dbf: Path, file: str) -> Table:
@@ -216,10 +217,16 @@ def read_table(dbf: Path, file: str) -> Table:
         if len(header) < 32:
             raise FileDamaged("the attribute table (.dbf) has no header", file=file, remedy="Export it again.")
         start, length = (int.from_bytes(header[i : i + 2], "little") for i in (8, 10))
-        names, columns = _fields(f.read(max(0, start - 32)))
+        descriptors = f.read(max(0, start - 32))
+    names, columns = _fields(descriptors)
     there = (dbf.stat().st_size - start) // length if length else 0
     rows = max(0, min(int.from_bytes(header[4:8], "little"), there))
-    return Table(header[29], rows, length, start, tuple(names), tuple(columns))
+    return Table(header[29], rows, length, start, tuple(names), tuple(columns), _has_long_integers(descriptors))
+
+
+def _has_long_integers(descriptors: bytes) -> bool:
+    blocks = [descriptors[i : i + 32] for i in range(0, len(descriptors) - 31, 32)]
+    return any(b[11:12] in (b"N", b"F") and b[16] >= 19 and b[17] == 0 for b in blocks)
 
 
 def _fields(descriptors: bytes) -> tuple[list[bytes], list[slice]]:
@@ -256,6 +263,26 @@ def whole_names(dbf: Path, table: Table, codec: str) -> None:
         for number, name in cleaned.items():
             f.seek(32 + 32 * number)
             f.write(name.ljust(11, b"\0"))
+    copy.replace(dbf)
+
+
+def enough_rows(dbf: Path, table: Table, shapes: int) -> None:
+    """Where the table has fewer rows than there are shapes, write it with empty rows behind its own.
+
+    GDAL reads no more features than the table has rows.
+    """
+    if table.rows >= shapes or not table.row_length:
+        return
+    copy = dbf.with_suffix(".long")
+    shutil.copyfile(dbf.resolve(), copy)
+    with copy.open("r+b") as f:
+        f.seek(4)
+        f.write(shapes.to_bytes(4, "little"))
+        f.truncate(table.start + table.rows * table.row_length)
+        f.seek(0, 2)
+        empty = b" " * table.row_length
+        for _ in range(shapes - table.rows):
+            f.write(empty)
     copy.replace(dbf)
 
 

@@ -49,7 +49,7 @@ def read(dataset: Dataset, folder: Path, lines: bool) -> SourceLayer:
         source = _source(folder / "salvaged.geojson", lines=False)
         salvage = salvage_to(path, source.path, file, error)
         info = inspect(source, file)
-    return SourceLayer(
+    layer = SourceLayer(
         name=dataset.name,
         claim=_claim(path, info, linked),
         batches=stream(source, file),
@@ -58,9 +58,11 @@ def read(dataset: Dataset, folder: Path, lines: bool) -> SourceLayer:
         encoding_how="GeoJSON is UTF-8 (RFC 8259)",
         lost=salvage.lost,
         warnings=[*salvage.notes, *(["the `crs` member names an address and was not followed"] if linked else [])],
-        explain_missing=lambda missing: _explain(missing, salvage.malformed),
-        diagnose=lambda: "" if lines else _first_fault(path, file),
     )
+    faults = salvage if salvage.notes or lines else None
+    layer.explain_missing = lambda missing: _explain(missing, faults or _find_faults(path, file, layer.warnings))
+    layer.diagnose = lambda: next(iter(layer.warnings), "") or next(iter(_find_faults(path, file, []).notes), "")
+    return layer
 
 
 def _source(path: Path, lines: bool) -> OgrSource:
@@ -83,8 +85,9 @@ def _claim(path: Path, info: OgrInfo, linked: bool) -> Claim:
     return Claim("EPSG:4326", "GeoJSON is longitude, latitude on WGS 84 (RFC 7946 §4)")
 
 
-def _explain(missing: int, malformed: int) -> dict[str, int]:
-    named = min(missing, malformed)
+def _explain(missing: int, faults: Salvage) -> dict[str, int]:
+    """Tell features without geometry from those whose geometry GDAL passed over because it is malformed."""
+    named = min(missing, faults.malformed)
     return {reason: n for reason, n in ((NO_GEOMETRY, missing - named), (MALFORMED, named)) if n}
 
 
@@ -120,15 +123,14 @@ def salvage_to(path: Path, target: Path, file: str, refused: FileDamaged) -> Sal
     return salvage
 
 
-def _first_fault(path: Path, file: str) -> str:
-    """Say what is wrong with the first malformed feature; '' for a large file or when nothing is."""
-    if path.stat().st_size > _DIAGNOSE_BYTES:
-        return ""
+def _find_faults(path: Path, file: str, warnings: list[str]) -> Salvage:
+    """Look for malformed features, unless the file is large; what is found is added to `warnings`."""
     salvage = Salvage()
-    for _ in _good(_features(_load(path, file), file), salvage):
-        if salvage.notes:
-            break
-    return salvage.notes[0] if salvage.notes else ""
+    if path.stat().st_size <= _DIAGNOSE_BYTES:
+        for _ in _good(_features(_load(path, file), file), salvage):
+            pass
+    warnings += salvage.notes
+    return salvage
 
 
 def _load(path: Path, file: str) -> dict[str, Any]:

@@ -34,7 +34,8 @@ class LayerWriter:
     def __init__(self, path: Path, attributes: pa.Schema) -> None:
         fields = [*attributes, pa.field(GEOMETRY, pa.binary()), pa.field(COVERING, _BBOX_TYPE)]
         self._schema = pa.schema(fields)
-        self._writer = pq.ParquetWriter(path, self._schema, compression="zstd", version="2.6")
+        # Without Arrow's own copy of the schema, which would hide the metadata that is added last.
+        self._writer = pq.ParquetWriter(path, self._schema, compression="zstd", version="2.6", store_schema=False)
         self._types: set[str] = set()
         self._bounds = np.full((0, 4), np.nan)
         self.rows = 0

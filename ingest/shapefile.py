@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.crs import Claim
-from ingest.encoding import Encoding, find_encoding, read_table, whole_names
+from ingest.encoding import Encoding, enough_rows, find_encoding, read_table, whole_names
 from ingest.features import NO_GEOMETRY
 from ingest.layers import SourceLayer
 from ingest.ogr import OgrSource, stream
@@ -47,9 +47,14 @@ def read(dataset: Dataset, encoding_option: str | None) -> SourceLayer:
     _check_header(shp, file)
     warnings: list[str] = []
     index, lost = _sound_index(dataset, warnings)
-    encoding = _encoding(dataset, encoding_option, warnings)
+    encoding, options = _table(dataset, encoding_option, len(index), warnings)
     source = OgrSource(
-        shp, _DRIVER, encoding=encoding.gdal if encoding else None, rows=len(index), size=shp.stat().st_size
+        shp,
+        _DRIVER,
+        encoding=encoding.gdal if encoding else None,
+        options=options,
+        rows=len(index),
+        size=shp.stat().st_size,
     )
     nulls = _null_shapes(shp, index)
     return SourceLayer(
@@ -72,15 +77,21 @@ def _check_header(shp: Path, file: str) -> None:
         raise FileDamaged("the .shp does not begin like a shapefile", file=file, remedy="Export it again.")
 
 
-def _encoding(dataset: Dataset, option: str | None, warnings: list[str]) -> Encoding | None:
+def _table(
+    dataset: Dataset, option: str | None, shapes: int, warnings: list[str]
+) -> tuple[Encoding | None, dict[str, str]]:
+    """Return the attribute table's encoding and GDAL's options for it; mend it where GDAL would stumble."""
     dbf = dataset.parts.get(".dbf")
     if dbf is None:
         warnings.append("there is no .dbf: the features have no attributes")
-        return None
+        return None, {}
     found = find_encoding(dbf, dataset.parts.get(".cpg"), option, dataset.file)
-    whole_names(dbf, read_table(dbf, dataset.file), found.codec)
+    table = read_table(dbf, dataset.file)
+    whole_names(dbf, table, found.codec)
+    enough_rows(dbf, table, shapes)
     warnings += found.warnings
-    return found
+    # A number of 19 digits (a parcel's PNU) fits 64 bits, but GDAL takes it for a double unless it looks closer.
+    return found, {"ADJUST_TYPE": "YES"} if table.long_integers else {}
 
 
 def _prj(dataset: Dataset) -> str | None:

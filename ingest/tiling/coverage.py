@@ -36,6 +36,18 @@ class Coverage:
         polygons = shapely.coverage_simplify(polygons, TOLERANCE * unit)
         return Coverage(np.where(shapely.is_empty(polygons), self.polygons, polygons), self.borders)
 
+    def snapped(self, unit: float) -> NDArray[Any]:
+        """Return the polygons on whole units, still without gaps or overlaps between them.
+
+        A polygon that vanishes stays as it is, for the tile encoder to mark.
+        """
+        simply = _rounded(self.polygons, unit)
+        flat = shapely.area(simply) == 0
+        if flat.any() or not shapely.is_valid(simply).all() or not shapely.coverage_is_valid(simply):
+            simply = _noded(self.polygons, unit)
+            flat = shapely.is_empty(simply)
+        return np.where(flat, self.polygons, simply)
+
 
 def coverage_of(shapes: Shapes | None, unit: float) -> Coverage | None:
     """Return polygons as a coverage, or None where they overlap by more than drawing errors.
@@ -46,15 +58,44 @@ def coverage_of(shapes: Shapes | None, unit: float) -> Coverage | None:
         return None
     polygons = _polygons(shapes)
     try:
-        if shapely.coverage_is_valid(polygons):
+        valid = bool(shapely.coverage_is_valid(polygons))
+        if valid and shapely.coverage_is_valid(polygons, gap_width=TOLERANCE * unit):
             return Coverage(polygons, "shared")
         cleaned = shapely.coverage_clean(polygons, gap_width=TOLERANCE * unit)
     except shapely.errors.GEOSException:  # GEOS's word for rings that no cleaning can make a coverage
         return None
+    if _alike(polygons, cleaned):
+        return Coverage(polygons, "cleaned")
+    return Coverage(polygons, "shared") if valid else None
+
+
+def _alike(polygons: NDArray[Any], cleaned: NDArray[Any]) -> bool:
+    """Return whether cleaning moved no more than what errors of drawing explain."""
     before, after = shapely.area(polygons), shapely.area(cleaned)
-    moved = np.abs(after - before).sum() > MOST_CHANGE * before.sum()
-    lost = bool((after < (1 - MOST_LOST) * before).any())
-    return None if moved or lost else Coverage(cleaned, "cleaned")
+    moved = np.abs(after - before).sum()
+    return bool(moved <= MOST_CHANGE * before.sum() and (after >= (1 - MOST_LOST) * before).all())
+
+
+def _rounded(polygons: NDArray[Any], unit: float) -> NDArray[Any]:
+    out: NDArray[Any] = shapely.transform(polygons, lambda xy: np.floor(xy / unit + 0.5) * unit)
+    return out
+
+
+def _noded(polygons: NDArray[Any], unit: float) -> NDArray[Any]:
+    """Return the polygons with all borders snapped together (Hobby 1999), where rounding alone makes them cross.
+
+    What the borders enclose then is given to the polygon that it lies in; one that encloses nothing is empty.
+    """
+    borders = shapely.union_all(shapely.boundary(polygons), grid_size=unit)
+    faces = shapely.get_parts(shapely.polygonize([borders]))
+    face, owner = shapely.STRtree(polygons).query(shapely.point_on_surface(faces), predicate="within")
+    face, first = np.unique(face, return_index=True)
+    order = np.argsort(owner[first], kind="stable")
+    owners, begins = np.unique(owner[first][order], return_index=True)
+    out = np.full(len(polygons), shapely.Polygon(), object)
+    for polygon, mine in zip(owners, np.split(faces[face[order]], begins[1:]), strict=True):
+        out[polygon] = mine[0] if len(mine) == 1 else shapely.coverage_union_all(mine)
+    return out
 
 
 def _polygons(shapes: Shapes) -> NDArray[Any]:

@@ -35,16 +35,21 @@ class Level:
 def levels(shapes: Shapes, coverage: Coverage | None, minzoom: int, maxzoom: int) -> Iterator[Level]:
     """Yield the levels from maxzoom down to minzoom; `coverage` is the same shapes, where they are one."""
     level = Level(maxzoom, shapes, measure(shapes), 0.0)
+    if coverage is not None and coverage.borders == "shared":
+        level = _of_coverage(level, coverage, maxzoom, 0.0)
     yield level
     for zoom in range(maxzoom - 1, minzoom - 1, -1):
-        unit = unit_of(zoom)
         if coverage is None:
-            level = _thinner(level, zoom, LINE_UNITS * unit)
+            level = _thinner(level, zoom, LINE_UNITS * unit_of(zoom))
         else:
-            coverage = coverage.simplified(unit)
-            parts = rounded(from_geometries(coverage.polygons, shapes.row))
-            level = Level(zoom, parts, measure(parts)._replace(size=level.measures.size), TOLERANCE)
+            coverage = coverage.simplified(unit_of(zoom))
+            level = _of_coverage(level, coverage, zoom, TOLERANCE)
         yield level
+
+
+def _of_coverage(level: Level, coverage: Coverage, zoom: int, tolerance: float) -> Level:
+    shapes = rounded(from_geometries(coverage.snapped(unit_of(zoom)), level.shapes.row))
+    return Level(zoom, shapes, measure(shapes)._replace(size=level.measures.size), tolerance)
 
 
 def unit_of(zoom: int) -> float:

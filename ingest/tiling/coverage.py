@@ -43,7 +43,8 @@ class Coverage:
         """
         simply = _rounded(self.polygons, unit)
         flat = shapely.area(simply) == 0
-        if flat.any() or not shapely.is_valid(simply).all() or not shapely.coverage_is_valid(simply):
+        sound = not flat.any() and bool(shapely.is_valid(simply).all())
+        if not (sound and shapely.coverage_is_valid(simply, gap_width=unit)):
             simply = _noded(self.polygons, unit)
             flat = shapely.is_empty(simply)
         return np.where(flat, self.polygons, simply)
@@ -84,14 +85,15 @@ def _rounded(polygons: NDArray[Any], unit: float) -> NDArray[Any]:
 def _noded(polygons: NDArray[Any], unit: float) -> NDArray[Any]:
     """Return the polygons with all borders snapped together (Hobby 1999), where rounding alone makes them cross.
 
-    What the borders enclose then is given to the polygon that it lies in; one that encloses nothing is empty.
+    What the borders enclose then is given to the polygon that it lies in, or to the nearest within a unit: a
+    thin cleft that was open and that snapping closed. A polygon that gets nothing is empty.
     """
     borders = shapely.union_all(shapely.boundary(polygons), grid_size=unit)
     faces = shapely.get_parts(shapely.polygonize([borders]))
-    face, owner = shapely.STRtree(polygons).query(shapely.point_on_surface(faces), predicate="within")
-    face, first = np.unique(face, return_index=True)
-    order = np.argsort(owner[first], kind="stable")
-    owners, begins = np.unique(owner[first][order], return_index=True)
+    inner = shapely.point_on_surface(faces)
+    face, owner = shapely.STRtree(polygons).query_nearest(inner, max_distance=unit, all_matches=False)
+    order = np.argsort(owner, kind="stable")
+    owners, begins = np.unique(owner[order], return_index=True)
     out = np.full(len(polygons), shapely.Polygon(), object)
     for polygon, mine in zip(owners, np.split(faces[face[order]], begins[1:]), strict=True):
         out[polygon] = mine[0] if len(mine) == 1 else shapely.coverage_union_all(mine)

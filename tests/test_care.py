@@ -1,0 +1,192 @@
+"""Care of an installation: layers from the command line, verify, gc, backup, restore, doctor."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import naru, naru_json, start_server, stop_server
+from tests.test_crash import KILLER
+from tests.test_ingest import points
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with one layer in two versions and one key; tests do not change it."""
+    folder = tmp_path_factory.mktemp("care")
+    for count in (3, 5):
+        naru_json("ingest", str(points(folder / "sites.geojson", count)), "--id", "sites", home=folder / "home")
+    words = ("--name", "map", "--functions", "content", "--access", "public", "--day", "10")
+    naru_json("keys", "create", *words, home=folder / "home")
+    return folder / "home"
+
+
+@pytest.fixture
+def home(made: Path, tmp_path: Path) -> Path:
+    """A copy of it that a test may spoil: made by backup and restore, which this tries each time."""
+    naru_json("backup", str(tmp_path / "backup.tar"), home=made)
+    naru_json("restore", str(tmp_path / "backup.tar"), home=tmp_path / "home")
+    return tmp_path / "home"
+
+
+def test_a_backup_brings_everything_back(made: Path, home: Path) -> None:
+    for words in (("layers", "show", "sites"), ("keys", "list"), ("verify",)):
+        assert naru_json(*words, home=home) == naru_json(*words, home=made)
+    assert (home / "key-pepper").read_bytes() == (made / "key-pepper").read_bytes()
+    assert {p.name for p in (home / "archives").iterdir()} == {p.name for p in (made / "archives").iterdir()}
+
+
+def test_a_backup_is_private_and_not_restored_over_a_catalogue(made: Path, tmp_path: Path) -> None:
+    file = tmp_path / "backup.tar"
+    naru_json("backup", str(file), home=made)
+    assert file.stat().st_mode & 0o077 == 0
+    done = naru("restore", str(file), home=made)
+    assert done.returncode == 1
+    assert "empty folder" in done.stderr
+
+
+@pytest.mark.parametrize("spoil", ["text", "no catalogue", "changed archive", "way out"])
+def test_a_bad_backup_is_refused_and_leaves_no_catalogue(spoil: str, made: Path, tmp_path: Path) -> None:
+    file, home = tmp_path / "backup.tar", tmp_path / "home"
+    naru_json("backup", str(file), home=made)
+    if spoil == "text":
+        file.write_text("not a tar")
+    else:
+        respoil(file, spoil)
+    done = naru("restore", str(file), "--json", home=home)
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["error"]["remedy"]
+    assert not (home / "catalog.sqlite").exists()
+    assert not (tmp_path / "out").exists()
+
+
+def respoil(file: Path, how: str) -> None:
+    with tarfile.open(file) as tar:
+        members = {m.name: tar.extractfile(m).read() for m in tar if m.isfile()}  # type: ignore[union-attr]
+    if how == "no catalogue":
+        del members["catalog.sqlite"]
+    elif how == "changed archive":
+        name = next(n for n in members if n.endswith(".pmtiles"))
+        members[name] += b"x"
+    else:
+        members["../out"] = b"x"
+    folder = file.with_suffix("")
+    folder.mkdir()
+    with tarfile.open(file, "w") as tar:
+        for number, (name, content) in enumerate(members.items()):
+            part = folder / str(number)
+            part.write_bytes(content)
+            tar.add(part, name)
+
+
+def test_verify_names_the_damaged_archive(home: Path) -> None:
+    damaged = next((home / "archives").glob("*.pmtiles"))
+    damaged.chmod(0o644)
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"?")
+    done = naru("verify", "--json", home=home)
+    assert done.returncode == 1
+    assert [e["file"] for e in json.loads(done.stdout)["damaged"]] == [str(damaged)]
+
+
+def test_gc_takes_only_what_nothing_points_to(home: Path) -> None:
+    before = {p.name for p in (home / "archives").iterdir()}
+    stray = home / "archives" / "incoming" / "half.pmtiles"
+    stray.write_bytes(b"half an archive")
+    assert naru_json("gc", home=home)["removed"] == []  # younger than the grace
+    would = naru_json("gc", "--grace", "0", "--dry-run", home=home)
+    assert [r["name"] for r in would["removed"]] == ["half.pmtiles"]
+    assert stray.exists()
+    assert naru_json("gc", "--grace", "0", home=home)["bytes"] == 15
+    assert {p.name for p in (home / "archives").iterdir()} == before
+    naru_json("layers", "delete", "sites", "--yes", home=home)
+    assert len(naru_json("gc", "--grace", "0", home=home)["removed"]) == 4
+    assert naru_json("verify", home=home) == {"archives": 0, "damaged": []}
+
+
+def test_publish_rollback_rename_are_seen_by_a_running_server(home: Path, tmp_path: Path) -> None:
+    served = start_server(home, tmp_path / "serve.log")
+    try:
+
+        def shown() -> tuple[int, int, str]:
+            [layer] = served.get("/api/layers").json()["layers"]
+            return layer["version"], layer["features"], layer["title"]["ko"]
+
+        assert shown()[:2] == (2, 5)
+        naru_json("layers", "rollback", "sites", home=home)
+        wait_until(lambda: shown()[:2] == (1, 3))
+        naru_json("layers", "publish", "sites", "2", home=home)
+        wait_until(lambda: shown()[:2] == (2, 5))
+        naru_json("layers", "rename", "sites", "--title", "현장", home=home)
+        wait_until(lambda: shown()[2] == "현장")
+        naru_json("layers", "delete", "sites", "--yes", home=home)
+        wait_until(lambda: served.get("/tiles/sites/8/218/99.mvt").status == 404)
+    finally:
+        stop_server(served)
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 5.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "not seen within five seconds"
+        time.sleep(0.1)
+
+
+def test_doctor_finds_a_misspelt_setting_and_an_unwritable_home(tmp_path: Path) -> None:
+    well = naru("doctor", "--json", home=tmp_path / "home")
+    assert well.returncode == 0
+    assert json.loads(well.stdout)["ok"] is True
+    spoiled = naru("doctor", "--json", home=tmp_path / "home", NARU_WORKER="2")
+    assert spoiled.returncode == 1
+    check = next(c for c in json.loads(spoiled.stdout)["checks"] if c["name"] == "settings")
+    assert "NARU_WORKER" in check["found"]
+
+
+def test_a_home_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    done = naru("layers", "list", home=tmp_path / "file" / "home")
+    assert done.returncode == 1
+    assert "NARU_HOME" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("layers", "show", "nowhere"),
+        ("layers", "rollback", "nowhere"),
+        ("layers", "publish", "nowhere", "1"),
+        ("layers", "rename", "nowhere", "--title", "x"),
+        ("layers", "delete", "nowhere", "--yes"),
+        ("jobs", "show", "nowhere"),
+        ("jobs", "cancel", "nowhere"),
+    ],
+    ids=" ".join,
+)
+def test_what_is_not_there_is_said_in_one_line_with_a_remedy(words: tuple[str, ...], made: Path) -> None:
+    done = naru(*words, home=made)
+    assert done.returncode == 1
+    assert "nowhere" in done.stderr
+    assert "list" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_fault_of_our_own_is_said_to_be_one(tmp_path: Path) -> None:
+    script = KILLER.replace("os.kill(os.getpid(), signal.SIGKILL)", "raise RuntimeError('boom')")
+    done = subprocess.run(
+        [sys.executable, "-c", script, "naru.house", "House.open", "before", "1", "layers", "list"],
+        env={**os.environ, "NARU_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "fault of naru itself" in done.stderr
+    assert "Traceback" not in done.stderr

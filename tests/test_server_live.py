@@ -214,6 +214,21 @@ def test_a_polite_stop_ends_well_and_gives_back_what_was_not_used(own_server: Se
     assert (day.counted, day.leased) == (40, 40)
 
 
+def test_ctrl_c_ends_everything_at_once_and_in_silence(tmp_path: Path) -> None:
+    make_home(tmp_path / "home")
+    words = ["--home", str(tmp_path / "home"), "serve", "--port", str(free_port()), "--workers", "2"]
+    with (tmp_path / "log").open("w+") as log:
+        process = subprocess.Popen(
+            [*NARU, *words], stdout=log, stderr=log, env=clean_environ(), start_new_session=True
+        )
+        assert eventually(lambda: answers(f"http://127.0.0.1:{words[4]}"), within=20)
+        time.sleep(1)
+        os.killpg(process.pid, signal.SIGINT)  # what a terminal does
+        assert process.wait(8) == 0
+        log.seek(0)
+        assert log.read().count("\n") == 3  # the two addresses, and how to stop
+
+
 def test_a_killed_worker_is_replaced_and_its_lease_is_not_handed_out_twice(own_server: Served) -> None:
     made = make_key(own_server.home, "--day", "400")
     served_before = hammer(own_server, made["key"], threads=4, times=20)[200]

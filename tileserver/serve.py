@@ -109,6 +109,7 @@ def _prepare(settings: Settings) -> None:
 
 def worker(settings: Settings, parent: int) -> WSGIApplication:
     """Build what one worker process serves: runs in that process, after the fork, with nothing inherited."""
+    os.setsid()  # Ctrl-C is for the parent, which then ends us: granian hangs on two signals at once
     _die_with(parent)
     app = create_app(settings)
     pulse = Pulse(app.extensions["naru"])
@@ -157,7 +158,13 @@ class JobWorker:
         die_with_us: Callable[[], None] = partial(_die_with, os.getpid())
         command = [sys.executable, "-m", "naru", "work"]
         stderr = sys.stderr.fileno()  # stdout is the server's own: with --json it holds one object
-        return subprocess.Popen(command, env=environ, stdout=stderr, preexec_fn=die_with_us)  # noqa: PLW1509
+        return subprocess.Popen(
+            command,
+            env=environ,
+            stdout=stderr,
+            start_new_session=True,  # Ctrl-C is for us
+            preexec_fn=die_with_us,  # noqa: PLW1509 (one system call, no Python lock)
+        )
 
     def _watch(self) -> None:
         while self._process is not None and not self._stop.is_set():

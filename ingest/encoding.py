@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import codecs
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from naru.errors import EncodingUnknown, FileDamaged
 
@@ -28,6 +29,7 @@ _LANGUAGE_IDS = {
     **{0x4E: "cp949", 0x79: "cp949", 0x4F: "cp950", 0x78: "cp950"},
 }
 _SAMPLE_ROWS = 20_000
+_CHUNK = 2**20
 _MOSTLY = 0.8
 
 
@@ -189,6 +191,36 @@ def _decodes(text: bytes, codec: str) -> bool:
     """Whether text decodes, a character cut off by the field's width forgiven."""
     try:
         codecs.getincrementaldecoder(codec)().decode(text, final=False)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+# --- text files -------------------------------------------------------------------------------------
+
+
+def decoded(stream: BinaryIO, codec: str) -> Iterator[str]:
+    """Yield a stream's text in pieces, without byte order mark and blanks before the first character.
+
+    Raises UnicodeDecodeError.
+    """
+    decoder = codecs.getincrementaldecoder(codec)("strict")
+    started = False
+    while chunk := stream.read(_CHUNK):
+        text = decoder.decode(chunk)
+        if not started:
+            text = text.lstrip("\ufeff \t\r\n")
+            started = bool(text)
+        yield text
+    yield decoder.decode(b"", final=True)
+
+
+def decodes_file(path: Path, codec: str) -> bool:
+    """Whether the whole file is valid in an encoding."""
+    try:
+        with path.open("rb") as stream:
+            for _ in decoded(stream, codec):
+                pass
     except UnicodeDecodeError:
         return False
     return True

@@ -47,8 +47,8 @@ def open_dataset(dataset: Dataset, encoding: str | None, folder: Path, limits: L
     kind = sniff(dataset.main)
     readers: dict[str, Callable[[], Iterator[SourceLayer]]] = {
         "shapefile": lambda: iter([shapefile.read(dataset, encoding)]),
-        "geojson": lambda: iter([geojson.read(dataset, folder, lines=False)]),
-        "geojson lines": lambda: iter([geojson.read(dataset, folder, lines=True)]),
+        "geojson": lambda: iter([geojson.read(dataset, encoding, folder, lines=False)]),
+        "geojson lines": lambda: iter([geojson.read(dataset, encoding, folder, lines=True)]),
         "kml": lambda: kml.read_kml(dataset, encoding),
         "zip": lambda: _open_zip(dataset, encoding, limits),
         "geopackage": lambda: geopackage.read(dataset),

@@ -6,6 +6,7 @@ feature and the message says which member is wrong.
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections import Counter
@@ -15,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from ingest.crs import Claim
+from ingest.encoding import decoded, decodes_file, normalise
 from ingest.features import NO_GEOMETRY
 from ingest.layers import SourceLayer
 from ingest.ogr import OgrInfo, OgrSource, inspect, stream
 from ingest.receive import Dataset
-from naru.errors import FileDamaged
+from naru.errors import EncodingUnknown, FileDamaged
 
 MALFORMED = "malformed GeoJSON geometry"
 NOT_A_FEATURE = "member of `features` that is no feature"
@@ -35,10 +37,12 @@ _LOOK = 65536
 _DIAGNOSE_BYTES = 64 * 2**20
 
 
-def read(dataset: Dataset, folder: Path, lines: bool) -> SourceLayer:
-    """Return the file's one layer. `lines` says that each line is a feature. Raises FileDamaged."""
-    path, file = dataset.main, dataset.file
+def read(dataset: Dataset, encoding: str | None, folder: Path, lines: bool) -> SourceLayer:
+    """Return the file's one layer. `lines`: each line is a feature. Raises FileDamaged, EncodingUnknown."""
+    file = dataset.file
+    path, how, notes = _as_utf8(dataset, encoding, folder)
     linked = _has(path, _LINKED_CRS)
+    notes += ["the `crs` member names an address and was not followed"] if linked else []
     source = _source(path, lines)
     salvage = Salvage()
     try:
@@ -54,15 +58,38 @@ def read(dataset: Dataset, folder: Path, lines: bool) -> SourceLayer:
         claim=_claim(path, info, linked),
         batches=stream(source, file),
         rows=max(0, info.rows),
-        encoding="UTF-8",
-        encoding_how="GeoJSON is UTF-8 (RFC 8259)",
+        encoding="UTF-8" if path == dataset.main else how.split()[-1],
+        encoding_how=how,
         lost=salvage.lost,
-        warnings=[*salvage.notes, *(["the `crs` member names an address and was not followed"] if linked else [])],
+        warnings=[
+            *notes,
+            *salvage.notes,
+            *(["the `crs` member names an address and was not followed"] if linked else []),
+        ],
     )
     faults = salvage if salvage.notes or lines else None
     layer.explain_missing = lambda missing: _explain(missing, faults or _find_faults(path, file, layer.warnings))
     layer.diagnose = lambda: next(iter(layer.warnings), "") or next(iter(_find_faults(path, file, []).notes), "")
     return layer
+
+
+def _as_utf8(dataset: Dataset, option: str | None, folder: Path) -> tuple[Path, str, list[str]]:
+    """Return a file in UTF-8, how its encoding was found, and warnings. GDAL would pass other bytes through."""
+    path = dataset.main
+    with path.open("rb") as f:
+        wide = f.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    tried = [normalise(option) or ""] if option is not None else ["utf-16"] if wide else ["utf-8", "cp949"]
+    found = next((c for c in tried if c and decodes_file(path, c)), None)
+    if found is None:
+        names = " or ".join(c.upper() or f"'{option}'" for c in tried)
+        raise EncodingUnknown(f"the text is not valid {names}", file=dataset.file, remedy="Save it as UTF-8.")
+    if found == "utf-8":
+        return path, "GeoJSON is UTF-8 (RFC 8259)", []
+    target = folder / f"{path.stem}-utf8.geojson"
+    with path.open("rb") as source, target.open("w", encoding="utf-8", newline="") as out:
+        out.writelines(decoded(source, found))
+    note = f"the file is {found.upper()}, where GeoJSON must be UTF-8 (RFC 8259)"
+    return target, f"bytes are not UTF-8 and are valid {found.upper()}", [note]
 
 
 def _source(path: Path, lines: bool) -> OgrSource:

@@ -56,6 +56,7 @@ def _feature_tables(path: Path, file: str) -> list[_Table]:
     """Return what `gpkg_contents` lists as features, SQLite's own defences up."""
     connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True)
     try:
+        connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
         connection.execute("PRAGMA trusted_schema=OFF")
         connection.execute("PRAGMA cell_size_check=ON")
         connection.set_progress_handler(lambda: 1, _STEPS)

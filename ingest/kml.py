@@ -8,25 +8,21 @@ from __future__ import annotations
 
 import codecs
 import re
-import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 import pyarrow as pa
 
 from ingest.crs import Claim
-from ingest.encoding import normalise
+from ingest.encoding import decoded, decodes_file, normalise
 from ingest.kml_document import Container, Document, Placemark, parse
 from ingest.layers import Batch, SourceLayer
-from ingest.receive import Dataset, copy_member, member_name, open_zip, unpacked_budget
+from ingest.receive import Dataset, member_name, open_zip, unpack_member, unpacked_budget
 from ingest.sandbox import Limits
-from naru.errors import BadZip, EncodingUnknown, NoFeatures
+from naru.errors import EncodingUnknown, NoFeatures
 
 _BATCH = 8192
-_CHUNK = 2**20
 _MANY = 30  # folders beyond which they become one layer with the folder as a field
 _FOLDER = "folder"
 _DECLARED = re.compile(rb"""<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']""")
@@ -48,26 +44,17 @@ def read_kmz(dataset: Dataset, encoding: str | None, limits: Limits) -> Iterator
         members.sort(key=lambda info: (member_name(info).count("/"), member_name(info) != "doc.kml"))
         for number, info in enumerate(members):
             target = dataset.main.parent / f"{dataset.main.stem}-{number:04d}.kml"
-            _unpack(archive, info, target, budget)
+            unpack_member(archive, info, target, budget)
             name = dataset.name if number == 0 else Path(member_name(info)).stem
             documents.append(_read(target, f"{dataset.file}/{member_name(info)}", name, encoding))
     return _layers(documents, dataset)
-
-
-def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path, budget: list[int]) -> None:
-    try:
-        with target.open("wb") as out:
-            copy_member(archive, info, out, budget)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        message = f"entry '{member_name(info)}' is damaged ({error})"
-        raise BadZip(message, remedy="Pack it again.") from error
 
 
 def _read(path: Path, file: str, name: str, option: str | None) -> Document:
     """Read one .kml; its outermost container is called `name` unless it names itself."""
     codec, how = _find_codec(path, file, option)
     with path.open("rb") as stream:
-        document = parse(_texts(stream, codec), file)
+        document = parse(decoded(stream, codec), file)
     document.encoding, document.encoding_how = codec.upper(), how
     document.root.name = document.root.name or name
     return document
@@ -93,36 +80,13 @@ def _find_codec(path: Path, file: str, option: str | None) -> tuple[str, str]:
             candidates.append((normalise(word) or "", said))
         candidates += [(c, f"{said}; bytes are valid {c.upper()}") for c in ("utf-8", "cp949")]
     for codec, how in candidates:
-        if codec and _decodes(path, codec):
+        if codec and decodes_file(path, codec):
             return codec, how
     raise EncodingUnknown(
         f"the text is not valid {' or '.join(dict.fromkeys(c.upper() or '?' for c, _ in candidates))}",
         file=file,
         remedy="Give the encoding with --encoding, or save the file as UTF-8.",
     )
-
-
-def _decodes(path: Path, codec: str) -> bool:
-    try:
-        with path.open("rb") as stream:
-            for _ in _texts(stream, codec):
-                pass
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _texts(stream: BinaryIO, codec: str) -> Iterator[str]:
-    """Yield the stream's text in pieces, without byte order mark and blanks before the first character."""
-    decoder = codecs.getincrementaldecoder(codec)("strict")
-    started = False
-    while chunk := stream.read(_CHUNK):
-        text = decoder.decode(chunk)
-        if not started:
-            text = text.lstrip("\ufeff \t\r\n")
-            started = bool(text)
-        yield text
-    yield decoder.decode(b"", final=True)
 
 
 # --- layers -----------------------------------------------------------------------------------------

@@ -41,14 +41,18 @@ class SourceLayer:
     diagnose: Callable[[], str] = _no_diagnosis  # what is wrong with the file, asked when nothing can be drawn
 
 
-def plain(attributes: pa.RecordBatch, taken: frozenset[str]) -> pa.RecordBatch:
+def plain(attributes: pa.RecordBatch, taken: frozenset[str], damaged: Counter[str]) -> pa.RecordBatch:
     """Return attributes in types that every tool reads: numbers, booleans, dates, times, strings.
 
     Lists, structures and JSON become JSON strings, bytes become base64; a name in `taken` or used twice gets
-    a number behind it.
+    a number behind it. Texts that are no UTF-8 are counted in `damaged`, by field.
     """
     names = _distinct(attributes.schema.names, taken)
-    return pa.RecordBatch.from_arrays([_plain_column(c) for c in attributes.columns], names=names)
+    columns = [_plain_column(c) for c in attributes.columns]
+    for number, name in enumerate(names):
+        if pa.types.is_string(columns[number].type):
+            columns[number], damaged[name] = _valid_text(columns[number], damaged[name])
+    return pa.RecordBatch.from_arrays(columns, names=names)
 
 
 def _distinct(names: list[str], taken: frozenset[str]) -> list[str]:
@@ -69,7 +73,7 @@ def _plain_column(column: pa.Array) -> pa.Array:  # noqa: PLR0911 (one return a 
     if pa.types.is_dictionary(kind):
         return _plain_column(column.dictionary_decode())
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        return _valid_text(column.cast(pa.string()) if not pa.types.is_string(kind) else column)
+        return column if pa.types.is_string(kind) else column.cast(pa.string())
     if pa.types.is_decimal(kind) or pa.types.is_float16(kind):
         return column.cast(pa.float64())
     if pa.types.is_null(kind):
@@ -85,13 +89,15 @@ def _json(value: object) -> str | None:
     return None if value is None else json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _valid_text(column: pa.Array) -> pa.Array:
-    """Return the text with damaged bytes shown as U+FFFD and NUL characters left out."""
+def _valid_text(column: pa.Array, damaged: int) -> tuple[pa.Array, int]:
+    """Return the text with damaged bytes shown as U+FFFD and NUL characters left out; count the damaged."""
     try:
         column.validate(full=True)
     except pa.ArrowInvalid:
         raw = column.cast(pa.binary()).to_pylist()
-        column = pa.array([None if v is None else v.decode("utf-8", "replace") for v in raw], pa.string())
+        texts = [None if v is None else v.decode("utf-8", "replace") for v in raw]
+        damaged += sum(t is not None and t.encode() != v for t, v in zip(texts, raw, strict=True))
+        column = pa.array(texts, pa.string())
     if pc.any(pc.match_substring(column, "\0")).as_py():
         column = pc.replace_substring(column, "\0", "")
-    return column
+    return column, damaged

@@ -19,13 +19,8 @@ from naru.errors import FileDamaged, ParserDied, UnknownFormat
 
 _BATCH_BYTES = 16 * 2**20
 OGR_ERRORS = (
-    DataSourceError,
-    DataLayerError,
-    FeatureError,
-    FieldError,
-    GeometryError,
-    RuntimeError,
-    pa.ArrowException,
+    *(DataSourceError, DataLayerError, FeatureError, FieldError, GeometryError, RuntimeError, pa.ArrowException),
+    *(OSError, IndexError, ValueError),  # Arrow's stream, a file without layers, a name that is no UTF-8
 )
 
 
@@ -120,8 +115,9 @@ def explain(error: Exception, source: OgrSource, file: str) -> FileDamaged | Unk
             layer=source.layer,
             remedy="Turn curves and solids into lines and polygons.",
         )
+    reason = "no layer can be found in it" if isinstance(error, IndexError) else text
     return FileDamaged(
-        f"it cannot be read as {source.driver}: {text}",
+        f"it cannot be read as {source.driver}: {reason}",
         file=file,
         layer=source.layer,
         remedy="Repair it, or export it again from the program that wrote it.",

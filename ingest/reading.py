@@ -32,6 +32,7 @@ class ReadOptions:
     crs: str | None = None
     encoding: str | None = None
     layers: tuple[str, ...] | None = None
+    name: str | None = None  # what the user calls the file, where it is kept under another name
     limits: Limits = field(default_factory=Limits)
 
 
@@ -86,10 +87,11 @@ def read_file(path: Path, workdir: Path, options: ReadOptions, progress: Progres
     """
     path, workdir = Path(path), Path(workdir).resolve()
     workdir.mkdir(parents=True, exist_ok=True)
+    name = options.name or path.name
     files = locate(path, options.limits)
     params = {
         "files": [str(f) for f in files],
-        "name": path.name,
+        "name": name,
         "workdir": str(workdir),
         "crs": options.crs,
         "encoding": options.encoding,
@@ -100,7 +102,7 @@ def read_file(path: Path, workdir: Path, options: ReadOptions, progress: Progres
     try:
         answer = sandbox().run(task, options.limits, progress)
     except NaruError as error:
-        error.file = error.file or path.name
+        error.file = error.file or name
         raise
     return _checked(answer.result, workdir)
 

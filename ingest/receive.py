@@ -26,6 +26,7 @@ SINGLE_FILES = (
 )
 _FREE_BYTES = 64 * 2**20  # a zip may hold this much whatever its ratio
 _CHUNK = 2**20
+_DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -180,8 +181,20 @@ def member_name(info: zipfile.ZipInfo) -> str:
     return _display(info.filename)
 
 
-def copy_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: IO[bytes], budget: list[int]) -> None:
-    """Unpack one member; `budget[0]` is how many bytes may still be unpacked, counted as they come."""
+def unpack_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path, budget: list[int]) -> None:
+    """Unpack one member; `budget[0]` is how many bytes may still be unpacked, counted as they come.
+
+    Raises BadZip, TooLarge.
+    """
+    try:
+        with target.open("wb") as out:
+            _copy(archive, info, out, budget)
+    except _DAMAGED as error:
+        message = f"entry '{member_name(info)}' is damaged ({error})"
+        raise BadZip(message, file=Path(archive.filename or "").name, remedy="Pack it again.") from error
+
+
+def _copy(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: IO[bytes], budget: list[int]) -> None:
     with archive.open(info) as source:
         while chunk := source.read(_CHUNK):
             budget[0] -= len(chunk)
@@ -245,19 +258,8 @@ def _unpack(path: Path, name: str, folder: Path, limits: Limits) -> Iterator[tup
             raise _nothing_to_read([s for s, _ in wanted], name)
         for number, (shown, info) in enumerate(chosen):
             target = folder / f"{number:04d}{_suffix(shown)}"
-            _unpack_member(archive, info, shown, target, budget)
+            unpack_member(archive, info, target, budget)
             yield shown, target
-
-
-def _unpack_member(
-    archive: zipfile.ZipFile, info: zipfile.ZipInfo, shown: str, target: Path, budget: list[int]
-) -> None:
-    try:
-        with target.open("wb") as out:
-            copy_member(archive, info, out, budget)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, struct.error) as error:
-        file = Path(archive.filename or "").name
-        raise BadZip(f"entry '{shown}' is damaged ({error})", file=file, remedy="Pack it again.") from error
 
 
 def _nothing_to_read(names: Sequence[str], file: str) -> Exception:

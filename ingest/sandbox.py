@@ -81,6 +81,7 @@ class Sandbox:
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._lines: _Lines | None = None
+        self._owner = os.getpid()
 
     def start(self) -> None:
         """Begin to start the zygote now, so that its imports are done when the first task comes."""
@@ -95,9 +96,13 @@ class Sandbox:
     def close(self) -> None:
         """End the zygote and whatever it runs."""
         with self._lock:
-            self._stop()
+            if self._owner == os.getpid():
+                self._stop()
 
     def _ensure(self) -> None:
+        if self._owner != os.getpid():  # this process was forked off: the zygote is its parent's
+            self._process = self._control = self._lines = None
+            self._owner = os.getpid()
         if self._process is not None and self._process.poll() is None:
             return
         self._stop()

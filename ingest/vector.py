@@ -5,6 +5,7 @@ Runs confined (`ingest.confine`). Nothing it says is believed unchecked (`ingest
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,6 +95,7 @@ class _Reading:
     kinds: set[str] = field(default_factory=set)
     bounds: Floats = field(default_factory=lambda: np.array([np.inf, np.inf, -np.inf, -np.inf]))
     warnings: list[str] = field(default_factory=list)
+    damaged: Counter[str] = field(default_factory=Counter)  # texts that are no UTF-8, by field
 
     def run(self) -> dict[str, Any] | None:
         """Read, repair, place and write all batches; None when no feature is left."""
@@ -163,7 +165,7 @@ class _Reading:
             self.bounds[2:] = np.maximum(self.bounds[2:], corners.max(axis=(0, 1)))
 
     def _write(self, attributes: pa.RecordBatch, batch: Batch) -> None:
-        chosen = plain(attributes, _RESERVED)
+        chosen = plain(attributes, _RESERVED, self.damaged)
         if self.writer is None:
             self.writer = LayerWriter(self.target, chosen.schema)
             self._note_renamed(attributes.schema.names, chosen.schema.names)
@@ -182,6 +184,9 @@ class _Reading:
         if missing := self.tally.dropped.pop(NO_GEOMETRY, 0):
             self.tally.dropped.update(self.source.explain_missing(missing))
         self.tally.dropped.update(self.source.lost)
+        bad = [f"{count} in '{name}'" for name, count in self.damaged.items() if count]
+        if bad:
+            self.warnings.append(f"texts with damaged characters, shown as \ufffd: {', '.join(bad)}")
         self.read += self.source.lost.total()
 
     def _report(self) -> None:

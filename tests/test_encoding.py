@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,26 @@ def test_the_users_encoding_goes_first_and_is_checked(tmp_path: Path) -> None:
 
 def test_names_that_only_python_knows_are_no_encodings() -> None:
     assert [normalise(n) for n in ("hex", "zip", "rot13", "", "\0")] == [None] * 5
+
+
+@pytest.mark.parametrize("codec", ["cp949", "utf-16"])
+def test_geojson_that_is_not_utf8_is_read_with_a_warning(tmp_path: Path, codec: str) -> None:
+    feature = {
+        "type": "Feature",
+        "properties": {NAME: VALUE},
+        "geometry": {"type": "Point", "coordinates": [127, 37]},
+    }
+    (tmp_path / "x.geojson").write_text(json.dumps(feature, ensure_ascii=False), codec)
+    layer = read_one(tmp_path / "x.geojson", tmp_path / "out")
+    assert column(layer, NAME) == [VALUE]
+    assert layer.encoding == codec.upper()
+    assert any("must be UTF-8" in w for w in layer.warnings)
+
+
+def test_geojson_in_no_encoding_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.geojson").write_bytes(b'{"type": "Point", "coordinates": [127, 37], "a": "\xff\xff"}')
+    with pytest.raises(EncodingUnknown, match="UTF-8 or CP949"):
+        read_one(tmp_path / "x.geojson", tmp_path / "out")
 
 
 def test_genuine_files_are_legible(shared, tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def test_names_types_and_order_come_through(tmp_path: Path, name: str) -> None:
         "1999-12-31",
         None,
         "2026-01-01",
-    ]  # fgb: date-times
+    ]
     assert layer.bounds == pytest.approx((126.97799, 37.5665, 126.97801, 37.5666), abs=2e-4)
     assert list(frame(layer).geometry.x) == [198056, 198057, 198058]
 

@@ -40,6 +40,7 @@ class IngestOptions:
     encoding: str | None = None
     minzoom: int | None = None
     maxzoom: int | None = None
+    keep_all: bool = False
     dry_run: bool = False
 
     @classmethod
@@ -171,6 +172,7 @@ def _encode_one(plan: Plan, options: IngestOptions, workdir: Path, progress: Pro
         layer=draft.id,
         minzoom=options.minzoom or 0,
         maxzoom=options.maxzoom,
+        keep_all=options.keep_all,
         name=draft.title_ko,
         attribution=draft.attribution,
     )

@@ -1,7 +1,7 @@
 """Finds the coordinate reference system of a layer and says how it was found.
 
 Korean files carry .prj texts that no registry identifies: Bessel ellipsoid without a datum name, the central
-meridian moved by 10.405 seconds. They are matched by their parameters (the table below holds EPSG's own).
+meridian moved by 10.405 seconds. They are matched by their parameters (`ingest.korea` holds EPSG's own).
 A claim is believed only if the coordinates can belong to it; without a claim the coordinates must fit one
 system alone, or the user is asked.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import warnings as python_warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -20,53 +20,15 @@ from pyproj import CRS, Transformer
 from pyproj.crs import ProjectedCRS
 from pyproj.exceptions import CRSError, ProjError
 
+from ingest.korea import COUNTRY, KOREAN, SEOUL, is_bessel, match_korean
 from naru.errors import CrsRefused, CrsUnknown
 from naru.records import BBox
 
 Floats = npt.NDArray[np.float64]
-_SHIFT = 10.405 / 3600  # the 1985 correction of the Bessel meridians (National Geographic Information Institute)
-_KOREA: BBox = (124.0, 32.8, 132.1, 39.0)
-_SEOUL: BBox = (126.6, 37.3, 127.4, 37.8)  # the city and its margin
 _KOREAN_1985 = 4162
 _AUTHORITY = re.compile(r"(EPSG|ESRI|OGC|IGNF):([A-Za-z0-9]{1,12})", re.IGNORECASE)
 _LONLAT_CODES = {"OGC:CRS84": "EPSG:4326", "OGC:CRS83": "EPSG:4269", "OGC:CRS27": "EPSG:4267"}
 _EPSG = re.compile(r"EPSG:[0-9]{4,6}", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class KoreanCrs:
-    """One national system: transverse Mercator, latitude of origin 38° N. Metres and degrees."""
-
-    code: int
-    bessel: bool
-    meridian: float
-    scale: float
-    easting: float
-    northing: float
-    belt: BBox  # where it is meant to be used, lon/lat
-
-
-_WEST, _CENTRAL, _EAST = (124.0, 33.1, 126.1, 38.7), (125.9, 33.1, 128.1, 38.7), (127.9, 33.9, 130.1, 38.7)
-_SEA, _JEJU, _ALL = (130.5, 37.0, 132.1, 37.8), (126.0, 33.0, 127.1, 34.1), _KOREA
-_BELTS = {125.0: _WEST, 127.0: _CENTRAL, 129.0: _EAST, 131.0: _SEA}
-
-
-def _belts(codes: dict[int, float], bessel: bool, northing: float, shift: float = 0.0) -> Iterator[KoreanCrs]:
-    for code, meridian in codes.items():
-        belt = _JEJU if northing == 550_000 else _BELTS[meridian]
-        yield KoreanCrs(code, bessel, meridian + shift, 1.0, 200_000, northing, belt)
-
-
-KOREAN: tuple[KoreanCrs, ...] = (
-    *_belts({5185: 125.0, 5186: 127.0, 5187: 129.0, 5188: 131.0}, False, 600_000),
-    *_belts({5180: 125.0, 5181: 127.0, 5183: 129.0, 5184: 131.0}, False, 500_000),
-    *_belts({5182: 127.0}, False, 550_000),
-    *_belts({5173: 125.0, 5174: 127.0, 5176: 129.0, 5177: 131.0}, True, 500_000, _SHIFT),
-    *_belts({5175: 127.0}, True, 550_000, _SHIFT),
-    *_belts({2098: 125.0, 2097: 127.0, 2096: 129.0}, True, 500_000),
-    KoreanCrs(5179, False, 127.5, 0.9996, 1_000_000, 2_000_000, _ALL),
-    KoreanCrs(5178, True, 127.5, 0.9996, 1_000_000, 2_000_000, _ALL),
-)
 
 
 @dataclass(frozen=True)
@@ -187,48 +149,11 @@ def _identify(crs: CRS, source: str, boxes: Floats) -> _Reading:
     if authority:
         label = ":".join(authority)
         return _Reading(crs, _LONLAT_CODES.get(label, label), source)
-    if crs.ellipsoid is not None and _is_bessel(crs) and _unnamed_datum(crs) and _on_korean_datum(crs, boxes):
+    if crs.ellipsoid is not None and is_bessel(crs) and _unnamed_datum(crs) and _on_korean_datum(crs, boxes):
         how = f"{source}: '{crs.name}', Bessel ellipsoid without a datum, in Korea: datum Korean 1985"
         return _Reading(_with_korean_datum(crs), f"{crs.name} on Korean 1985", how)
     notes = (f"the datum of '{crs.name}' is not named: places may be off by hundreds of metres",)
     return _Reading(crs, crs.name, f"{source}: '{crs.name}', no EPSG code", notes if _unnamed_datum(crs) else ())
-
-
-def match_korean(crs: CRS) -> int | None:
-    """Return the EPSG code of the Korean national system with these parameters, whatever it is called.
-
-    Compares ellipsoid, meridian (10.405 seconds matter: 255 m), scale, false easting and northing.
-    """
-    wanted = _parameters(crs)
-    if wanted is None:
-        return None
-    bessel, latitude, *rest = wanted
-    for korean in KOREAN:
-        values = (korean.meridian, korean.scale, korean.easting, korean.northing)
-        if bessel == korean.bessel and abs(latitude - 38) < 1e-7 and np.allclose(rest, values, rtol=0, atol=2e-7):
-            return korean.code
-    return None
-
-
-def _parameters(crs: CRS) -> tuple[bool, float, float, float, float, float] | None:
-    """Return (bessel, latitude, meridian, scale, easting, northing); None for other projections, ellipsoids."""
-    operation = crs.coordinate_operation
-    if not crs.is_projected or operation is None or "Transverse Mercator" not in operation.method_name:
-        return None
-    values = {str(p.code): float(p.value) for p in operation.params}
-    names = ("8801", "8802", "8805", "8806", "8807")  # EPSG's parameter codes
-    units_plain = all(p.unit_name.lower() in {"degree", "metre", "meter", "unity"} for p in operation.params)
-    if not units_plain or any(n not in values for n in names):
-        return None
-    numbers = [values[n] for n in names]
-    modern = crs.ellipsoid is not None and abs(crs.ellipsoid.semi_major_metre - 6378137) < 0.01
-    if not modern and not _is_bessel(crs):
-        return None
-    return (not modern, numbers[0], numbers[1], numbers[2], numbers[3], numbers[4])
-
-
-def _is_bessel(crs: CRS) -> bool:
-    return crs.ellipsoid is not None and abs(crs.ellipsoid.semi_major_metre - 6377397.155) < 0.01
 
 
 def _unnamed_datum(crs: CRS) -> bool:
@@ -238,7 +163,7 @@ def _unnamed_datum(crs: CRS) -> bool:
 
 def _on_korean_datum(crs: CRS, boxes: Floats) -> bool:
     lonlat = _lonlat(_with_korean_datum(crs), _extent(boxes))
-    return lonlat is not None and _inside(lonlat, _KOREA)
+    return lonlat is not None and _inside(lonlat, COUNTRY)
 
 
 def _with_korean_datum(crs: CRS) -> CRS:
@@ -318,7 +243,7 @@ def _projected_problem(crs: CRS, extent: Floats) -> str:
     if not _inside(place, area.bounds) and swapped is not None and _inside(swapped, area.bounds):
         return "they fit when x and y are exchanged, the axes look swapped"
     korean = match_korean(crs) is not None
-    return f"they would lie at {_place(place)}" if korean and not _inside(place, _wider(_KOREA, 3)) else ""
+    return f"they would lie at {_place(place)}" if korean and not _inside(place, _wider(COUNTRY, 3)) else ""
 
 
 def _stray(crs: CRS, extent: Floats) -> tuple[str, ...]:
@@ -412,15 +337,15 @@ def candidates(extent: Floats) -> list[str]:
         place = _lonlat(CRS.from_epsg(code), extent)
         if place is None or not _inside(place, belt):
             continue
-        (in_seoul if _inside(place, _SEOUL) else in_korea).append(f"EPSG:{code}")
+        (in_seoul if _inside(place, SEOUL) else in_korea).append(f"EPSG:{code}")
     return in_seoul or in_korea
 
 
 def _fits_seoul(label: str, extent: Floats) -> bool:
     place = _lonlat(CRS.from_epsg(int(label[5:])), extent)
-    return place is not None and _inside(place, _SEOUL)
+    return place is not None and _inside(place, SEOUL)
 
 
 def _known() -> Sequence[tuple[int, BBox]]:
-    others = ((3857, _KOREA), (32651, (120.0, 32.8, 126.0, 39.0)), (32652, (126.0, 32.8, 132.0, 39.0)))
+    others = ((3857, COUNTRY), (32651, (120.0, 32.8, 126.0, 39.0)), (32652, (126.0, 32.8, 132.0, 39.0)))
     return (*((k.code, k.belt) for k in KOREAN), *others)

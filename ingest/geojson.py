@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,8 @@ _DIAGNOSE_BYTES = 64 * 2**20
 def read(dataset: Dataset, encoding: str | None, folder: Path, lines: bool) -> SourceLayer:
     """Return the file's one layer. `lines`: each line is a feature. Raises FileDamaged, EncodingUnknown."""
     file = dataset.file
-    path, how, notes = _as_utf8(dataset, encoding, folder)
+    text = _as_utf8(dataset, encoding, folder)
+    path, notes = text.path, list(text.notes)
     linked = _has(path, _LINKED_CRS)
     notes += ["the `crs` member names an address and was not followed"] if linked else []
     source = _source(path, lines)
@@ -58,23 +60,33 @@ def read(dataset: Dataset, encoding: str | None, folder: Path, lines: bool) -> S
         claim=_claim(path, info, linked),
         batches=stream(source, file),
         rows=max(0, info.rows),
-        encoding="UTF-8" if path == dataset.main else how.split()[-1],
-        encoding_how=how,
+        encoding=text.codec,
+        encoding_how=text.how,
         lost=salvage.lost,
-        warnings=[
-            *notes,
-            *salvage.notes,
-            *(["the `crs` member names an address and was not followed"] if linked else []),
-        ],
+        warnings=[*notes, *salvage.notes],
     )
-    faults = salvage if salvage.notes or lines else None
-    layer.explain_missing = lambda missing: _explain(missing, faults or _find_faults(path, file, layer.warnings))
-    layer.diagnose = lambda: next(iter(layer.warnings), "") or next(iter(_find_faults(path, file, []).notes), "")
+
+    @cache
+    def faults() -> Salvage:
+        return salvage if salvage.notes or lines else _find_faults(path, file, layer.warnings)
+
+    layer.explain_missing = lambda missing: _explain(missing, faults())
+    layer.diagnose = lambda: next(iter(faults().notes), "")
     return layer
 
 
-def _as_utf8(dataset: Dataset, option: str | None, folder: Path) -> tuple[Path, str, list[str]]:
-    """Return a file in UTF-8, how its encoding was found, and warnings. GDAL would pass other bytes through."""
+@dataclass(frozen=True)
+class _Text:
+    """A file in UTF-8 (itself, or written anew), what it was in and how that was found."""
+
+    path: Path
+    codec: str
+    how: str
+    notes: tuple[str, ...] = ()
+
+
+def _as_utf8(dataset: Dataset, option: str | None, folder: Path) -> _Text:
+    """Return the file in UTF-8; GDAL would pass other bytes through. Raises EncodingUnknown."""
     path = dataset.main
     with path.open("rb") as f:
         wide = f.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -84,12 +96,13 @@ def _as_utf8(dataset: Dataset, option: str | None, folder: Path) -> tuple[Path, 
         names = " or ".join(c.upper() or f"'{option}'" for c in tried)
         raise EncodingUnknown(f"the text is not valid {names}", file=dataset.file, remedy="Save it as UTF-8.")
     if found == "utf-8":
-        return path, "GeoJSON is UTF-8 (RFC 8259)", []
+        return _Text(path, "UTF-8", "GeoJSON is UTF-8 (RFC 8259)")
     target = folder / f"{path.stem}-utf8.geojson"
     with path.open("rb") as source, target.open("w", encoding="utf-8", newline="") as out:
         out.writelines(decoded(source, found))
-    note = f"the file is {found.upper()}, where GeoJSON must be UTF-8 (RFC 8259)"
-    return target, f"bytes are not UTF-8 and are valid {found.upper()}", [note]
+    label = found.upper()
+    how = "given by --encoding" if option is not None else f"bytes are not UTF-8 and are valid {label}"
+    return _Text(target, label, how, (f"the file is {label}, where GeoJSON must be UTF-8 (RFC 8259)",))
 
 
 def _source(path: Path, lines: bool) -> OgrSource:

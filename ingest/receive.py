@@ -12,7 +12,7 @@ import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -36,7 +36,6 @@ class Dataset:
     name: str
     file: str
     parts: dict[str, Path]
-    ignored: tuple[str, ...] = field(default=())
 
     @property
     def main(self) -> Path:

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.crs import Claim
-from ingest.encoding import Encoding, enough_rows, find_encoding, read_table, whole_names
+from ingest.dbf import enough_rows, read_table, whole_names
+from ingest.encoding import Encoding, find_encoding
 from ingest.features import NO_GEOMETRY
 from ingest.layers import SourceLayer
 from ingest.ogr import OgrSource, stream

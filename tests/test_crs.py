@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from pyproj import CRS, Transformer
 
-from ingest.crs import KOREAN, Claim, match_korean, resolve
+from ingest.crs import Claim, resolve
+from ingest.korea import KOREAN, match_korean
 from naru.errors import CrsRefused, CrsUnknown
 from tests.reading import dbf, frame, geojson, point, read_one, shapefile
 

@@ -64,6 +64,7 @@ def read_attributes(source: Source, pool: Executor) -> tuple[Attributes, tuple[F
         codes[:, i] = np.where(column.codes < 0, -1, column.codes + base)
         base += column.values.starts.size - 1
     values = _chained([column.values for column in columns])
+    pa.default_memory_pool().release_unused()
     return Attributes(codes, values, keys), tuple(column.field for column in columns), omitted
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +19,9 @@ import shapely
 from numpy.typing import NDArray
 
 from ingest.tiling.options import EQUATOR_M, GRID_ZOOM
-from ingest.tiling.shapes import POLYGON, Shapes, concatenate, from_geometries, rounded
+from ingest.tiling.shapes import POLYGON, Ints, Shapes, concatenate, empty, from_geometries, rounded, take
 from ingest.tiling.threads import bounded_map, cores
+from ingest.tiling.wkb import read_wkb
 from naru.errors import CrsUnknown, FileDamaged
 
 BATCH = 10_000  # features read at a time
@@ -105,38 +106,48 @@ def read_geometries(source: Source, pool: Executor) -> Geometries:
     return Geometries(shapes, concatenate(kept) if whole and kept else None, skipped)
 
 
-def _batches(source: Source) -> Iterable[tuple[int, NDArray[Any]]]:
+def _batches(source: Source) -> Iterator[tuple[int, Any]]:
     start = 0
-    with pq.ParquetFile(source.path) as file:
+    with pq.ParquetFile(source.path, buffer_size=1 << 20, pre_buffer=False) as file:
         for batch in file.iter_batches(BATCH, columns=[source.geometry_column], use_threads=False):
-            yield start, batch.column(0).to_numpy(zero_copy_only=False)
+            yield start, batch.column(0)
             start += batch.num_rows
 
 
-def _read_batch(source: Source, batch: tuple[int, NDArray[Any]], projector: _Projector) -> Geometries:
-    start, wkb = batch
+def _read_batch(source: Source, batch: tuple[int, Any], projector: _Projector) -> Geometries:
+    start, column = batch
+    found = _shapes(source, start, column)
+    skipped = Counter({"no geometry": len(column) - np.unique(found.row).size})
+    if not found.kind.size:
+        return Geometries(empty(), None, skipped)
+    exact, outside = projector.placed(found)
+    skipped["no place in Web Mercator"] += outside
+    dense = bool((exact.kind == POLYGON).all()) and len(exact.xy) >= DENSE * len(exact.hole)
+    return Geometries(rounded(exact), exact if dense else None, skipped)
+
+
+def _shapes(source: Source, start: int, column: Any) -> Shapes:
+    """Return a batch's geometries in the source's own coordinates."""
+    full = column.drop_null().cast(pa.large_binary())
+    rows = np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False)) + start
+    _, offsets, data = full.buffers()
+    starts = np.frombuffer(offsets, np.int64)[full.offset : full.offset + len(full) + 1]
+    found = read_wkb(np.frombuffer(data or b"", np.uint8), starts, rows) if len(full) else empty()
+    return _shapes_by_geos(source, full, rows) if found is None else found
+
+
+def _shapes_by_geos(source: Source, wkb: Any, rows: Ints) -> Shapes:
     try:
-        geometries = shapely.from_wkb(wkb)
+        geometries = shapely.from_wkb(wkb.to_numpy(zero_copy_only=False))
     except shapely.errors.GEOSException as cause:
         raise FileDamaged(
-            f"rows {start + 1} to {start + len(wkb)} hold a geometry that cannot be read: {cause}",
+            f"rows {rows[0] + 1} to {rows[-1] + 1} hold a geometry that cannot be read: {cause}",
             file=str(source.path),
             field=source.geometry_column,
             remedy="Repair the source, then tile it.",
         ) from cause
-    skipped: Counter[str] = Counter()
     full = ~(shapely.is_missing(geometries) | shapely.is_empty(geometries))
-    skipped["no geometry"] += int((~full).sum())
-    rows = np.flatnonzero(full) + start
-    if not rows.size:
-        return Geometries(concatenate([]), None, skipped)
-    geometries, outside = projector.placed(geometries[full])
-    skipped["no place in Web Mercator"] += int(outside.sum())
-    if outside.all():
-        return Geometries(concatenate([]), None, skipped)
-    exact = from_geometries(geometries[~outside], rows[~outside])
-    dense = bool((exact.kind == POLYGON).all()) and len(exact.xy) >= DENSE * len(exact.hole)
-    return Geometries(rounded(exact), exact if dense else None, skipped)
+    return from_geometries(geometries[full], rows[full]) if full.any() else empty()
 
 
 class _Projector:
@@ -146,13 +157,15 @@ class _Projector:
         self.crs = crs
         self._own = threading.local()
 
-    def placed(self, geometries: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        """Return the geometries in float64 grid coordinates, and which have none (True)."""
-        xy, index = shapely.get_coordinates(geometries, return_index=True)
-        placed = self._to_grid(xy)
-        outside = np.zeros(len(geometries), np.bool_)
-        outside[index[~np.isfinite(placed).all(axis=1)]] = True
-        return shapely.set_coordinates(shapely.force_2d(geometries), placed), outside
+    def placed(self, shapes: Shapes) -> tuple[Shapes, int]:
+        """Return the shapes in float64 grid coordinates, and how many rows were left out for having none."""
+        xy = self._to_grid(shapes.xy)
+        if np.isfinite(xy).all():
+            return shapes._replace(xy=xy), 0
+        owner = np.repeat(shapes.row, np.diff(shapes.starts[shapes.rings]))
+        lost = np.unique(owner[~np.isfinite(xy).all(axis=1)])
+        kept = np.flatnonzero(~np.isin(shapes.row, lost))
+        return take(shapes._replace(xy=xy), kept), lost.size
 
     def _to_grid(self, xy: NDArray[np.float64]) -> NDArray[np.float64]:
         x, y = xy[:, 0], xy[:, 1]

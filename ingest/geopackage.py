@@ -69,7 +69,7 @@ def _feature_tables(path: Path, file: str) -> list[_Table]:
             " JOIN gpkg_geometry_columns g ON lower(g.table_name) = lower(c.table_name)"
             " WHERE c.data_type = 'features'"
         ).fetchall()
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         raise FileDamaged(
             f"the GeoPackage cannot be read ({error})", file=file, remedy="Export it again."
         ) from error

@@ -82,6 +82,7 @@ class Sandbox:
         self._control: socket.socket | None = None
         self._lines: _Lines | None = None
         self._owner = os.getpid()
+        self._idle = True
 
     def start(self) -> None:
         """Begin to start the zygote now, so that its imports are done when the first task comes."""
@@ -134,16 +135,19 @@ class Sandbox:
     def _run(self, task: Task, limits: Limits, progress: Progress) -> Answer:
         self._ensure()
         read_fd, write_fd = os.pipe()
+        self._idle = False
         try:
-            pid = self._submit(task, limits, write_fd)
-        finally:
-            os.close(write_fd)
-        try:
+            try:
+                pid = self._submit(task, limits, write_fd)
+            finally:
+                os.close(write_fd)
             call = _Call(pid, time.monotonic() + limits.wall_s, _Lines(read_fd, _ANSWER_BYTES), progress)
             status = self._wait(call, limits)
             return _judge(call, status, limits)
         finally:
             os.close(read_fd)
+            if not self._idle:  # we leave while the child is at work, for instance because the job was cancelled
+                self._stop()
 
     def _submit(self, task: Task, limits: Limits, write_fd: int) -> int:
         """Send the request; return the child's process id."""
@@ -159,11 +163,13 @@ class Sandbox:
             },
         }
         assert self._control is not None
-        if not self._started():
-            self._stop()
+        heard: dict[str, Any] = {}
+        if self._started():
+            socket.send_fds(self._control, [json.dumps(request).encode() + b"\n"], [write_fd])
+            heard = self._hear(_START_S)
+        if "pid" not in heard:
             raise ParserDied("the sandbox for parsers did not start", remedy="`naru doctor` checks the machine.")
-        socket.send_fds(self._control, [json.dumps(request).encode() + b"\n"], [write_fd])
-        return int(self._hear(_START_S)["pid"])
+        return int(heard["pid"])
 
     def _started(self) -> bool:
         """Whether the zygote has said that it is ready (it says so once)."""
@@ -190,6 +196,7 @@ class Sandbox:
         while True:
             call.drain()
             if (line := self._lines.next_line()) is not None:
+                self._idle = True
                 call.finish()
                 status: dict[str, Any] = json.loads(line)
                 return status

@@ -115,6 +115,15 @@ def test_a_parser_that_dies_is_named_and_the_next_one_runs(sandbox: Sandbox, tas
     assert run(sandbox, "compute").result["sum"] == 499500
 
 
+def test_a_caller_that_gives_up_leaves_no_child_and_a_working_sandbox(sandbox: Sandbox) -> None:
+    def cancel(*_: object) -> None:
+        raise KeyError("cancelled")
+
+    with pytest.raises(KeyError):
+        sandbox.run(Task("tests.sandbox_tasks:compute", {}, readable=[TESTS]), Limits(), cancel)
+    assert run(sandbox, "compute").result["sum"] == 499500
+
+
 def test_an_answer_without_bounds_is_refused(sandbox: Sandbox) -> None:
     with pytest.raises(TooLarge, match="answer"):
         run(sandbox, "shout")

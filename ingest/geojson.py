@@ -33,7 +33,8 @@ _DEPTHS = {
 TYPES = frozenset({*_DEPTHS, "GeometryCollection", "Feature", "FeatureCollection"})
 _OPTIONS = {"DATE_AS_STRING": "YES", "ARRAY_AS_STRING": "YES"}
 _LINKED_CRS = re.compile(rb'"crs"\s*:\s*\{[^{}]*"type"\s*:\s*"(?:link|url|ogcwkt)"', re.IGNORECASE)
-_NAMED_CRS = re.compile(rb'"crs"\s*:\s*\{')
+_NAMED_CRS = re.compile(rb'"crs"\s*:\s*\{[^{}]*\{[^{}]*"name"\s*:\s*"([^"]{1,200})"')
+_WGS84 = re.compile(rb"CRS84|4326|4979|WGS", re.IGNORECASE)
 _LOOK = 65536
 _DIAGNOSE_BYTES = 64 * 2**20
 
@@ -43,7 +44,7 @@ def read(dataset: Dataset, encoding: str | None, folder: Path, lines: bool) -> S
     file = dataset.file
     text = _as_utf8(dataset, encoding, folder)
     path, notes = text.path, list(text.notes)
-    linked = _has(path, _LINKED_CRS)
+    linked = _find(path, _LINKED_CRS) is not None
     notes += ["the `crs` member names an address and was not followed"] if linked else []
     source = _source(path, lines)
     salvage = Salvage()
@@ -109,18 +110,22 @@ def _source(path: Path, lines: bool) -> OgrSource:
     return OgrSource(path, "GeoJSONSeq" if lines else "GeoJSON", options={} if lines else _OPTIONS)
 
 
-def _has(path: Path, pattern: re.Pattern[bytes]) -> bool:
-    """Whether the pattern stands near the begin or the end of the file, where writers put the `crs` member."""
+def _find(path: Path, pattern: re.Pattern[bytes]) -> re.Match[bytes] | None:
+    """Look near the begin and the end of the file, where writers put the `crs` member."""
     with path.open("rb") as f:
         head = f.read(_LOOK)
         f.seek(max(0, path.stat().st_size - _LOOK))
-        return bool(pattern.search(head) or pattern.search(f.read()))
+        return pattern.search(head) or pattern.search(f.read())
 
 
 def _claim(path: Path, info: OgrInfo, linked: bool) -> Claim:
+    """GDAL takes a name that it does not know for WGS 84; then nothing is claimed that we could believe."""
+    named = _find(path, _NAMED_CRS)
     if linked:
-        return Claim(None, "crs member")
-    if _has(path, _NAMED_CRS) and info.crs is not None:
+        return Claim(None, "the `crs` member")
+    if named and info.crs == "EPSG:4326" and not _WGS84.search(named.group(1)):
+        return Claim(named.group(1).decode("utf-8", "replace"), "the `crs` member")
+    if named and info.crs is not None:
         return Claim(info.crs, "the `crs` member (GeoJSON 2008)")
     return Claim("EPSG:4326", "GeoJSON is longitude, latitude on WGS 84 (RFC 7946 §4)")
 

@@ -165,7 +165,8 @@ class Sandbox:
         assert self._control is not None
         heard: dict[str, Any] = {}
         if self._started():
-            socket.send_fds(self._control, [json.dumps(request).encode() + b"\n"], [write_fd])
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it has just been killed
+                socket.send_fds(self._control, [json.dumps(request).encode() + b"\n"], [write_fd])
             heard = self._hear(_START_S)
         if "pid" not in heard:
             raise ParserDied("the sandbox for parsers did not start", remedy="`naru doctor` checks the machine.")

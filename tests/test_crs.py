@@ -186,6 +186,13 @@ def test_legacy_crs_member_is_honoured(shared, tmp_path: Path) -> None:
     assert layer.bounds[:2] == pytest.approx((126.978, 37.5665), abs=1e-5)
 
 
+def test_a_crs_member_that_names_nothing_known_is_not_passed_over(tmp_path: Path) -> None:
+    crs = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::999999"}}
+    layer = read_one(geojson(tmp_path / "x.geojson", point(953925.56, 1952047.72), crs=crs), tmp_path / "out")
+    assert layer.crs == "EPSG:5179"
+    assert any("guess" in w for w in layer.warnings)
+
+
 @pytest.mark.parametrize(("code", "x", "y"), [(32633, 500000, 5400000), (2154, 652000, 6862000), (3857, 1e6, 6e6)])
 def test_systems_of_other_countries_work(tmp_path: Path, code: int, x: float, y: float) -> None:
     path = shapefile(tmp_path / "in" / "x", [(x, y)], dbf([b"n"], [[b"1"]]), prj=f"EPSG:{code}")

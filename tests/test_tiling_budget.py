@@ -88,3 +88,12 @@ def test_keep_all_has_no_budget(tmp_path: Path) -> None:
     archive, result = build(path, maxzoom=14, keep_all=True, tile_bytes=LIMIT)
     assert sizes(archive)[13] > LIMIT
     assert all(rule["dropped"] == 0 for rule in result.rules["zooms"])
+
+
+def test_a_feature_too_large_for_any_tile_stays_nevertheless(tmp_path: Path) -> None:
+    letters = "".join(chr(0xAC00 + k) for k in np.random.default_rng(1).integers(0, 11_172, 4000))
+    archive, result = tiled(
+        tmp_path, [Point(1, 1), Point(1.2, 1)], {"글": [letters, "가"]}, maxzoom=2, tile_bytes=1000
+    )
+    assert ids_by_zoom(archive)[0] == {1}
+    assert result.rules["zooms"][0]["dropped"] == 1

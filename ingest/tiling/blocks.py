@@ -80,54 +80,56 @@ class Workshop:
 
     def make(self, block: Block) -> Tiles:
         """Return a block's tiles."""
-        selection, instances = block.selection, block.instances
-        top = block.zoom == self._style.maxzoom
-        cut = Cut(GRID_ZOOM - block.zoom, EXTENT, BUFFER, 1 if top else SQUARE_SIDE, top)
-        pieces, mended = repaired(cut_to_tiles(selection.shapes, selection.whole, instances, cut))
-        piece = np.flatnonzero(pieces.state != EMPTY)
-        shape = instances.shape[piece]
-        drawn = Drawn(piece, selection.shapes.row[shape], selection.shapes.kind[shape])
-        tile = instances.tile[piece]
-        begins = np.flatnonzero(np.concatenate([[True], np.diff(tile) != 0])) if tile.size else tile
+        pieces, mended = self._cut(block)
+        tile, drawn = _drawn(block, pieces)
+        begins = np.flatnonzero(np.diff(tile, prepend=-1))
         ends = np.append(begins, tile.size)
         raw, starts = encode(pieces, drawn, ends, self._style.attributes, self._head, self._scratch())
         view = memoryview(raw)
-        data = [_compressed(view[starts[k] : starts[k + 1]]) for k in range(begins.size)]
-        kept = [drawn.row]
-        dropped = 0
-        if self._style.budget is not None and not top:
-            for k in range(begins.size):
-                if len(data[k]) > self._style.budget:
-                    of_tile = drawn.at(slice(ends[k], ends[k + 1]))
-                    data[k], fewer = self._within_budget(pieces, of_tile, len(data[k]))
-                    dropped += of_tile.row.size - fewer.size
-                    kept.append(fewer)
-                    drawn.row[ends[k] : ends[k + 1]] = -1
-        rows = np.unique(np.concatenate(kept))
-        return Tiles(block.zoom, tile[begins].tolist(), data, rows[rows >= 0], mended, dropped)
+        data, rows, dropped = [], [], 0
+        for k in range(begins.size):
+            of_tile = drawn.at(slice(ends[k], ends[k + 1]))
+            packed = _compressed(view[starts[k] : starts[k + 1]])
+            kept = of_tile.row
+            if self._over_budget(block.zoom, len(packed)):
+                packed, kept = self._within_budget(pieces, of_tile, len(packed))
+            dropped += of_tile.row.size - kept.size
+            data.append(packed)
+            rows.append(kept)
+        seen = np.unique(np.concatenate(rows)) if rows else drawn.row
+        return Tiles(block.zoom, tile[begins].tolist(), data, seen, mended, dropped)
+
+    def _cut(self, block: Block) -> tuple[Pieces, int]:
+        top = block.zoom == self._style.maxzoom
+        cut = Cut(GRID_ZOOM - block.zoom, EXTENT, BUFFER, 1 if top else SQUARE_SIDE, top)
+        selection = block.selection
+        return repaired(cut_to_tiles(selection.shapes, selection.whole, block.instances, cut))
+
+    def _over_budget(self, zoom: int, size: int) -> bool:
+        budget = self._style.budget
+        return budget is not None and zoom < self._style.maxzoom and size > budget
 
     def _within_budget(self, pieces: Pieces, drawn: Drawn, size: int) -> tuple[bytes, Ints]:
-        """Return a tile of the most important pieces that fit, and their rows."""
+        """Return a tile of the most important pieces that fit (one at least), and their rows.
+
+        The number that fits is found by proportion, then by halving; from 95 % of the budget on it is enough.
+        """
         budget = self._style.budget or 0
         order = np.argsort(self._style.importance[drawn.row], kind="stable")
-        few, many, best = 0, drawn.row.size, (b"", drawn.row[:0])
+        few, many = 1, drawn.row.size
+        best = self._tile(pieces, drawn.at(order[:1]))
         count = int(many * budget / size * 0.98)
-        for _ in range(12):
-            count = min(max(count, few + 1), many - 1)
-            chosen = np.sort(order[:count])
-            data = self._tile(pieces, drawn.at(chosen))
+        while many - few > 1:
+            count = count if few < count < many else (few + many) // 2
+            data = self._tile(pieces, drawn.at(np.sort(order[:count])))
             if len(data) <= budget:
-                few, best = count, (data, drawn.row[chosen].copy())
+                few, best = count, data
                 if len(data) > 0.95 * budget:
                     break
             else:
                 many = count
-            if many - few <= 1:
-                break
             count = int(count * budget / len(data) * 0.98)
-            if not few < count < many:
-                count = (few + many) // 2
-        return best
+        return best, drawn.row[order[:few]]
 
     def _tile(self, pieces: Pieces, drawn: Drawn) -> bytes:
         whole = np.array([0, drawn.row.size], np.int64)
@@ -139,6 +141,13 @@ class Workshop:
             self._own.scratch = scratch_for(self._style.attributes)
         own: Scratch = self._own.scratch
         return own
+
+
+def _drawn(block: Block, pieces: Pieces) -> tuple[Ints, Drawn]:
+    """Return what is left to draw of a block, tile by tile."""
+    piece = np.flatnonzero(pieces.state != EMPTY)
+    shapes, shape = block.selection.shapes, block.instances.shape[piece]
+    return block.instances.tile[piece], Drawn(piece, shapes.row[shape], shapes.kind[shape])
 
 
 def _compressed(data: memoryview) -> bytes:

@@ -13,6 +13,8 @@ from ingest.tiling.kernel import inner, kernel
 from ingest.tiling.shapes import Ints
 
 LAYER_HEAD = 16  # room kept before a tile's features for the layer's tag and length
+FEATURE_HEAD = 48  # room for a feature's own tags, lengths, id and type
+VALUES, KEYS, GEOMETRY, TAGS = 0, 1, 2, 3  # places in _Paper.sizes
 
 
 class Drawn(NamedTuple):
@@ -32,6 +34,15 @@ class Scratch(NamedTuple):
 
     value_number: NDArray[np.int32]
     key_number: NDArray[np.int32]
+
+
+class _Paper(NamedTuple):
+    """Where a feature is drafted before its length is known."""
+
+    geometry: NDArray[np.uint8]
+    tags: NDArray[np.uint8]
+    used: NDArray[np.int32]  # codes of the values in the present tile, by number
+    sizes: Ints  # (4) values and keys in the tile, bytes of the drafted geometry and tags
 
 
 def scratch_for(attributes: Attributes) -> Scratch:
@@ -84,17 +95,9 @@ def _room(out: Any, need: int) -> Any:
 
 
 @inner
-def _longer(numbers: Any, size: int) -> Any:
-    longer = np.empty(size, np.int32)
-    for k in range(numbers.size):
-        longer[k] = numbers[k]
-    return longer
-
-
-@inner
-def _geometry(pieces: Pieces, i: int, kind: int, out: Any) -> int:
-    """Write a piece's command stream (MVT 2.1 §4.3); return its length."""
-    at, x, y = 0, np.int64(0), np.int64(0)
+def _draft_geometry(pieces: Pieces, i: int, kind: int, paper: _Paper) -> None:
+    """Write a piece's command stream (MVT 2.1 §4.3)."""
+    at, x, y, out = 0, np.int64(0), np.int64(0), paper.geometry
     for r in range(pieces.rings[i], pieces.rings[i + 1]):
         a, b = pieces.starts[r], pieces.starts[r + 1]
         moves = b - a if kind == 1 else 1
@@ -109,46 +112,98 @@ def _geometry(pieces: Pieces, i: int, kind: int, out: Any) -> int:
         if kind == 3:
             out[at] = 15
             at += 1
-    return at
+    paper.sizes[GEOMETRY] = at
 
 
 @inner
-def _tags(attributes: Attributes, row: int, scratch: Scratch, used: Any, counts: Any, out: Any) -> int:
-    """Write a row's tags; number values and keys new to the tile. used: their codes; counts: how many."""
+def _draft_tags(attributes: Attributes, row: int, scratch: Scratch, paper: _Paper) -> None:
+    """Write a row's tags; number the values and keys that are new to the tile."""
     at = 0
     for column in range(attributes.codes.shape[1]):
         code = attributes.codes[row, column]
         if code < 0:
             continue
         if scratch.key_number[column] < 0:
-            scratch.key_number[column] = counts[1]
-            counts[1] += 1
+            scratch.key_number[column] = paper.sizes[KEYS]
+            paper.sizes[KEYS] += 1
         if scratch.value_number[code] < 0:
-            scratch.value_number[code] = counts[0]
-            used[counts[0]] = code
-            counts[0] += 1
-        at = _put(out, at, scratch.key_number[column])
-        at = _put(out, at, scratch.value_number[code])
-    return at
+            scratch.value_number[code] = paper.sizes[VALUES]
+            paper.used[paper.sizes[VALUES]] = code
+            paper.sizes[VALUES] += 1
+        at = _put(paper.tags, at, scratch.key_number[column])
+        at = _put(paper.tags, at, scratch.value_number[code])
+    paper.sizes[TAGS] = at
 
 
 @inner
-def _geometry_room(pieces: Pieces, i: int) -> Any:
-    first, last = pieces.rings[i], pieces.rings[i + 1]
-    return 10 * (pieces.starts[last] - pieces.starts[first]) + 12 * (last - first)
+def _write_feature(out: Any, at: int, row: int, kind: int, paper: _Paper) -> int:
+    """Write the feature whose geometry and tags are drafted."""
+    geometry, tags = paper.sizes[GEOMETRY], paper.sizes[TAGS]
+    body = 1 + _size(row + 1) + 2 + 1 + _size(geometry) + geometry
+    if tags:
+        body += 1 + _size(tags) + tags
+    out[at] = 0x12  # layer.features
+    at = _put(out, at + 1, body)
+    out[at] = 0x08  # feature.id
+    at = _put(out, at + 1, row + 1)
+    if tags:
+        out[at] = 0x12  # feature.tags
+        at = _copy(out, _put(out, at + 1, tags), paper.tags, 0, tags)
+    out[at], out[at + 1] = 0x18, kind  # feature.type
+    out[at + 2] = 0x22  # feature.geometry
+    return _copy(out, _put(out, at + 3, geometry), paper.geometry, 0, geometry)
 
 
 @inner
-def _keys(attributes: Attributes, scratch: Scratch, count: int, out: Any, at: int) -> int:
-    """Write the tile's keys in their order of first use, and forget them."""
-    starts = attributes.keys.starts
-    for number in range(count):
+def _dictionary_room(attributes: Attributes, paper: _Paper) -> Any:
+    room, starts = attributes.keys.data.size, attributes.values.starts
+    for k in range(paper.sizes[VALUES]):
+        room += starts[paper.used[k] + 1] - starts[paper.used[k]]
+    return room
+
+
+@inner
+def _write_dictionary(out: Any, at: int, attributes: Attributes, scratch: Scratch, paper: _Paper) -> int:
+    """Write the tile's keys and values in order of their first use, and forget their numbers."""
+    keys, values = attributes.keys, attributes.values
+    for number in range(paper.sizes[KEYS]):
         for column in range(scratch.key_number.size):
             if scratch.key_number[column] == number:
-                at = _copy(out, at, attributes.keys.data, starts[column], starts[column + 1])
+                at = _copy(out, at, keys.data, keys.starts[column], keys.starts[column + 1])
     for column in range(scratch.key_number.size):
         scratch.key_number[column] = -1
+    for k in range(paper.sizes[VALUES]):
+        code = paper.used[k]
+        at = _copy(out, at, values.data, values.starts[code], values.starts[code + 1])
+        scratch.value_number[code] = -1
     return at
+
+
+@inner
+def _close_layer(out: Any, begin: int, end: int) -> int:
+    """Put tag and length before a layer that was begun LAYER_HEAD later; return where it ends now."""
+    size = end - begin - LAYER_HEAD
+    out[begin] = 0x1A  # tile.layers
+    at = _put(out, begin + 1, size)
+    for k in range(size):
+        out[at + k] = out[begin + LAYER_HEAD + k]
+    return at + size
+
+
+@inner
+def _paper_for(pieces: Pieces, drawn: Drawn, tiles: Ints, columns: int) -> _Paper:
+    largest, most = 16, 1
+    for i in drawn.piece:
+        first, last = pieces.rings[i], pieces.rings[i + 1]
+        largest = max(largest, 10 * (pieces.starts[last] - pieces.starts[first]) + 12 * (last - first))
+    for t in range(tiles.size - 1):
+        most = max(most, tiles[t + 1] - tiles[t])
+    return _Paper(
+        np.empty(largest, np.uint8),
+        np.empty(20 * columns + 1, np.uint8),
+        np.empty(most * columns + 1, np.int32),
+        np.zeros(4, np.int64),
+    )
 
 
 @kernel
@@ -160,58 +215,25 @@ def encode(
     tiles (t+1): tile k draws drawn.piece[tiles[k]:tiles[k+1]]; one without pieces gets no bytes. `head` is the
     layer's name, version and extent, encoded. Feature ids are 1-based source rows.
     """
-    columns = attributes.codes.shape[1]
-    starts = np.zeros(tiles.size, np.int64)
-    out = np.empty(1 << 16, np.uint8)
-    geometry, tags = np.empty(1 << 12, np.uint8), np.empty(10 * columns + 1, np.uint8)
-    used, counts = np.empty(1024, np.int32), np.zeros(2, np.int64)
-    done = 0
+    paper = _paper_for(pieces, drawn, tiles, attributes.codes.shape[1])
+    starts, out = np.zeros(tiles.size, np.int64), np.empty(1 << 16, np.uint8)
     for t in range(tiles.size - 1):
+        done = starts[t]
         starts[t + 1] = done
         if tiles[t] == tiles[t + 1]:
             continue
         out = _room(out, done + LAYER_HEAD + head.size)
         at = _copy(out, done + LAYER_HEAD, head, 0, head.size)
-        counts[0] = counts[1] = 0
+        paper.sizes[VALUES] = paper.sizes[KEYS] = 0
         for d in range(tiles[t], tiles[t + 1]):
-            if used.size < counts[0] + columns:
-                used = _longer(used, 2 * (counts[0] + columns))
-            geometry = _room(geometry, _geometry_room(pieces, drawn.piece[d]))
-            geometry_size = _geometry(pieces, drawn.piece[d], drawn.kind[d], geometry)
-            tags_size = _tags(attributes, drawn.row[d], scratch, used, counts, tags)
-            body = 1 + _size(drawn.row[d] + 1) + 2 + 1 + _size(geometry_size) + geometry_size
-            if tags_size:
-                body += 1 + _size(tags_size) + tags_size
-            out = _room(out, at + body + 16)
-            out[at] = 0x12  # layer.features
-            at = _put(out, at + 1, body)
-            out[at] = 0x08  # feature.id
-            at = _put(out, at + 1, drawn.row[d] + 1)
-            if tags_size:
-                out[at] = 0x12  # feature.tags
-                at = _copy(out, _put(out, at + 1, tags_size), tags, 0, tags_size)
-            out[at], out[at + 1] = 0x18, drawn.kind[d]  # feature.type
-            out[at + 2] = 0x22  # feature.geometry
-            at = _copy(out, _put(out, at + 3, geometry_size), geometry, 0, geometry_size)
-        need = attributes.keys.data.size
-        for k in range(counts[0]):
-            need += attributes.values.starts[used[k] + 1] - attributes.values.starts[used[k]]
-        out = _room(out, at + need)
-        at = _keys(attributes, scratch, counts[1], out, at)
-        for k in range(counts[0]):
-            code = used[k]
-            at = _copy(
-                out, at, attributes.values.data, attributes.values.starts[code], attributes.values.starts[code + 1]
-            )
-            scratch.value_number[code] = -1
-        size = at - done - LAYER_HEAD
-        out[done] = 0x1A  # tile.layers
-        begin = _put(out, done + 1, size)
-        for k in range(size):  # close the gap that the head's room left
-            out[begin + k] = out[done + LAYER_HEAD + k]
-        done = begin + size
-        starts[t + 1] = done
-    return out[:done], starts
+            _draft_geometry(pieces, drawn.piece[d], drawn.kind[d], paper)
+            _draft_tags(attributes, drawn.row[d], scratch, paper)
+            out = _room(out, at + paper.sizes[GEOMETRY] + paper.sizes[TAGS] + FEATURE_HEAD)
+            at = _write_feature(out, at, drawn.row[d], drawn.kind[d], paper)
+        out = _room(out, at + _dictionary_room(attributes, paper))
+        at = _write_dictionary(out, at, attributes, scratch, paper)
+        starts[t + 1] = _close_layer(out, done, at)
+    return out[: starts[-1]], starts
 
 
 def layer_head(name: str, extent: int) -> NDArray[np.uint8]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import shapely
 from pmtiles.reader import MmapSource, all_tiles
-from shapely.geometry import Point
+from shapely.geometry import LineString, Point
 
 from bench.buildings import buildings
 from ingest.tiling import TilingResult
@@ -97,3 +97,31 @@ def test_a_feature_too_large_for_any_tile_stays_nevertheless(tmp_path: Path) -> 
     )
     assert ids_by_zoom(archive)[0] == {1}
     assert result.rules["zooms"][0]["dropped"] == 1
+
+
+def test_points_that_a_screen_cannot_tell_apart_are_drawn_once(tmp_path: Path) -> None:
+    xy = np.random.default_rng(4).uniform(1, 1.2, (3000, 2))
+    archive, result = tiled(tmp_path, [Point(*p) for p in xy], maxzoom=12)
+    cell = 4 * 360 / 2**4 / 4096  # four units at zoom 4, degrees
+    seen = ids_by_zoom(archive)
+    assert len(seen[4]) <= (0.2 / cell + 2) ** 2
+    assert result.rules["zooms"][4]["points_merged"] == 3000 - len(seen[4])
+    assert all(seen[zoom] <= seen[zoom + 1] for zoom in range(12)), "what a zoom shows, the next one shows"
+
+
+def test_coincident_points_thin_out_no_faster_than_in_tippecanoe(tmp_path: Path) -> None:
+    archive, _ = tiled(tmp_path, [Point(1, 1)] * 2000, maxzoom=6)
+    seen = ids_by_zoom(archive)
+    assert all(len(seen[zoom]) >= 2000 / 2.5 ** (6 - zoom) for zoom in range(7))
+
+
+def test_keep_all_keeps_coincident_points(tmp_path: Path) -> None:
+    archive, _ = tiled(tmp_path, [Point(1, 1)] * 50, maxzoom=3, keep_all=True)
+    assert [len(ids) for ids in ids_by_zoom(archive).values()] == [50] * 4
+
+
+def test_a_loop_wider_than_a_unit_is_drawn(tmp_path: Path) -> None:
+    unit = 360 / 2**6 / 4096
+    loop = LineString([(1, 1), (1 + 1.6 * unit, 1), (1 + 1.6 * unit, 1 + unit), (1, 1)])
+    archive, _ = tiled(tmp_path, [loop], maxzoom=10)
+    assert ids_by_zoom(archive)[6] == {1}

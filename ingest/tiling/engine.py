@@ -24,7 +24,7 @@ from ingest.tiling.options import (
     TilingResult,
     ZoomRules,
 )
-from ingest.tiling.select import SQUARE_SIDE, TINY_AREA, Curve, Selection, curve_order, select, thin
+from ingest.tiling.select import SQUARE_SIDE, TINY_AREA, Curve, Points, curve_order, merge_points, select, thin
 from ingest.tiling.shapes import LINE, POINT, POLYGON, Ints, Measures, Shapes, measure
 from ingest.tiling.simplify import Level, levels, unit_of
 from ingest.tiling.source import Geometries, lonlat, open_source, read_geometries
@@ -35,6 +35,7 @@ from naru.pmtiles import About, PMTilesWriter, Written
 from naru.pmtiles.hilbert import first_id
 from naru.records import BBox
 
+POINT_RATE = 2.5  # of single points, at least a share divided by this at each zoom down stays, as in tippecanoe
 MERCATOR_LIMIT = 85.05112877980659
 _NAMES = {POINT: "point", LINE: "line", POLYGON: "polygon"}
 
@@ -53,6 +54,7 @@ class _Layer:
     shapes: Shapes
     measures: Measures
     curve: Curve
+    ranks: NDArray[np.float64]  # by source row: 0 the first to keep, 1 the first to drop
     exact: Shapes | None  # the same before rounding, where they may be a coverage
     attributes: Attributes
     fields: tuple[Field, ...]
@@ -77,6 +79,7 @@ class _Tally:
     level: Level
     merged: int
     squares: int
+    points_merged: int
     seen: NDArray[np.bool_]  # by source row
     tiles: int = 0
     largest: int = 0
@@ -99,6 +102,7 @@ class _Tally:
             simplified_units=self.level.tolerance,
             tiny_merged=self.merged,
             tiny_squares=self.squares,
+            points_merged=self.points_merged,
             dropped=self.dropped,
             repaired=self.repaired,
             tiles=self.tiles,
@@ -142,11 +146,13 @@ def _read(source: Path, options: TilingOptions, pool: Executor, progress: Progre
         )
     attributes, fields, omitted = read_attributes(opened, pool)
     measures = measure(geometries.shapes)
+    curve = curve_order(measures)
     progress(0.2, f"{geometries.shapes.kind.size} features read")
     return _Layer(
         geometries.shapes,
         measures,
-        curve_order(measures),
+        curve,
+        importance(geometries.shapes, measures, curve.order, opened.rows),
         geometries.exact,
         attributes,
         fields,
@@ -182,26 +188,32 @@ def _write_tiles(job: _Job, pool: ThreadPoolExecutor, writer: PMTilesWriter, pro
 def _work(job: _Job, tallies: dict[int, _Tally], threads: int) -> Iterator[Block]:
     layer = job.layer
     for level in levels(layer.shapes, job.coverage, job.options.minzoom, job.maxzoom):
-        selection = _selection(level, job)
+        how, merged = _thinned(level, job)
+        selection = select(level.zoom, level.shapes, level.measures, how)
         seen = np.zeros(len(layer.attributes.codes), np.bool_)
-        tallies[level.zoom] = _Tally(level, selection.merged, selection.squares, seen)
+        tallies[level.zoom] = _Tally(level, selection.merged, selection.squares, merged, seen)
         yield from blocks(level.zoom, selection, threads)
 
 
 def _style(job: _Job) -> Style:
     layer, options = job.layer, job.options
-    rows = len(layer.attributes.codes)
-    ranks = importance(layer.shapes, layer.measures, layer.curve.order, rows)
     budget = None if options.keep_all else options.tile_bytes
-    return Style(options.layer, layer.attributes, ranks, job.maxzoom, budget)
+    return Style(options.layer, layer.attributes, layer.ranks, job.maxzoom, budget)
 
 
-def _selection(level: Level, job: _Job) -> Selection:
+def _thinned(level: Level, job: _Job) -> tuple[NDArray[np.uint8], int]:
+    """Return how each shape is drawn, and how many points others stand for; at the top zoom all are drawn."""
+    layer, kind = job.layer, level.shapes.kind
     if level.zoom == job.maxzoom:
-        how = np.full(level.shapes.kind.size, REAL, np.uint8)
-    else:
-        how = thin(level.zoom, level.shapes.kind, job.layer.measures, job.layer.curve)
-    return select(level.zoom, level.shapes, level.measures, how)
+        return np.full(kind.size, REAL, np.uint8), 0
+    how = thin(level.zoom, kind, layer.measures, layer.curve)
+    single = np.flatnonzero((kind == POINT) & (layer.measures.vertices == 1))
+    if job.options.keep_all or not single.size:
+        return how, 0
+    share = 1.02 * POINT_RATE ** (level.zoom - job.maxzoom) + 2 / single.size
+    place = layer.measures.box[single, :2]
+    points = Points(single, place, layer.ranks[layer.shapes.row[single]], share)
+    return how, merge_points(how, level.zoom, points)
 
 
 def importance(shapes: Shapes, measures: Measures, order: Ints, rows: int) -> NDArray[np.float64]:
@@ -264,6 +276,7 @@ def _metadata(layer: _Layer, options: TilingOptions, maxzoom: int, rules: list[Z
             "tile_bytes": None if options.keep_all else options.tile_bytes,
             "tiny_polygon_units2": TINY_AREA,
             "tiny_square_units": SQUARE_SIDE,
+            "point_cell_units": None if options.keep_all else 4,
             "omitted_columns": list(layer.omitted),
             "zooms": [rule.to_dict() for rule in rules],
         },

@@ -58,6 +58,7 @@ class ZoomRules:
     simplified_units: float  # tolerance of simplification, in tile units; 0: only snapped to the grid
     tiny_merged: int  # polygons too small to see whose area was given to the squares below
     tiny_squares: int  # squares that stand for tiny polygons
+    points_merged: int  # points left out for a more important one within the same four units
     dropped: int  # features left out of a tile to keep it within the byte budget, summed over tiles
     repaired: int  # geometries made valid after snapping or clipping
     tiles: int

@@ -35,6 +35,15 @@ class Curve(NamedTuple):
     order: Ints  # the shapes, by number
 
 
+class Points(NamedTuple):
+    """The shapes that are single points."""
+
+    shape: Ints
+    place: Ints  # (n, 2) on the grid
+    rank: NDArray[np.float64]  # 0 the most important, to 1
+    share: float
+
+
 class Selection(NamedTuple):
     """The shapes at one zoom and where they go."""
 
@@ -113,6 +122,20 @@ def thin(zoom: int, kind: Any, measures: Measures, curve: Curve) -> NDArray[np.u
     if not how.any():
         how[np.argmax(area)] = SQUARE
     return how
+
+
+def merge_points(how: NDArray[np.uint8], zoom: int, points: Points) -> int:
+    """Leave out single points that share a cell of four units with a more important one; return how many.
+
+    The most important `share` of all points stays in any case.
+    """
+    cell = points.place >> (GRID_ZOOM - zoom + 2)
+    order = np.lexsort((points.rank, cell[:, 1], cell[:, 0]))
+    first = np.concatenate([[True], (np.diff(cell[order], axis=0) != 0).any(axis=1)])[: order.size]
+    kept = points.rank < points.share
+    kept[order[first]] = True
+    how[points.shape[~kept]] = 0
+    return int((~kept).sum())
 
 
 def windows(zoom: int, box: Ints) -> Windows:

@@ -99,7 +99,10 @@ def _keep_between(xy: Any, first: int, last: int, limit: float, keep: Any, stack
 
 @kernel
 def _simplified(shapes: Shapes, tolerance: float, ring_from: int) -> NDArray[np.bool_]:
-    """Return which vertices to keep. A ring is taken as two lines, from its first vertex to the farthest."""
+    """Return which vertices to keep.
+
+    A ring, or a line that ends where it begins, is taken as two: from its first vertex to the farthest, and back.
+    """
     xy = shapes.xy
     keep = np.ones(xy.shape[0], np.bool_)
     longest = 0
@@ -114,7 +117,7 @@ def _simplified(shapes: Shapes, tolerance: float, ring_from: int) -> NDArray[np.
                 continue
             for p in range(a + 1, b):
                 keep[p] = False
-            if shapes.kind[s] == 2:
+            if shapes.kind[s] == 2 and _off_line(xy, a, a, b) > limit:
                 _keep_between(xy, a, b, limit, keep, stack)
                 continue
             far, worst = a + 1, -1.0

@@ -57,7 +57,7 @@ def coverage_of(shapes: Shapes | None, unit: float) -> Coverage | None:
     """
     if shapes is None:
         return None
-    polygons = _polygons(shapes)
+    polygons = polygons_of(shapes)
     try:
         valid = bool(shapely.coverage_is_valid(polygons))
         if valid and shapely.coverage_is_valid(polygons, gap_width=TOLERANCE * unit):
@@ -100,7 +100,7 @@ def _noded(polygons: NDArray[Any], unit: float) -> NDArray[Any]:
     return out
 
 
-def _polygons(shapes: Shapes) -> NDArray[Any]:
+def polygons_of(shapes: Shapes) -> NDArray[Any]:
     """Return each shape as a shapely multipolygon, or polygon where it has one part."""
     ring_of_vertex = np.repeat(np.arange(shapes.hole.size), np.diff(shapes.starts))
     closed = shapely.linearrings(shapes.xy, indices=ring_of_vertex)

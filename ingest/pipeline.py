@@ -13,6 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from ingest.encoding import normalise
 from ingest.naming import layer_ids
 from ingest.reading import ReadLayer, ReadOptions, read_file
@@ -22,7 +25,7 @@ from naru.errors import ArchiveDamaged, NoFeatures, UnknownLayer
 from naru.house import House, Progress
 from naru.pmtiles import PMTilesReader, mapped
 from naru.records import Count, Draft, Function, IngestReport, Layer, Release, Tileset
-from naru.style import choose_colour, default_style
+from naru.style import Look, choose_colour, default_style, label_field
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,6 +175,7 @@ def _encode_one(plan: Plan, options: IngestOptions, workdir: Path, progress: Pro
         layer=draft.id,
         minzoom=options.minzoom or 0,
         maxzoom=options.maxzoom,
+        label=label_field(_fields(plan.read.parquet)),
         keep_all=options.keep_all,
         name=draft.title_ko,
         attribution=draft.attribution,
@@ -188,12 +192,22 @@ def _encode_one(plan: Plan, options: IngestOptions, workdir: Path, progress: Pro
     return Packed(replace(plan, draft=replace(draft, report=report)), tiles, result, report)
 
 
+def _fields(parquet: Path) -> dict[str, str]:
+    """Return the columns of text; the kinds are named as in TileJSON."""
+    schema = pq.read_schema(parquet)
+    return {field.name: "String" for field in schema if pa.types.is_string(field.type)}
+
+
 def _styled(draft: Draft, result: TilingResult, layers: Sequence[Layer]) -> Draft:
     """Return the draft with a generated style, in a colour of its own as far as there are any."""
-    fields = result.vector_layers[0].get("fields", {})
-    colour = choose_colour(draft.id, draft.function, layers)
-    quiet = draft.function == "basemap"
-    return replace(draft, style=default_style(draft.id, draft.geometry, colour, fields, quiet=quiet))
+    look = Look(
+        geometry=draft.geometry,
+        colour=choose_colour(draft.id, draft.function, layers),
+        name_field=label_field(result.vector_layers[0]["fields"]),
+        label_points=len(result.vector_layers) > 1,
+        quiet=draft.function == "basemap",
+    )
+    return replace(draft, style=default_style(draft.id, look))
 
 
 def _publish(house: House, packed: Sequence[Packed], progress: Progress) -> list[IngestReport]:

@@ -36,6 +36,12 @@ def main(control_fd: int, preload: list[str]) -> None:
     os.set_blocking(wake_read, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the caller has ended: so does this
+        _serve(control, wake_read)
+
+
+def _serve(control: socket.socket, wake_read: int) -> None:
+    """Answer one request after the other; a child never outlives the caller."""
     control.sendall(b'{"ready": true}\n')
     while (request := _next_request(control)) is not None:
         message, result_fd = request
@@ -45,7 +51,11 @@ def main(control_fd: int, preload: list[str]) -> None:
             signal.set_wakeup_fd(-1)
             _child(message, result_fd)
         os.close(result_fd)
-        control.sendall(json.dumps({"pid": pid}).encode() + b"\n")
+        try:
+            control.sendall(json.dumps({"pid": pid}).encode() + b"\n")
+        except OSError:
+            os.kill(pid, signal.SIGKILL)
+            raise
         if not _watch(control, wake_read, pid):
             return
 

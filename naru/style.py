@@ -18,6 +18,7 @@ from typing import Any
 from naru.records import Layer
 
 StyleLayer = dict[str, Any]
+LABELS_SUFFIX = "--label"  # tiles carry one label point a polygon in a layer of this name behind the layer's own
 
 # What people call the field that names a thing, best first; matched on the whole name, case-folded.
 _NAME_FIELDS = (
@@ -67,24 +68,27 @@ def choose_colour(layer_id: str, function: str, layers: Sequence[Layer]) -> str:
     return min(colours, key=lambda colour: used[colour])
 
 
-def default_style(
-    layer_id: str, geometry: str, colour: str, fields: Mapping[str, str], *, quiet: bool = False
-) -> tuple[StyleLayer, ...]:
-    """Return the generated style of a vector layer.
+@dataclass(frozen=True)
+class Look:
+    """What a generated style is made from. `geometry` is point, line, polygon or mixed."""
 
-    `geometry` is point, line, polygon or mixed; `fields` maps names to TileJSON kinds (String, Number, Boolean);
-    a `quiet` layer lies under others: base maps.
-    """
+    geometry: str
+    colour: str
+    name_field: str | None = None  # what labels say
+    label_points: bool = False  # the tiles have a layer of label points for the polygons
+    quiet: bool = False  # lies under others: base maps
+
+
+def default_style(layer_id: str, look: Look) -> tuple[StyleLayer, ...]:
+    """Return the generated style of a vector layer."""
+    mixed = look.geometry == "mixed"
     parts = [
         part
         for kind in ("polygon", "line", "point")
-        if geometry in (kind, "mixed")
-        for part in _PAINTERS[kind](_Pen(layer_id, colour, geometry == "mixed", quiet))
+        if mixed or look.geometry == kind
+        for part in _PAINTERS[kind](_Pen(layer_id, look.colour, mixed, look.quiet))
     ]
-    name = label_field(fields)
-    if name:
-        parts.append(_label(layer_id, geometry, name))
-    return tuple(parts)
+    return (*parts, *(_labels(layer_id, look, look.name_field) if look.name_field else ()))
 
 
 @dataclass(frozen=True)
@@ -138,9 +142,19 @@ def _point(pen: _Pen) -> list[StyleLayer]:
 _PAINTERS = {"polygon": _polygon, "line": _line, "point": _point}
 
 
+def _labels(layer_id: str, look: Look, name: str) -> list[StyleLayer]:
+    """Return the labels: of polygons at their label points if there are any, of all else where it lies."""
+    if not look.label_points:
+        return [_label(layer_id, look.geometry, name)]
+    areas = _label(layer_id, "polygon", name) | {"source-layer": layer_id + LABELS_SUFFIX}
+    if look.geometry == "polygon":
+        return [areas]
+    others = _label(layer_id, look.geometry, name) | {"filter": ["!=", ["geometry-type"], "Polygon"]}
+    return [areas | {"id": f"{layer_id}--area-label"}, others]
+
+
 def _label(layer_id: str, geometry: str, name: str) -> StyleLayer:
     paint = {"text-color": "#2b2f36", "text-halo-color": "#ffffff", "text-halo-width": 1.4}
-    part = _part(layer_id, "label", "symbol", None, paint)
     layout: dict[str, Any] = {
         "text-field": ["to-string", ["get", name]],
         "text-size": _by_zoom(9, 11, 14, 14),
@@ -150,7 +164,7 @@ def _label(layer_id: str, geometry: str, name: str) -> StyleLayer:
         layout["symbol-placement"] = "line"
     if geometry == "point":
         layout |= {"text-anchor": "top", "text-offset": [0, 0.7], "text-optional": True}
-    return part | {"layout": layout}
+    return _part(layer_id, "label", "symbol", None, paint) | {"layout": layout}
 
 
 def colour_of(style: Sequence[Mapping[str, Any]]) -> str | None:

@@ -17,7 +17,7 @@ from naru.pmtiles import PMTilesWriter, tile_id
 from naru.pmtiles.writer import About
 from naru.records import Draft, IngestReport, Release, Tileset
 from naru.settings import Settings
-from naru.style import default_style
+from naru.style import Look, default_style
 from tileserver.app import create_app
 from tileserver.keys import Key, Permissions
 from tileserver.service import Service
@@ -66,7 +66,7 @@ def publish(house: House, fake: Fake) -> int:
     report = IngestReport(
         fake.id, "vector", 1, 1, (), (), None, "EPSG:5186", "given", None, None, SEOUL, 1, 4, 4, archive.size
     )
-    style = default_style(fake.id, "mixed", "#2f6fb0", fields)
+    style = default_style(fake.id, Look("mixed", "#2f6fb0", "이름"))
     names = (fake.id, f"{fake.id} 층", fake.id.title(), fake.function, fake.visibility, "CC-BY", "© 서울")
     draft = Draft(*names, "vector", "mixed", style, report)
     live = house.catalogue.live_number(fake.id)

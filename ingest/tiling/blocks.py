@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,11 +14,14 @@ from numpy.typing import NDArray
 from ingest.tiling.attributes import Attributes
 from ingest.tiling.clip import EMPTY, Cut, Instances, Pieces, cut_to_tiles
 from ingest.tiling.encode import Drawn, Scratch, encode, layer_head, scratch_for
+from ingest.tiling.labels import Labels, Placed, pieces_of
 from ingest.tiling.options import BUFFER, EXTENT, GRID_ZOOM
 from ingest.tiling.repair import repaired
 from ingest.tiling.select import SQUARE_SIDE, Selection
 from ingest.tiling.shapes import Ints
+from naru.style import LABELS_SUFFIX
 
+Bytes = bytes | memoryview
 GZIP_LEVEL = 3  # isal: its smallest, at a fifteenth of the time of zlib 6 for 10 % more bytes
 BLOCK_VERTICES = 400_000  # a block's arrays stay near the processor's caches
 DENSER = 0.91  # size of a tile packed by zlib level 6, by that of isal's; ten times slower
@@ -34,6 +37,7 @@ class Style:
     importance: NDArray[np.float64]  # by row: 0 the first to keep, 1 the first to drop
     maxzoom: int
     budget: int | None  # bytes of a compressed tile below the top zoom
+    labels: Labels | None
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class Block:
     zoom: int
     selection: Selection
     instances: Instances
+    names: Placed | None  # the zoom's label points
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ class Tiles:
     dropped: int
 
 
-def blocks(zoom: int, selection: Selection, threads: int) -> Iterator[Block]:
+def blocks(zoom: int, selection: Selection, names: Placed | None, threads: int) -> Iterator[Block]:
     """Yield a selection's instances in blocks of whole tiles, of like work."""
     instances, shapes = selection.instances, selection.shapes
     if not instances.shape.size:
@@ -69,7 +74,7 @@ def blocks(zoom: int, selection: Selection, threads: int) -> Iterator[Block]:
     block_of_tile = (work[first_of_tile] - vertices[instances.shape[first_of_tile]]) // size
     begins = first_of_tile[np.concatenate([[True], np.diff(block_of_tile) != 0])]
     for first, last in zip(begins, [*begins[1:], instances.shape.size], strict=True):
-        yield Block(zoom, selection, instances.at(slice(first, last)))
+        yield Block(zoom, selection, instances.at(slice(first, last)), names)
 
 
 class Workshop:
@@ -78,6 +83,7 @@ class Workshop:
     def __init__(self, style: Style) -> None:
         self._style = style
         self._head = layer_head(style.layer, EXTENT)
+        self._names_head = layer_head(style.layer + LABELS_SUFFIX, EXTENT)
         self._own = threading.local()
 
     def make(self, block: Block) -> Tiles:
@@ -88,13 +94,14 @@ class Workshop:
         ends = np.append(begins, tile.size)
         raw, starts = encode(pieces, drawn, ends, self._style.attributes, self._head, self._scratch())
         view = memoryview(raw)
+        names = self._names(block, tile[begins], drawn, ends)
         data, rows, dropped = [], [], 0
         for k in range(begins.size):
             of_tile = drawn.at(slice(ends[k], ends[k + 1]))
-            packed = _compressed(view[starts[k] : starts[k + 1]])
+            packed = _compressed(_joined(view[starts[k] : starts[k + 1]], names[k]))
             kept = of_tile.row
             if self._over_budget(block.zoom, len(packed)):
-                packed, kept = self._within_budget(pieces, of_tile, len(packed))
+                packed, kept = self._within_budget(pieces, of_tile, names[k], len(packed))
             dropped += of_tile.row.size - kept.size
             data.append(packed)
             rows.append(kept)
@@ -111,7 +118,7 @@ class Workshop:
         budget = self._style.budget
         return budget is not None and zoom < self._style.maxzoom and size > budget
 
-    def _within_budget(self, pieces: Pieces, drawn: Drawn, size: int) -> tuple[bytes, Ints]:
+    def _within_budget(self, pieces: Pieces, drawn: Drawn, names: Bytes, size: int) -> tuple[bytes, Ints]:
         """Return a tile of the most important pieces that fit (one at least), and their rows.
 
         It is packed as tightly as gzip can, to hold more. The number that fits is found by proportion, then by
@@ -120,11 +127,11 @@ class Workshop:
         budget = self._style.budget or 0
         order = np.argsort(self._style.importance[drawn.row], kind="stable")
         few, many = 1, drawn.row.size
-        best = self._tile(pieces, drawn.at(order[:1]))
+        best = self._tile(pieces, drawn.at(order[:1]), names)
         count = int(many * budget / (DENSER * size) * 0.98)
         while many - few > 1:
             count = count if few < count < many else (few + many) // 2
-            data = self._tile(pieces, drawn.at(np.sort(order[:count])))
+            data = self._tile(pieces, drawn.at(np.sort(order[:count])), names)
             if len(data) <= budget:
                 few, best = count, data
                 if len(data) > 0.95 * budget:
@@ -134,10 +141,21 @@ class Workshop:
             count = int(count * budget / len(data) * 0.98)
         return best, drawn.row[order[:few]]
 
-    def _tile(self, pieces: Pieces, drawn: Drawn) -> bytes:
+    def _names(self, block: Block, tiles: Ints, drawn: Drawn, ends: Ints) -> Sequence[Bytes]:
+        """Return each tile's layer of label points, encoded; no bytes where there are none."""
+        labels = self._style.labels
+        if labels is None or block.names is None:
+            return [b""] * tiles.size
+        pieces, points, borders = pieces_of(block.names, tiles, drawn, ends)
+        scratch = scratch_for(labels.attributes)
+        raw, starts = encode(pieces, points, borders, labels.attributes, self._names_head, scratch)
+        view = memoryview(raw)
+        return [view[starts[k] : starts[k + 1]] for k in range(tiles.size)]
+
+    def _tile(self, pieces: Pieces, drawn: Drawn, names: Bytes) -> bytes:
         whole = np.array([0, drawn.row.size], np.int64)
         raw, _ = encode(pieces, drawn, whole, self._style.attributes, self._head, self._scratch())
-        return zlib.compress(memoryview(raw), 6, _GZIP)
+        return zlib.compress(_joined(memoryview(raw), names), 6, _GZIP)
 
     def _scratch(self) -> Scratch:
         if not hasattr(self._own, "scratch"):
@@ -153,5 +171,10 @@ def _drawn(block: Block, pieces: Pieces) -> tuple[Ints, Drawn]:
     return block.instances.tile[piece], Drawn(piece, shapes.row[shape], shapes.kind[shape])
 
 
-def _compressed(data: memoryview) -> bytes:
+def _compressed(data: Bytes) -> bytes:
     return isal_zlib.compress(data, GZIP_LEVEL, _GZIP)
+
+
+def _joined(layer: Bytes, names: Bytes) -> Bytes:
+    """Return two layers as one tile: a tile is its layers, one after the other (MVT 2.1 §4.1)."""
+    return b"".join((layer, names)) if len(names) else layer

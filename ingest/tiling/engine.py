@@ -15,6 +15,7 @@ from ingest.tiling.attributes import Attributes, Field, read_attributes
 from ingest.tiling.blocks import Block, Style, Tiles, Workshop, blocks
 from ingest.tiling.clip import REAL
 from ingest.tiling.coverage import Coverage, coverage_of
+from ingest.tiling.labels import SHOWN_UNITS, Labels, labels_of, place
 from ingest.tiling.options import (
     BUFFER,
     EQUATOR_M,
@@ -34,6 +35,7 @@ from naru.errors import NoFeatures
 from naru.pmtiles import About, PMTilesWriter, Written
 from naru.pmtiles.hilbert import first_id
 from naru.records import BBox
+from naru.style import LABELS_SUFFIX
 
 POINT_RATE = 2.5  # of single points, at least a share divided by this at each zoom down stays, as in tippecanoe
 MERCATOR_LIMIT = 85.05112877980659
@@ -60,6 +62,7 @@ class _Layer:
     fields: tuple[Field, ...]
     omitted: tuple[str, ...]
     skipped: dict[str, int]
+    labels: Labels | None
 
 
 @dataclass(frozen=True)
@@ -158,6 +161,7 @@ def _read(source: Path, options: TilingOptions, pool: Executor, progress: Progre
         fields,
         omitted,
         _skipped(geometries),
+        labels_of(geometries.shapes, measures, attributes, fields, options.label),
     )
 
 
@@ -192,13 +196,14 @@ def _work(job: _Job, tallies: dict[int, _Tally], threads: int) -> Iterator[Block
         selection = select(level.zoom, level.shapes, level.measures, how)
         seen = np.zeros(len(layer.attributes.codes), np.bool_)
         tallies[level.zoom] = _Tally(level, selection.merged, selection.squares, merged, seen)
-        yield from blocks(level.zoom, selection, threads)
+        names = place(layer.labels, level.zoom, level.zoom == job.maxzoom) if layer.labels else None
+        yield from blocks(level.zoom, selection, names, threads)
 
 
 def _style(job: _Job) -> Style:
     layer, options = job.layer, job.options
     budget = None if options.keep_all else options.tile_bytes
-    return Style(options.layer, layer.attributes, layer.ranks, job.maxzoom, budget)
+    return Style(options.layer, layer.attributes, layer.ranks, job.maxzoom, budget, layer.labels)
 
 
 def _thinned(level: Level, job: _Job) -> tuple[NDArray[np.uint8], int]:
@@ -211,8 +216,7 @@ def _thinned(level: Level, job: _Job) -> tuple[NDArray[np.uint8], int]:
     if job.options.keep_all or not single.size:
         return how, 0
     share = 1.02 * POINT_RATE ** (level.zoom - job.maxzoom) + 2 / single.size
-    place = layer.measures.box[single, :2]
-    points = Points(single, place, layer.ranks[layer.shapes.row[single]], share)
+    points = Points(single, layer.measures.box[single, :2], layer.ranks[layer.shapes.row[single]], share)
     return how, merge_points(how, level.zoom, points)
 
 
@@ -255,19 +259,18 @@ def _geometry(layer: _Layer) -> str:
 
 
 def _metadata(layer: _Layer, options: TilingOptions, maxzoom: int, rules: list[ZoomRules]) -> dict[str, Any]:
-    vector_layer = {
-        "id": options.layer,
-        "description": options.description,
-        "minzoom": options.minzoom,
-        "maxzoom": maxzoom,
-        "fields": {field.name: field.type for field in layer.fields},
-    }
+    zooms = {"minzoom": options.minzoom, "maxzoom": maxzoom}
+    fields = {field.name: field.type for field in layer.fields}
+    vector_layers = [{"id": options.layer, "description": options.description, **zooms, "fields": fields}]
+    if layer.labels and options.label:
+        name = {"id": options.layer + LABELS_SUFFIX, "description": "one point a polygon, for its name", **zooms}
+        vector_layers.append({**name, "fields": {options.label: fields[options.label]}})
     return {
         "name": options.name or options.layer,
         "description": options.description,
         "attribution": options.attribution,
         "type": "overlay",
-        "vector_layers": [vector_layer],
+        "vector_layers": vector_layers,
         "naru": {
             "geometry": _geometry(layer),
             "extent": EXTENT,
@@ -277,6 +280,7 @@ def _metadata(layer: _Layer, options: TilingOptions, maxzoom: int, rules: list[Z
             "tiny_polygon_units2": TINY_AREA,
             "tiny_square_units": SQUARE_SIDE,
             "point_cell_units": None if options.keep_all else 4,
+            "label_units": SHOWN_UNITS if layer.labels else None,
             "omitted_columns": list(layer.omitted),
             "zooms": [rule.to_dict() for rule in rules],
         },

@@ -25,6 +25,7 @@ class TilingOptions:
     layer: str  # layer id; the name of the layer inside the tiles
     minzoom: int = 0
     maxzoom: int | None = None
+    label: str | None = None  # the field that names polygons: they get a second layer of label points
     keep_all: bool = False  # no byte budget at any zoom
     tile_bytes: int = 500_000  # a compressed tile's limit below the top zoom
     name: str = ""

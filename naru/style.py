@@ -115,8 +115,8 @@ def _by_zoom(*stops: float) -> list[Any]:
 def _polygon(pen: _Pen) -> list[StyleLayer]:
     only = "Polygon" if pen.mixed else None
     width = _by_zoom(8, 0.6, 12, 1.2, 16, 2.0)
-    outline = {"line-color": pen.colour, "line-width": width, "line-opacity": 0.55 if pen.quiet else 0.9}
-    fill = {"fill-color": pen.colour, "fill-opacity": 0.14 if pen.quiet else _by_zoom(8, 0.32, 14, 0.2)}
+    outline = {"line-color": pen.colour, "line-width": width, "line-opacity": 0.7 if pen.quiet else 0.9}
+    fill = {"fill-color": pen.colour, "fill-opacity": 0.16 if pen.quiet else _by_zoom(8, 0.22, 14, 0.14)}
     return [
         _part(pen.layer_id, "fill", "fill", only, fill),
         _part(pen.layer_id, "outline" if pen.mixed else "line", "line", only, outline),

@@ -279,6 +279,7 @@ def _full_report(report: IngestReport, result: TilingResult) -> IngestReport:
         report,
         features_published=result.features,
         features_dropped=report.features_dropped + skipped,
+        bounds=result.bounds,  # of the shapes themselves; transformed corners of a box reach a little further
         minzoom=result.minzoom,
         maxzoom=result.maxzoom,
         tiles=result.tiles,

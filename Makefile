@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PREFIX ?= /opt/naru
-PIP    := -m pip --disable-pip-version-check --quiet install --constraint requirements.lock
+PIP_FLAGS ?=
+PIP    := -m pip --disable-pip-version-check --quiet install --constraint requirements.lock $(PIP_FLAGS)
 # Debian's packages that some tests use as the browser and as peers; see tests/conftest.py.
 DEBIAN_TOOLS := chromium nginx-light gdal-bin postgresql
 DEBIAN_BENCH := wrk

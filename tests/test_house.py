@@ -9,6 +9,7 @@ import re
 import shlex
 import subprocess
 import sys
+import sysconfig
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -99,15 +100,25 @@ def test_the_dockerfile_runs_only_make_targets() -> None:
 
 
 def test_the_images_install_serves_without_the_sources(tmp_path: Path) -> None:
-    """Run the Dockerfile's own RUN lines into another folder, then the installed command away from the sources."""
+    """Run the Dockerfile's own RUN lines into another folder, then the installed package away from the sources.
+
+    The dependencies are lent by the environment that runs this test, so that it needs no network.
+    """
+    prefix = tmp_path / "naru"
+    assert run("sh", "deploy/make-venv.sh", sys.executable, str(prefix)).returncode == 0
+    site = next(prefix.glob("lib/python*/site-packages"))
+    (site / "lent.pth").write_text(f"import sys; sys.path.insert(0, {sysconfig.get_path('purelib')!r})")
     for words in docker_runs():
-        here = [f"PREFIX={tmp_path / 'naru'}" if w.startswith("PREFIX=") else w for w in words]
-        done = run(*here, timeout=280)
+        here = [f"PREFIX={prefix}" if word.startswith("PREFIX=") else word for word in words]
+        done = run(*here, "PIP_FLAGS=--no-index --no-build-isolation", timeout=280)
         assert done.returncode == 0, done.stdout + done.stderr
+    assert (site / "ingest" / "pipeline.py").exists()
+    assert (prefix / "cache").is_dir()  # the compiled engine
     environ = {"PATH": os.environ["PATH"], "NARU_HOME": str(tmp_path / "home")}
-    command = tmp_path / "naru" / "bin" / "python"
+    command = prefix / "bin" / "python"
     script = (
         "import json, os, tileserver.app, naru.settings as s\n"
+        f"assert tileserver.app.__file__.startswith({str(prefix)!r}), tileserver.app.__file__\n"
         "app = tileserver.app.create_app(s.Settings.from_environ(os.environ))\n"
         "client = app.test_client()\n"
         "print(json.dumps([client.get(p).status_code for p in ('/', '/docs', '/openapi.json', '/health/ready')]))"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,6 +70,13 @@ class Watched:
         """Wait until everything that was asked for has been drawn."""
         self.page.wait_for_selector(DRAWN, state="attached", timeout=PAGE_TIMEOUT_MS)
         return self.page
+
+    def until(self, expression: str, seconds: float = 30) -> None:
+        """Wait until a function is true in the page (its policy forbids Playwright's own way)."""
+        deadline = time.monotonic() + seconds
+        while not self.page.evaluate(f"(function () {{ return !!({expression})(); }})()"):
+            assert time.monotonic() < deadline, f"not true within {seconds} s: {expression}"
+            self.page.wait_for_timeout(100)
 
     def settled(self) -> None:
         """Wait until the map has drawn what changed since, fading included."""

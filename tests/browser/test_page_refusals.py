@@ -85,8 +85,9 @@ def test_a_key_shows_private_layers_and_stays_out_of_the_address(
     page.fill("#key-input", key)
     page.keyboard.press("Enter")
     expect(page.locator("[data-layer=secret]")).to_be_visible()
-    watched.drawn()
-    assert page.evaluate("() => naruMap.queryRenderedFeatures({layers: ['secret--fill']}).length") > 0
+    watched.until(
+        "() => naruMap.getLayer('secret--fill') && naruMap.queryRenderedFeatures({layers: ['secret--fill']})[0]"
+    )
     assert key not in page.url
     page.click("#key-remove")
     expect(page.locator("[data-layer=secret]")).to_have_count(0)

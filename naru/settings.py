@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, cast
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from naru.errors import BadSetting
@@ -132,6 +132,8 @@ def _bad(name: str, value: str, expected: str) -> BadSetting:
 
 def _database_url(text: str, home: Path) -> str:
     if not text:
+        if "?" in str(home):
+            raise _bad("NARU_HOME", str(home), "a folder's name with a question mark cannot stand in an address")
         return f"sqlite:///{home / 'catalog.sqlite'}"
     scheme = urlsplit(text).scheme
     if scheme == "postgresql":
@@ -146,14 +148,24 @@ def _storage(text: str, home: Path) -> Path:
         return home / "archives"
     parts = urlsplit(text)
     if parts.scheme == "file" and parts.path:
-        return Path(parts.path)
+        return Path(unquote(parts.path))  # the inverse of Path.as_uri, which quotes all but ASCII
     raise _bad("NARU_STORAGE_URL", text, "expected file:///FOLDER")
 
 
 def _public_url(text: str) -> str:
-    if text and urlsplit(text).scheme not in ("http", "https"):
-        raise _bad("NARU_PUBLIC_URL", text, "expected http://… or https://…")
+    if text and not _is_web_address(text):
+        raise _bad("NARU_PUBLIC_URL", text, "expected http://HOST or https://HOST, with a path at most")
     return text.rstrip("/")
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        port_is_one = parts.port is None or parts.port > 0
+    except ValueError:  # such as https://[bad or http://host:port
+        return False
+    plain = text.isprintable() and not any(sign in text for sign in ' "<>{}?#\\')
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and port_is_one and plain
 
 
 def _anonymous(text: str) -> Literal["public", "none"]:

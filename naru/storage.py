@@ -13,7 +13,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from naru.errors import ArchiveDamaged, StorageFailed
@@ -54,9 +54,12 @@ class Storage:
             try:
                 self.incoming.mkdir(parents=True, exist_ok=True)
                 shutil.move(file, aside)  # a rename within one file system, else a copy
+                aside.chmod(0o644)
+                os.utime(aside)  # new here, however long its making took: a sweep running beside must spare it
                 sync_file(aside)
                 archive = Archive(sha256=file_hash(aside), suffix=file.suffix, size=aside.stat().st_size)
-                self._rename(aside, self.path(archive))
+                aside.rename(self.path(archive))  # also over a copy that is there: that one may be damaged
+                sync_folder(self.folder)
             finally:
                 aside.unlink(missing_ok=True)
         return archive
@@ -92,20 +95,13 @@ class Storage:
         doomed = [self.folder / name for name in self.names() if name not in keep]
         gone = []
         for path in [*doomed, *strays]:
-            status = path.stat()
-            if status.st_mtime < limit:
-                gone.append((path.name, status.st_size))
-                if not dry_run:
-                    path.unlink()
+            with suppress(FileNotFoundError):  # a stray that was just renamed, or another sweep was faster
+                status = path.stat()
+                if status.st_mtime < limit:
+                    if not dry_run:
+                        path.unlink()
+                    gone.append((path.name, status.st_size))
         return gone
-
-    def _rename(self, aside: Path, final: Path) -> None:
-        if final.exists() and final.stat().st_size == aside.stat().st_size:
-            os.utime(final)  # tells a sweep running beside that it is wanted
-            return
-        aside.chmod(0o644)
-        aside.rename(final)
-        sync_folder(self.folder)
 
 
 def file_hash(path: Path) -> str:

@@ -22,6 +22,7 @@ def test_defaults_are_those_of_the_contract(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("NARU_HOME", "/srv/naru?"),
         ("NARU_WORKERS", "two"),
         ("NARU_WORKERS", "-1"),
         ("NARU_WORKERS", "٢"),
@@ -41,8 +42,11 @@ def test_a_bad_value_is_refused_by_name(name: str, value: str) -> None:
     assert "docs/settings.md" in caught.value.remedy
 
 
-def test_a_child_builds_the_same_settings(tmp_path: Path) -> None:
-    settings = Settings.from_environ({"NARU_WORKERS": "3", "NARU_PUBLIC_URL": "https://a.example/"}, home=tmp_path)
+@pytest.mark.parametrize("folder", ["home", "나루 집", "100% #1"])
+def test_a_child_builds_the_same_settings(tmp_path: Path, folder: str) -> None:
+    given = {"NARU_WORKERS": "3", "NARU_PUBLIC_URL": "https://a.example/"}
+    settings = Settings.from_environ(given, home=tmp_path / folder)
+    assert settings.storage == tmp_path / folder / "archives"
     assert Settings.from_environ(settings.environ()) == settings
     assert set(settings.environ()) == {row.name for row in TABLE}
 

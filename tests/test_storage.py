@@ -63,6 +63,28 @@ def test_a_sweep_spares_what_is_wanted_or_young(storage: Storage, tmp_path: Path
     assert storage.names() == sorted([kept.name, young.name])
 
 
+def test_a_sweep_spares_what_took_long_to_make(storage: Storage, tmp_path: Path) -> None:
+    file = write(tmp_path / "a.pmtiles", b"made hours ago, not yet in the catalogue")
+    os.utime(file, (0, 0))
+    archive = storage.put(file)
+    assert storage.sweep(set(), older_than_s=60) == []
+    os.utime(storage.path(archive), (0, 0))
+    storage.put(write(tmp_path / "b.pmtiles", b"made hours ago, not yet in the catalogue"))
+    assert storage.sweep(set(), older_than_s=60) == []
+
+
+def test_a_sweep_does_not_stumble_over_what_is_moved_meanwhile(storage: Storage) -> None:
+    (storage.incoming / "moved").symlink_to("elsewhere")  # listed, and gone when it is looked at
+    assert storage.sweep(set(), older_than_s=0) == []
+
+
+def test_putting_the_same_bytes_again_mends_a_damaged_archive(storage: Storage, tmp_path: Path) -> None:
+    archive = storage.put(write(tmp_path / "a.pmtiles", b"tiles"))
+    storage.path(archive).write_bytes(b"tilez")
+    storage.put(write(tmp_path / "a.pmtiles", b"tiles"))
+    storage.verify(archive)
+
+
 def test_a_full_disk_leaves_nothing_behind(
     storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

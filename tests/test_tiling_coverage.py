@@ -98,6 +98,14 @@ def test_slivers_between_districts_close_below_the_top_zoom(tmp_path: Path) -> N
     assert gaps_and_overlaps(archive, 8) == pytest.approx((0, 0), abs=1e-3)
 
 
+def test_a_layer_smaller_than_a_unit_is_a_speck_at_low_zooms(tmp_path: Path) -> None:
+    park, pond = Point(126.92, 37.48).buffer(1e-3), Point(126.92, 37.48).buffer(4e-4)
+    archive, result = tiled(tmp_path, [park.difference(pond), pond], maxzoom=14)
+    assert result.rules["borders"] == "shared"
+    assert result.features == 2
+    assert len(decoded(archive, 0)) == 1
+
+
 def test_polygons_that_overlap_on_purpose_are_left_as_they_are() -> None:
     circles = np.array([Point(x * 1000, 0).buffer(1500) for x in range(20)])
     assert coverage_of(from_geometries(circles, np.arange(20)), 1.0) is None

@@ -93,9 +93,11 @@ def _noded(polygons: NDArray[Any], unit: float) -> NDArray[Any]:
     inner = shapely.point_on_surface(faces)
     face, owner = shapely.STRtree(polygons).query_nearest(inner, max_distance=unit, all_matches=False)
     order = np.argsort(owner, kind="stable")
-    owners, begins = np.unique(owner[order], return_index=True)
+    owners, begins = np.unique(owner[order], return_index=True)  # none where the whole layer is below a unit
+    ends = np.append(begins, order.size)[1:]
     out = np.full(len(polygons), shapely.Polygon(), object)
-    for polygon, mine in zip(owners, np.split(faces[face[order]], begins[1:]), strict=True):
+    for polygon, begin, end in zip(owners, begins, ends, strict=True):
+        mine = faces[face[order[begin:end]]]
         out[polygon] = mine[0] if len(mine) == 1 else shapely.coverage_union_all(mine)
     return out
 

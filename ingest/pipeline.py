@@ -15,6 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from sqlalchemy import Connection
 
 from ingest.encoding import normalise
 from ingest.naming import layer_ids
@@ -24,8 +25,8 @@ from naru.catalogue import check_layer_id
 from naru.errors import ArchiveDamaged, NoFeatures, UnknownLayer
 from naru.house import House, Progress
 from naru.pmtiles import PMTilesReader, mapped
-from naru.records import Count, Draft, Function, IngestReport, Layer, Release, Tileset
-from naru.style import Look, choose_colour, default_style, label_field
+from naru.records import Count, Draft, Function, IngestReport, Job, Layer, Release, Tileset, Version
+from naru.style import Look, Style, choose_colour, default_style, label_field
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,9 +73,11 @@ class Packed:
 
 
 def ingest_file(
-    house: House, path: Path, options: IngestOptions, workdir: Path, progress: Progress
+    house: House, path: Path, options: IngestOptions, workdir: Path, progress: Progress, *, job: Job | None = None
 ) -> list[IngestReport]:
     """Bring one file onto the map (or, in a dry run, say what would happen).
+
+    `job` is finished in the transaction that publishes: cancelled or taken over before, it publishes nothing.
 
     Raises:
         NaruError: why it cannot be; nothing is published then, and nothing that was there is lost.
@@ -84,7 +87,7 @@ def ingest_file(
     packed = _encode(plans, options, workdir, part(progress, 0.45, 0.95))
     if options.dry_run:
         return [one.report for one in packed]
-    return _publish(house, packed, part(progress, 0.95, 1.0))
+    return _publish(house, packed, part(progress, 0.95, 1.0), job)
 
 
 def ingest_in_scratch(house: House, path: Path, options: IngestOptions, progress: Progress) -> list[IngestReport]:
@@ -182,12 +185,6 @@ def _encode_one(plan: Plan, options: IngestOptions, workdir: Path, progress: Pro
     )
     tiles = workdir / f"{draft.id}.pmtiles"
     result = build_tileset(plan.read.parquet, tiles, tiling, progress)
-    if not result.features:
-        raise NoFeatures(
-            "no feature can be drawn in Web Mercator",
-            layer=plan.read.name,
-            remedy="Check the coordinates and the coordinate reference system (--crs EPSG:…).",
-        )
     report = _full_report(draft.report, result)
     return Packed(replace(plan, draft=replace(draft, report=report)), tiles, result, report)
 
@@ -198,11 +195,11 @@ def _fields(parquet: Path) -> dict[str, str]:
     return {field.name: "String" for field in schema if pa.types.is_string(field.type)}
 
 
-def _styled(draft: Draft, result: TilingResult, layers: Sequence[Layer]) -> Draft:
+def _styled(draft: Draft, result: TilingResult, styles: Mapping[str, Style]) -> Draft:
     """Return the draft with a generated style, in a colour of its own as far as there are any."""
     look = Look(
         geometry=draft.geometry,
-        colour=choose_colour(draft.id, draft.function, layers),
+        colour=choose_colour(draft.id, draft.function, styles),
         name_field=label_field(result.vector_layers[0]["fields"]),
         label_points=len(result.vector_layers) > 1,
         quiet=draft.function == "basemap",
@@ -210,14 +207,38 @@ def _styled(draft: Draft, result: TilingResult, layers: Sequence[Layer]) -> Draf
     return replace(draft, style=default_style(draft.id, look))
 
 
-def _publish(house: House, packed: Sequence[Packed], progress: Progress) -> list[IngestReport]:
+def _publish(house: House, packed: Sequence[Packed], progress: Progress, job: Job | None) -> list[IngestReport]:
     """Verify, move the archives in, then flip every layer of the file live at once."""
     progress(0.0, "publishing")
     for one in packed:
         _verify(one)
-    versions = house.catalogue.publish([_release(house, one) for one in packed])
-    progress(1.0, "live")
+    releases = [_release(house, one, draft) for one, draft in zip(packed, _drafts(house, packed), strict=True)]
+    progress(1.0, "publishing")
+
+    def finish(connection: Connection, versions: Sequence[Version]) -> None:
+        if job:
+            house.jobs.finish_within(connection, job, job_result(_published(packed, versions)))
+
+    return _published(packed, house.catalogue.publish(releases, finish))
+
+
+def _published(packed: Sequence[Packed], versions: Sequence[Version]) -> list[IngestReport]:
     return [replace(one.report, version=v.number) for one, v in zip(packed, versions, strict=True)]
+
+
+def job_result(reports: Sequence[IngestReport]) -> dict[str, Any]:
+    """Return what an ingest job leaves behind: the contract's `layers`."""
+    return {"layers": [report.to_dict() for report in reports]}
+
+
+def _drafts(house: House, packed: Sequence[Packed]) -> list[Draft]:
+    """Return the drafts with their styles; each new layer sees the colours of those before it in the file."""
+    styles: dict[str, Style] = {layer.id: layer.style for layer in house.catalogue.layers()}
+    drafts = []
+    for one in packed:
+        drafts.append(_styled(one.plan.draft, one.result, styles))
+        styles[drafts[-1].id] = drafts[-1].style
+    return drafts
 
 
 def _verify(one: Packed) -> None:
@@ -233,9 +254,8 @@ def _verify(one: Packed) -> None:
             )
 
 
-def _release(house: House, one: Packed) -> Release:
+def _release(house: House, one: Packed, draft: Draft) -> Release:
     result = one.result
-    draft = _styled(one.plan.draft, result, house.catalogue.layers())
     source = house.storage.put(one.plan.read.parquet)
     tileset = Tileset(
         archive=house.storage.put(one.tiles),

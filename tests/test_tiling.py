@@ -233,6 +233,18 @@ def test_the_poles_are_cut_off(tmp_path: Path) -> None:
     assert {y for (_, _, y), _ in tiles_of(archive, 3)} == {0, 1, 2}
 
 
+def test_what_lies_beyond_the_edge_of_mercator_is_counted(tmp_path: Path) -> None:
+    _, result = tiled(tmp_path, [Point(10, 50), Point(10, 86), Point(10, -89)], maxzoom=4)
+    assert (result.features, sum(result.skipped.values())) == (1, 2)
+    assert "85.05" in next(iter(result.skipped))
+
+
+def test_a_layer_wholly_beyond_the_edge_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NoFeatures, match="all 2 features lie beyond the edge"):
+        tiled(tmp_path, [Point(10, 86), Point(10, -89)])
+    assert [p.name for p in tmp_path.iterdir()] == ["source.parquet"]
+
+
 def test_what_touches_a_tiles_buffer_is_in_the_tile(tmp_path: Path) -> None:
     unit = 360 / 2**10 / 4096
     archive, _ = tiled(tmp_path, [Point(60 * unit, 1), Point(70 * unit, 1)], maxzoom=10, minzoom=10)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -39,6 +39,7 @@ from naru.style import LABELS_SUFFIX
 
 POINT_RATE = 2.5  # of single points, at least a share divided by this at each zoom down stays, as in tippecanoe
 MERCATOR_LIMIT = 85.05112877980659
+BEYOND_EDGE = "beyond the edge of Web Mercator (latitude 85.05°)"
 _NAMES = {POINT: "point", LINE: "line", POLYGON: "polygon"}
 
 
@@ -126,6 +127,7 @@ def build_tileset(source: Path, destination: Path, options: TilingOptions, progr
         maxzoom = _maxzoom(layer, options)
         coverage = coverage_of(layer.exact, unit_of(maxzoom - 1))
         tallies = _write_tiles(_Job(layer, coverage, maxzoom, options), pool, writer, progress)
+        layer = replace(layer, skipped=layer.skipped | _beyond_edge(layer, tallies[-1], options))
         progress(0.97, "writing the archive")
         bounds = _bounds(layer)
         rules = [tally.rules() for tally in tallies]
@@ -198,6 +200,18 @@ def _work(job: _Job, tallies: dict[int, _Tally], threads: int) -> Iterator[Block
         tallies[level.zoom] = _Tally(level, selection.merged, selection.squares, merged, seen)
         names = place(layer.labels, level.zoom, level.zoom == job.maxzoom) if layer.labels else None
         yield from blocks(level.zoom, selection, names, threads)
+
+
+def _beyond_edge(layer: _Layer, top: _Tally, options: TilingOptions) -> dict[str, int]:
+    """Count the features that no tile shows, even at the top zoom: they lie beyond Web Mercator's square."""
+    lost = np.unique(layer.shapes.row).size - int(top.seen.sum())
+    if not top.tiles:
+        raise NoFeatures(
+            f"all {lost} features lie beyond the edge of Web Mercator, latitude {MERCATOR_LIMIT:.2f}°",
+            layer=options.layer,
+            remedy="Check the coordinates and give the right reference system with --crs EPSG:<code>.",
+        )
+    return {BEYOND_EDGE: lost} if lost else {}
 
 
 def _style(job: _Job) -> Style:

@@ -165,6 +165,26 @@ def test_threads_and_connections_together_never_get_more_than_the_limit(store: S
     assert sum(taken) == 60
 
 
+def test_workers_that_settle_the_same_keys_at_once_do_not_block_each_other(store: SqlQuotaStore) -> None:
+    keys = [f"key-{n}" for n in range(20)]
+    failed: list[Exception] = []
+
+    def settle(ids: list[str]) -> None:
+        try:
+            for _ in range(10):
+                store.settle([Settlement(key, (WindowLimit(TODAY, None),), counted=1, returned=0) for key in ids])
+        except Exception as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=settle, args=[ids]) for ids in (keys, keys[::-1])]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed
+    assert counted(store, key_id="key-7") == 20
+
+
 # --- the meter ------------------------------------------------------------------------------------
 
 

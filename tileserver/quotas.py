@@ -96,7 +96,7 @@ class SqlQuotaStore:
     def settle(self, settlements: Iterable[Settlement]) -> None:
         """Write settlements down in one transaction; see `QuotaStore`."""
         with self._database.write() as connection:
-            for done in settlements:
+            for done in sorted(settlements, key=lambda one: one.key_id):  # all lock rows in one order: no deadlock
                 for window in done.windows:
                     _ensure(connection, done.key_id, window.window)
                     returned = done.returned if window.limit is not None else 0

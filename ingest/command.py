@@ -31,11 +31,11 @@ from naru.work import run_job
 def run_job_handler(house: House, job: Job, progress: Progress) -> Mapping[str, Any]:
     """Ingest the file that the job names; its result is the contract's `layers`."""
     warm_up()
-    from ingest.pipeline import IngestOptions, ingest_file
+    from ingest.pipeline import IngestOptions, ingest_file, job_result
 
     options = IngestOptions.from_params(job.params)
-    reports = ingest_file(house, Path(job.params["file"]), options, house.job_folder(job), progress)
-    return {"layers": [report.to_dict() for report in reports]}
+    workdir = house.job_folder(job)
+    return job_result(ingest_file(house, Path(job.params["file"]), options, workdir, progress, job=job))
 
 
 @click.command()

@@ -20,6 +20,7 @@ from naru.records import Archive, Draft, Layer, Release, Tileset, Version
 from naru.schema import archives, catalogue_state, layers, tilesets, versions
 
 _LAYER_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+Also = Callable[[sa.Connection, Sequence[Version]], None]
 RESERVED_IDS = frozenset({"naru"})  # /styles/naru.json is the whole map
 
 
@@ -92,28 +93,25 @@ class Catalogue:
             found = _tilesets_by_version(connection, tilesets.c.layer_id == layer_id)
         return [_version(row, found.get((layer_id, row["number"]), ())) for row in rows]
 
-    def live_number(self, layer_id: str) -> int | None:
-        """Return the number of the live version, or None when there is no such layer."""
-        with self.database.read() as connection:
-            query = sa.select(layers.c.live_version).where(layers.c.id == layer_id)
-            return connection.execute(query).scalar()
-
-    def publish(self, releases: Sequence[Release]) -> list[Version]:
+    def publish(self, releases: Sequence[Release], also: Also | None = None) -> list[Version]:
         """Make the next version of each release's layer live: all of them in one transaction, or none.
+
+        `also(connection, versions)` takes part in the transaction; what it raises undoes the whole.
 
         Raises:
             PublishConflict: somebody else has published one of the layers since the work began.
         """
         with self.database.write() as connection:
+            advance(connection)  # first: the row that it locks makes publications wait for each other
             made = [self._publish_one(connection, release) for release in releases]
-            advance(connection)
+            if also:
+                also(connection, made)
         return made
 
     def _publish_one(self, connection: sa.Connection, release: Release) -> Version:
         draft = release.draft
         check_layer_id(draft.id)
-        query = sa.select(layers.c.live_version).where(layers.c.id == draft.id).with_for_update()
-        live = connection.execute(query).scalar()
+        live = connection.execute(sa.select(layers.c.live_version).where(layers.c.id == draft.id)).scalar()
         if live != release.expected:
             raise PublishConflict(
                 f"version {live} was published while this one was being made",
@@ -133,25 +131,9 @@ class Catalogue:
             UnknownLayer, UnknownVersion: there is no such thing.
         """
         with self.database.write() as connection:
-            _live_number(connection, layer_id)
-            row = (
-                connection.execute(_versions().where(versions.c.layer_id == layer_id, versions.c.number == number))
-                .mappings()
-                .first()
-            )
-            if row is None:
-                raise UnknownVersion(
-                    f"there is no version {number}",
-                    layer=layer_id,
-                    remedy=f"`naru layers show {layer_id}` lists the versions there are.",
-                )
-            values = {name: row[name] for name in ("kind", "geometry", "style")}
-            connection.execute(
-                layers.update()
-                .where(layers.c.id == layer_id)
-                .values(live_version=number, updated=self.now(), **values)
-            )
             advance(connection)
+            _live_number(connection, layer_id)
+            self._flip(connection, layer_id, number)
 
     def rollback(self, layer_id: str) -> int:
         """Make the version before the live one live again; return its number.
@@ -159,16 +141,32 @@ class Catalogue:
         Raises:
             UnknownLayer, UnknownVersion: no such layer, or nothing before the live version.
         """
-        live = self.layer(layer_id).live.number
-        earlier = [v.number for v in self.versions(layer_id) if v.number < live]
-        if not earlier:
+        with self.database.write() as connection:
+            advance(connection)
+            live = _live_number(connection, layer_id)
+            mine = sa.and_(versions.c.layer_id == layer_id, versions.c.number < live)
+            earlier = connection.execute(sa.select(sa.func.max(versions.c.number)).where(mine)).scalar()
+            if earlier is None:
+                raise UnknownVersion(
+                    f"version {live} is the first: there is nothing to go back to",
+                    layer=layer_id,
+                    remedy="Ingest a newer file, or `naru layers delete` the layer.",
+                )
+            self._flip(connection, layer_id, earlier)
+        return int(earlier)
+
+    def _flip(self, connection: sa.Connection, layer_id: str, number: int) -> None:
+        wanted = _versions().where(versions.c.layer_id == layer_id, versions.c.number == number)
+        row = connection.execute(wanted).mappings().first()
+        if row is None:
             raise UnknownVersion(
-                f"version {live} is the first: there is nothing to go back to",
+                f"there is no version {number}",
                 layer=layer_id,
-                remedy="Ingest a newer file, or `naru layers delete` the layer.",
+                remedy=f"`naru layers show {layer_id}` lists the versions there are.",
             )
-        self.set_live(layer_id, earlier[-1])
-        return earlier[-1]
+        values = {name: row[name] for name in ("kind", "geometry", "style")}
+        change = layers.update().where(layers.c.id == layer_id)
+        connection.execute(change.values(live_version=number, updated=self.now(), **values))
 
     def rename(self, layer_id: str, *, title_ko: str | None, title_en: str | None) -> None:
         """Give a layer other titles (its id stays: addresses hold).
@@ -179,9 +177,9 @@ class Catalogue:
         changes = {"title_ko": title_ko, "title_en": title_en}
         values = {name: text for name, text in changes.items() if text is not None}
         with self.database.write() as connection:
+            advance(connection)
             _live_number(connection, layer_id)
             connection.execute(layers.update().where(layers.c.id == layer_id).values(updated=self.now(), **values))
-            advance(connection)
 
     def delete(self, layer_id: str) -> None:
         """Take a layer and its versions out of the catalogue; `naru gc` sweeps the archives later.
@@ -190,9 +188,9 @@ class Catalogue:
             UnknownLayer: there is none of that id.
         """
         with self.database.write() as connection:
+            advance(connection)
             _live_number(connection, layer_id)
             connection.execute(layers.delete().where(layers.c.id == layer_id))
-            advance(connection)
 
     def archives(self) -> list[Archive]:
         """Return every archive that some version points to."""

@@ -96,12 +96,22 @@ class JobQueue:
                 _log(connection, job.id, now, message)
 
     def finish(self, job: Job, result: Mapping[str, Any]) -> None:
-        """Mark the job done.
+        """Mark the job done, unless its handler has done so already.
 
         Raises:
             JobLost: the job was cancelled, or another worker has it.
         """
-        self._end(job, "done", message="done", progress=1.0, result=dict(result))
+        with self.database.write() as connection:
+            if not self._has_finished(connection, job):
+                self.finish_within(connection, job, result)
+
+    def finish_within(self, connection: sa.Connection, job: Job, result: Mapping[str, Any]) -> None:
+        """Mark the job done inside the transaction that writes what it was for: both happen, or neither.
+
+        Raises:
+            JobLost: the job was cancelled, or another worker has it; the transaction must not be committed.
+        """
+        self._end(connection, job, "done", message="done", progress=1.0, result=dict(result))
 
     def fail(self, job: Job, error: NaruError) -> None:
         """Mark the job failed for good: the same input would fail again.
@@ -109,7 +119,8 @@ class JobQueue:
         Raises:
             JobLost: the job was cancelled, or another worker has it.
         """
-        self._end(job, "failed", message=error.one_line(), error=error.to_dict())
+        with self.database.write() as connection:
+            self._end(connection, job, "failed", message=error.one_line(), error=error.to_dict())
 
     def release(self, job: Job, why: str) -> None:
         """Put the job back for another try, or fail it when it has had all its tries.
@@ -213,12 +224,15 @@ class JobQueue:
                 remedy=f"`naru jobs show {job.id}` tells which.",
             )
 
-    def _end(self, job: Job, state: str, *, message: str, **values: Any) -> None:
+    def _has_finished(self, connection: sa.Connection, job: Job) -> bool:
+        mine = sa.and_(jobs.c.id == job.id, jobs.c.fence == job.fence, jobs.c.state == "done")
+        return connection.execute(sa.select(jobs.c.id).where(mine)).first() is not None
+
+    def _end(self, connection: sa.Connection, job: Job, state: str, *, message: str, **values: Any) -> None:
         now = self.now()
-        with self.database.write() as connection:
-            ended = {"state": state, "finished": now, "lease_until": None, "message": message, **values}
-            self._update_held(connection, job, ended)
-            _log(connection, job.id, now, message)
+        ended = {"state": state, "finished": now, "lease_until": None, "message": message, **values}
+        self._update_held(connection, job, ended)
+        _log(connection, job.id, now, message)
 
 
 def _log(connection: sa.Connection, job_id: str, at: datetime, message: str) -> None:

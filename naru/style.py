@@ -15,9 +15,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from naru.records import Layer
-
 StyleLayer = dict[str, Any]
+Style = Sequence[Mapping[str, Any]]
 LABELS_SUFFIX = "--label"  # tiles carry one label point a polygon in a layer of this name behind the layer's own
 
 # What people call the field that names a thing, best first; matched on the whole name, case-folded.
@@ -58,12 +57,14 @@ def label_field(fields: Mapping[str, str]) -> str | None:
     return None
 
 
-def choose_colour(layer_id: str, function: str, layers: Sequence[Layer]) -> str:
-    """Return the colour for a layer: the one that it has, else the function's first that fewest others have."""
-    used = Counter(colour_of(layer.style) for layer in layers if layer.id != layer_id)
-    for layer in layers:
-        if layer.id == layer_id and (present := colour_of(layer.style)):
-            return present
+def choose_colour(layer_id: str, function: str, styles: Mapping[str, Style]) -> str:
+    """Return the colour for a layer: the one that it has, else the function's first that fewest others have.
+
+    `styles` are those of all layers there are, by id.
+    """
+    if present := colour_of(styles.get(layer_id, ())):
+        return present
+    used = Counter(colour_of(style) for style in styles.values())
     colours = palette().get(function) or palette()["content"]
     return min(colours, key=lambda colour: used[colour])
 
@@ -167,7 +168,7 @@ def _label(layer_id: str, geometry: str, name: str) -> StyleLayer:
     return _part(layer_id, "label", "symbol", None, paint) | {"layout": layout}
 
 
-def colour_of(style: Sequence[Mapping[str, Any]]) -> str | None:
+def colour_of(style: Style) -> str | None:
     """Return the colour that stands for a layer in a legend: its first plain paint colour."""
     for part in style:
         for role in ("fill-color", "line-color", "circle-color"):

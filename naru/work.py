@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from typing import Any, Self
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from naru.errors import JobLost, NaruError, UnknownJob
 from naru.house import House, Progress
 from naru.jobs import JobQueue, worker_name
@@ -39,8 +41,8 @@ def find_handler(kind: str) -> Handler:
 class Heartbeat:
     """Prolongs a job's lease from a thread; turns into `JobLost` at the next `progress` when it is lost."""
 
-    def __init__(self, queue: JobQueue, job: Job) -> None:
-        self._queue, self._job = queue, job
+    def __init__(self, queue: JobQueue, job: Job, every_s: float = _BEAT_S) -> None:
+        self._queue, self._job, self._every_s = queue, job, every_s
         self._stop = threading.Event()
         self._lost: JobLost | None = None
         self._message = ""
@@ -67,12 +69,14 @@ class Heartbeat:
         self._queue.heartbeat(self._job, progress=fraction, message=new)
 
     def _beat(self) -> None:
-        while not self._stop.wait(_BEAT_S):
+        while not self._stop.wait(self._every_s):
             try:
                 self._queue.heartbeat(self._job)
             except JobLost as lost:
                 self._lost = lost
                 return
+            except SQLAlchemyError as error:  # the lease lasts for three beats: the next may get through
+                log.warning("the catalogue did not take a heartbeat of job %s: %s", self._job.id, error)
 
 
 def run_job(house: House, job: Job, handler: Handler, also: Progress | None = None) -> Mapping[str, Any]:

@@ -69,7 +69,7 @@ def publish(house: House, fake: Fake) -> int:
     style = default_style(fake.id, Look("mixed", "#2f6fb0", "이름"))
     names = (fake.id, f"{fake.id} 층", fake.id.title(), fake.function, fake.visibility, "CC-BY", "© 서울")
     draft = Draft(*names, "vector", "mixed", style, report)
-    live = house.catalogue.live_number(fake.id)
+    live = next((layer.live.number for layer in house.catalogue.layers() if layer.id == fake.id), None)
     return house.catalogue.publish([Release(draft, None, (tileset,), live)])[0].number
 
 

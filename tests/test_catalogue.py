@@ -166,3 +166,32 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     with pytest.raises(StorageFailed) as caught:
         Database.open(f"sqlite:///{path}")
     assert caught.value.file == str(path)
+
+
+def test_of_many_first_publications_of_one_layer_one_wins(catalogue: Catalogue) -> None:
+    ends: list[str] = []
+
+    def publish() -> None:
+        try:
+            catalogue.publish([release("seoul-gu", None)])  # with the same archives, too
+            ends.append("live")
+        except PublishConflict:
+            ends.append("conflict")
+
+    threads = [threading.Thread(target=publish) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(ends) == ["conflict"] * 5 + ["live"]
+
+
+def test_what_takes_part_in_a_publication_can_undo_it(catalogue: Catalogue) -> None:
+    before = catalogue.generation()
+
+    def refuse(connection: sa.Connection, versions: object) -> None:
+        raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError):
+        catalogue.publish([release("seoul-gu", None)], refuse)
+    assert (catalogue.layers(), catalogue.generation()) == ([], before)

@@ -168,6 +168,19 @@ def test_a_queued_file_survives_its_worker(tmp_path: Path) -> None:
     assert not list((home / "jobs").glob("*/attempt-2"))
 
 
+def test_a_queued_file_is_not_published_twice(tmp_path: Path) -> None:
+    """Killed right after the commit: the job was done in the same transaction, so nobody takes it up again."""
+    home = tmp_path / "home"
+    [job] = naru_json("ingest", str(points(tmp_path / "sites.geojson", 4)), "--queue", home=home)["jobs"]
+    words = ["naru.catalogue", "Catalogue.publish", "after", "1", "--home", str(home), "work", "--once"]
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLER, *words], env=clean_environ(), capture_output=True, timeout=120, check=False
+    )
+    assert killed.returncode == -signal.SIGKILL
+    shown = naru_json("jobs", "show", job["id"], home=home)
+    assert (shown["state"], shown["result"]["layers"][0]["version"]) == ("done", 1)
+
+
 def test_interrupted_by_the_user_it_says_so_in_one_line(tmp_path: Path) -> None:
     file = points(tmp_path / "sites.geojson", 4)
     words = ["ingest.pipeline", "read_file", "after", "1"]

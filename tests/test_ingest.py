@@ -14,6 +14,11 @@ import pyogrio
 import pytest
 import shapely
 
+from ingest.pipeline import IngestOptions, ingest_file
+from naru.errors import JobLost
+from naru.house import House
+from naru.settings import Settings
+from naru.style import colour_of
 from tests.conftest import naru, naru_json
 from tests.decode import features_at, header_of, tiles_of, whole
 
@@ -181,6 +186,10 @@ def test_layers_of_one_file_come_out_beside_each_other(home: Path, shared: Calla
     said = naru_json("ingest", str(shared("data/zip_hostile/two_layers.zip")), "--maxzoom", "8", home=home)
     assert [layer["id"] for layer in said["layers"]] == ["two-layers-a", "two-layers-b"]
     assert all(layer["features_published"] == 25 for layer in said["layers"])
+    house = House.open(Settings.from_environ({}, home=home))
+    one, other = (colour_of(layer.style) for layer in house.catalogue.layers())
+    house.close()
+    assert one != other
 
 
 REFUSED = {
@@ -261,6 +270,21 @@ def test_options_that_cannot_be_are_refused_with_a_remedy(
 @pytest.mark.parametrize("words", [(), ("a", "b", "--id", "x"), ("a", "--minzoom", "9", "--maxzoom", "3")])
 def test_wrong_use_exits_with_two(words: tuple[str, ...], home: Path) -> None:
     assert naru("ingest", *words, home=home).returncode == 2
+
+
+def test_a_job_cancelled_at_the_last_moment_publishes_nothing(home: Path, tmp_path: Path) -> None:
+    house = House.open(Settings.from_environ({}, home=home))
+    job = house.jobs.submit("ingest", {}, claim_as="me")
+
+    def cancel_late(fraction: float, _message: str) -> None:
+        if fraction == 1.0:  # all that is left to do is the transaction
+            house.jobs.cancel(job.id)
+
+    file = points(tmp_path / "sites.geojson", 3)
+    with pytest.raises(JobLost):
+        ingest_file(house, file, IngestOptions(), tmp_path / "work", cancel_late, job=job)
+    assert house.catalogue.layers() == []
+    house.close()
 
 
 def test_a_folder_is_a_shapefile(home: Path, tmp_path: Path, shared: Callable[[str], Path]) -> None:

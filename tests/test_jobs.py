@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from naru.database import Database
 from naru.errors import JobLost, NoFeatures, UnknownJob
 from naru.house import House
 from naru.jobs import LEASE, JobQueue
+from naru.records import Job
+from naru.schema import job_log
 from naru.settings import Settings
-from naru.work import run_job
+from naru.work import Heartbeat, run_job
 
 
 class Clock:
@@ -150,3 +154,48 @@ def test_bad_input_fails_at_once_and_a_fault_is_tried_again(house: House) -> Non
     again = house.jobs.claim("other")
     assert again
     assert (again.id, again.attempt) == (crashed.id, 2)
+
+
+def test_a_handler_may_finish_its_job_with_what_it_writes(queue: JobQueue) -> None:
+    queue.submit("ingest", {})
+    job = queue.claim("w1")
+    assert job
+    with queue.database.write() as connection:
+        queue.finish_within(connection, job, {"n": 1})
+    queue.finish(job, {"n": 2})  # said again by whoever runs the handler
+    assert queue.job(job.id).result == {"n": 1}
+
+
+def test_what_a_cancelled_job_writes_is_undone(queue: JobQueue) -> None:
+    queue.submit("ingest", {})
+    job = queue.claim("w1")
+    assert job
+    queue.cancel(job.id)
+    with pytest.raises(JobLost), queue.database.write() as connection:
+        connection.execute(job_log.insert().values(job_id=job.id, at=queue.now(), message="written"))
+        queue.finish_within(connection, job, {})
+    assert queue.job(job.id).state == "cancelled"
+    assert "written" not in [message for _, message in queue.log(job.id)]
+
+
+class SilentOnce(JobQueue):
+    """A queue whose database does not answer the first heartbeat."""
+
+    def __init__(self, queue: JobQueue) -> None:
+        super().__init__(queue.database, queue.now)
+        self.beats = 0
+        self.through = threading.Event()
+
+    def heartbeat(self, job: Job, *, progress: float | None = None, message: str | None = None) -> None:
+        self.beats += 1
+        if self.beats == 1:
+            raise OperationalError("UPDATE", {}, Exception("database is locked"))
+        super().heartbeat(job, progress=progress, message=message)
+        self.through.set()
+
+
+def test_a_heartbeat_outlives_a_database_that_does_not_answer(house: House) -> None:
+    job = house.jobs.submit("x", {}, claim_as="me")
+    queue = SilentOnce(house.jobs)
+    with Heartbeat(queue, job, every_s=0.001):
+        assert queue.through.wait(30)

@@ -6,27 +6,21 @@ import os
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from naru.settings import Settings
 from naru.terminal import json_option, print_json
-from sample_data.demo import (
-    QUICK_MAXZOOM,
-    DemoOptions,
-    DemoResult,
-    check_port,
-    child_environment,
-    naru_command,
-    run_demo,
-)
+
+if TYPE_CHECKING:
+    from sample_data.demo import DemoOptions, DemoResult
 
 
 @click.command()
 @click.option("--home", type=click.Path(path_type=Path), help="The home folder, instead of NARU_HOME.")
 @click.option("--no-serve", is_flag=True, help="End after ingest, with exit code 0.")
-@click.option("--quick", is_flag=True, help=f"Leave out the zooms closer than {QUICK_MAXZOOM}.")
+@click.option("--quick", is_flag=True, help="Leave out the closest zooms.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
 @json_option
@@ -38,6 +32,8 @@ def demo(
 
     Run again, it publishes a new version of every layer and makes a new key; the earlier ones stay.
     """
+    from sample_data.demo import QUICK_MAXZOOM, DemoOptions, check_port, run_demo  # geopandas: a second
+
     if home is not None:
         settings = Settings.from_environ(os.environ, home=home)
     options = DemoOptions(host=host, port=port, quick=quick)
@@ -77,6 +73,8 @@ def _show_layer(layer: dict[str, Any]) -> None:
 
 def _serve(settings: Settings, options: DemoOptions) -> None:
     """Become the server, so that Ctrl-C and signals reach it directly."""
+    from sample_data.demo import child_environment, naru_command
+
     sys.stdout.flush()
     sys.stderr.flush()
     words = naru_command("serve", "--host", options.host, "--port", str(options.port))

@@ -10,7 +10,7 @@ import shlex
 import subprocess
 import sys
 import sysconfig
-from importlib.metadata import distribution
+from importlib.metadata import distribution, entry_points
 from pathlib import Path
 
 import pytest
@@ -36,7 +36,8 @@ def test_check_is_clean(words: tuple[str, ...]) -> None:
 
 
 def test_a_tile_worker_loads_no_geopandas_and_a_command_starts_light() -> None:
-    for module in ("tileserver.app", "tileserver.lane", "naru.cli", "ingest.command"):
+    commands = [entry.module for entry in entry_points(group="naru.commands")]  # `naru --help` loads them all
+    for module in ("tileserver.app", "tileserver.lane", "naru.cli", *commands):
         script = f"import sys, {module}; print(*sorted(sys.modules))"
         loaded = set(run(sys.executable, "-c", script).stdout.split())
         assert module in loaded

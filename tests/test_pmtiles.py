@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import doctest
 import gzip
 import random
 import tempfile
@@ -18,7 +17,7 @@ from pmtiles.reader import MmapSource, Reader, all_tiles
 from pmtiles.tile import tileid_to_zxy, zxy_to_tileid
 
 from naru.errors import ArchiveDamaged, TileOutOfRange
-from naru.pmtiles import About, PMTilesReader, PMTilesWriter, header, hilbert, mapped, tile_id, tile_of
+from naru.pmtiles import About, PMTilesReader, PMTilesWriter, header, mapped, tile_id, tile_of
 from naru.pmtiles.directory import Directory, packed, parse, serialise, unpacked, varints
 
 Tiles = dict[int, bytes]
@@ -54,11 +53,6 @@ def test_tile_ids_are_the_reference_packages(tile: tuple[int, int, int]) -> None
 @given(st.integers(0, 2**50))
 def test_tiles_of_ids_are_the_reference_packages(number: int) -> None:
     assert tile_of(number) == tileid_to_zxy(number)
-
-
-@pytest.mark.parametrize("module", [hilbert])
-def test_the_examples_run(module: object) -> None:
-    assert doctest.testmod(module).failed == 0  # type: ignore[arg-type]
 
 
 # --- directories ------------------------------------------------------------------------------------

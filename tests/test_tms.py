@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import subprocess
 import sys
 
@@ -71,7 +70,3 @@ def test_an_unknown_set_is_refused_by_name() -> None:
 def test_web_mercator_needs_no_morecantile() -> None:
     code = "import sys, naru.tms as t; t.web_mercator_bounds(1, 0, 0); sys.exit('morecantile' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-def test_the_examples_run() -> None:
-    assert doctest.testmod(tms, optionflags=doctest.ELLIPSIS).failed == 0

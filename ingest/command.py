@@ -13,9 +13,9 @@ from ingest.encoding import normalise
 from ingest.reading import warm_up
 from naru.catalogue import check_layer_id
 from naru.errors import BadSetting, EncodingUnknown, NaruError
-from naru.house import House, Progress
+from naru.house import House
 from naru.jobs import worker_name
-from naru.records import FUNCTIONS, Job
+from naru.records import FUNCTIONS, Job, Progress
 from naru.settings import Settings
 from naru.terminal import (
     human_bytes,

@@ -23,9 +23,9 @@ from ingest.reading import ReadLayer, ReadOptions, read_file
 from ingest.tiling import TilingOptions, TilingResult, build_tileset
 from naru.catalogue import check_layer_id
 from naru.errors import ArchiveDamaged, NoFeatures, UnknownLayer
-from naru.house import House, Progress
+from naru.house import House
 from naru.pmtiles import PMTilesReader, mapped
-from naru.records import Count, Draft, Function, IngestReport, Job, Layer, Release, Tileset, Version
+from naru.records import Count, Draft, Function, IngestReport, Job, Layer, Progress, Release, Tileset, Version
 from naru.style import Look, Style, choose_colour, default_style, label_field
 
 

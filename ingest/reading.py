@@ -10,7 +10,7 @@ import atexit
 import math
 import re
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,8 @@ from typing import Any
 from ingest.receive import locate
 from ingest.sandbox import Limits, Sandbox, Task
 from naru.errors import NaruError, ParserDied
-from naru.records import BBox, Count
+from naru.records import BBox, Count, Progress
 
-Progress = Callable[[float, str], None]
 GEOMETRIES = frozenset({"point", "line", "polygon", "mixed"})
 _PARQUET = re.compile(r"layer-[0-9]{4}\.parquet")
 

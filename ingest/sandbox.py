@@ -19,15 +19,15 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from naru import errors
 from naru.errors import BadInput, NaruError, ParserDied, TooLarge
+from naru.records import Progress
 
-Progress = Callable[[float, str], None]
 _ANSWER_BYTES = 16 * 2**20
 _START_S = 60.0
 _ROOT = Path(__file__).resolve().parent.parent
@@ -69,7 +69,6 @@ class Answer:
 
     result: Any = None
     layers: tuple[str, ...] = ()
-    maxrss_kb: int = 0
 
 
 class Sandbox:
@@ -302,7 +301,7 @@ def _judge(call: _Call, status: Mapping[str, Any], limits: Limits) -> Answer:
             remedy="The file is probably damaged: repair it with the program that wrote it, or split it.",
         )
     layers = heard.get("layers")
-    return Answer(heard["result"], tuple(layers) if isinstance(layers, list) else (), int(status["maxrss_kb"]))
+    return Answer(heard["result"], tuple(layers) if isinstance(layers, list) else ())
 
 
 def _signal_name(code: int) -> str:

@@ -6,7 +6,7 @@ Runs confined (`ingest.confine`). Nothing it says is believed unchecked (`ingest
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,8 @@ from ingest.layers import SourceLayer, plain
 from ingest.receive import Dataset, clear, receive
 from ingest.sandbox import Limits
 from naru.errors import NaruError, NoFeatures, TooLarge
+from naru.records import Progress
 
-Progress = Callable[[float, str], None]
 Floats = npt.NDArray[np.float64]
 OUTSIDE = "outside the area of its coordinate reference system"
 _RESERVED = frozenset({GEOMETRY, COVERING})

@@ -15,14 +15,14 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 from ingest.confine import Rlimits, confine
 from naru.errors import NaruError, TooLarge
+from naru.records import Progress
 
-Progress = Callable[[float, str], None]
 _NO_MEMORY = ("bad_alloc", "out of memory", "cannot allocate", "can't allocate", "malloc of size")
 
 
@@ -74,10 +74,9 @@ def _next_request(control: socket.socket) -> tuple[dict[str, Any], int] | None:
 def _watch(control: socket.socket, wake_read: int, pid: int) -> bool:
     """Wait for the child to end and report it; kill it and return False when the other end goes away."""
     while True:
-        ended, status, usage = os.wait4(pid, os.WNOHANG)
+        ended, status = os.waitpid(pid, os.WNOHANG)
         if ended:
-            report = {"status": os.waitstatus_to_exitcode(status), "maxrss_kb": usage.ru_maxrss}
-            control.sendall(json.dumps(report).encode() + b"\n")
+            control.sendall(json.dumps({"status": os.waitstatus_to_exitcode(status)}).encode() + b"\n")
             return True
         ready, _, _ = select.select([control.fileno(), wake_read], [], [], 1.0)
         if wake_read in ready:
@@ -85,7 +84,7 @@ def _watch(control: socket.socket, wake_read: int, pid: int) -> bool:
                 os.read(wake_read, 4096)
         if control.fileno() in ready:  # nothing is sent while a child runs: it is closed
             os.kill(pid, signal.SIGKILL)
-            os.wait4(pid, 0)
+            os.waitpid(pid, 0)
             return False
 
 

@@ -15,7 +15,8 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from naru.errors import ArchiveDamaged, BadInput, FileMissing, StorageFailed
-from naru.house import House, Progress
+from naru.house import House
+from naru.records import Progress
 from naru.settings import Settings, unknown_settings
 from naru.storage import Storage, sync_file
 

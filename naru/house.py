@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +12,6 @@ from naru.jobs import JobQueue
 from naru.records import Job
 from naru.settings import Settings
 from naru.storage import Storage
-
-Progress = Callable[[float, str], None]  # fraction done 0 … 1, what is being done
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
 BBox = tuple[float, float, float, float]  # west, south, east, north; the CRS is named beside it
+Progress = Callable[[float, str], None]  # fraction done 0 … 1, what is being done
 Function = Literal["basemap", "content", "twin"]
 FUNCTIONS: tuple[Function, ...] = ("basemap", "content", "twin")
 Kind = Literal["vector", "raster"]

@@ -12,7 +12,8 @@ from typing import Any
 import click
 
 from naru.errors import NaruError
-from naru.house import House, Progress
+from naru.house import House
+from naru.records import Progress
 from naru.settings import Settings
 
 _LINE_EVERY_S = 2.0

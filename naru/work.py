@@ -16,9 +16,9 @@ from typing import Any, Self
 from sqlalchemy.exc import SQLAlchemyError
 
 from naru.errors import JobLost, NaruError, UnknownJob
-from naru.house import House, Progress
+from naru.house import House
 from naru.jobs import JobQueue, worker_name
-from naru.records import Job
+from naru.records import Job, Progress
 
 Handler = Callable[[House, Job, Progress], Mapping[str, Any]]
 _BEAT_S = 10.0

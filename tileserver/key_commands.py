@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
@@ -19,7 +19,6 @@ from tileserver.keys import KEY_FUNCTIONS, LONGEST_GRACE, Key, KeyRing, Permissi
 from tileserver.quotas import SqlQuotaStore
 from tileserver.windows import windows_at
 
-F = TypeVar("F", bound=Callable[..., Any])
 _ENVIRONMENT = re.compile(r"[a-z0-9]{1,16}", re.ASCII)
 _REFERRER = re.compile(r"(https?://)?(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*", re.ASCII)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,6 @@ from ingest.tiling.options import (
     BUFFER,
     EQUATOR_M,
     EXTENT,
-    Progress,
     TilingOptions,
     TilingResult,
     ZoomRules,
@@ -34,20 +33,13 @@ from ingest.tiling.zooms import choose_maxzoom
 from naru.errors import NoFeatures
 from naru.pmtiles import About, PMTilesWriter, Written
 from naru.pmtiles.hilbert import first_id
-from naru.records import BBox
+from naru.records import BBox, Progress
 from naru.style import LABELS_SUFFIX
 
 POINT_RATE = 2.5  # of single points, at least a share divided by this at each zoom down stays, as in tippecanoe
 MERCATOR_LIMIT = 85.05112877980659
 BEYOND_EDGE = "beyond the edge of Web Mercator (latitude 85.05°)"
 _NAMES = {POINT: "point", LINE: "line", POLYGON: "polygon"}
-
-
-class Engine(Protocol):
-    """What any builder of vector pyramids looks like."""
-
-    def __call__(self, source: Path, destination: Path, options: TilingOptions, progress: Progress) -> TilingResult:
-        """Build the pyramid."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,8 +14,6 @@ EXTENT = 4096  # units along a tile's side (MVT 2.1 §4.1)
 GRID_ZOOM = 18  # the global integer grid is that of this zoom: 2**30 steps around the equator, 3.7 cm
 EQUATOR_M = 2 * math.pi * 6378137.0  # Web Mercator's equator
 BUFFER = 64  # units that a tile's geometry reaches beyond its border
-
-Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True, kw_only=True)

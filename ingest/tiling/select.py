@@ -105,7 +105,7 @@ def _thinned(order: Ints, kind: Any, area: Any, cell: Any, limit: float) -> NDAr
 def curve_order(measures: Measures) -> Curve:
     """Return the order of the shapes by the middles of their boxes."""
     reach = 2**GRID_ZOOM - 1
-    middle = (measures.box[:, :2] + measures.box[:, 2:]) >> 13
+    middle = (measures.box[:, :2] + measures.box[:, 2:]) >> 13  # halved, and in cells of EXTENT units
     cells = np.clip(middle, 0, reach)
     numbers = hilbert_numbers(cells[:, 0].copy(), cells[:, 1].copy(), GRID_ZOOM)
     return Curve(numbers, np.argsort(numbers, kind="stable"))

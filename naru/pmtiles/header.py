@@ -50,16 +50,6 @@ class Header:
         """West, south, east, north in degrees (WGS 84)."""
         return self.west_e7 / 1e7, self.south_e7 / 1e7, self.east_e7 / 1e7, self.north_e7 / 1e7
 
-    @property
-    def center(self) -> tuple[float, float, int]:
-        """Longitude, latitude (degrees) and zoom to open the map at."""
-        return self.center_lon_e7 / 1e7, self.center_lat_e7 / 1e7, self.center_zoom
-
-    @property
-    def tile_format(self) -> str:
-        """Name of the tile type: "mvt", "png", "jpg", "webp", "avif", "mlt", or "" where unknown."""
-        return TILE_TYPES.get(self.tile_type, "")
-
     def pack(self) -> bytes:
         """Return the 127 bytes."""
         return _LAYOUT.pack(_MAGIC, 3, *astuple(self))

@@ -198,19 +198,16 @@ def stop_server(served: Served) -> None:
 
 
 @pytest.fixture(scope="session")
-def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a home with the quick sample city ingested, as `naru demo --no-serve --quick` leaves it."""
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
+    """Return a home with the quick sample city, and what `naru demo --no-serve --quick --json` said."""
     home = tmp_path_factory.mktemp("demo") / "home"
-    done = subprocess.run(
-        [*NARU, "demo", "--home", str(home), "--no-serve", "--quick"],
-        capture_output=True,
-        text=True,
-        timeout=280,
-        env=clean_environ(),
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return home
+    return home, naru_json("demo", "--home", str(home), "--no-serve", "--quick", "--port", "8123", home=home)
+
+
+@pytest.fixture(scope="session")
+def demo_home(demo: tuple[Path, dict]) -> Path:
+    """Return a home with the quick sample city."""
+    return demo[0]
 
 
 @pytest.fixture(scope="session")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import socket
 from pathlib import Path
 
 import pytest
 
+from naru.house import House
+from naru.settings import Settings
 from sample_data.city import CITY
 from tests.conftest import naru, naru_json
 
@@ -16,10 +19,13 @@ pytestmark = pytest.mark.timeout(280)
 
 
 @pytest.fixture(scope="module")
-def twice(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict, str]:
-    """A home after two demos: the first with --json, the second for people."""
-    home = tmp_path_factory.mktemp("twice") / "home"
-    first = naru_json("demo", "--home", str(home), "--no-serve", "--quick", "--port", "8123", home=home)
+def twice(demo: tuple[Path, dict], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict, str]:
+    """A home after two demos: the first with --json (in a copy of its home), the second for people."""
+    home, first = tmp_path_factory.mktemp("twice") / "home", demo[1]
+    house = House.open(Settings.from_environ({}, home=demo[0]))
+    with house.database.write():  # nobody writes while it is copied
+        shutil.copytree(demo[0], home)
+    house.close()
     second = naru("demo", "--home", str(home), "--no-serve", "--quick", home=home)
     assert second.returncode == 0, second.stderr
     return home, first, second.stdout

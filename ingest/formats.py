@@ -11,7 +11,7 @@ from ingest import geojson, geopackage, geoparquet, kml, shapefile
 from ingest.crs import Claim
 from ingest.layers import SourceLayer
 from ingest.ogr import OgrSource, inspect, stream
-from ingest.receive import Dataset, open_zip
+from ingest.receive import Dataset, office_document, open_zip
 from ingest.sandbox import Limits
 from naru.errors import NoFeatures, UnknownFormat
 
@@ -32,6 +32,8 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"Rar!", "a RAR archive"),
     (b"PMTiles", "a PMTiles archive"),
     (b"AC10", "a DWG drawing"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a document of old Office programs, such as .xls"),
+    (b"ncols", "an ASCII grid"),
 )
 _XML_ROOTS = {
     **{"html": "a web page", "vrtdataset": "a GDAL VRT", "ogrvrtdatasource": "a GDAL VRT", "gpx": "GPX"},
@@ -78,7 +80,13 @@ def sniff(path: Path) -> str:
         return _sniff_xml(text)
     if text.startswith((b"{", b"[", b"\x1e")):
         return _sniff_json(text)
-    return "text, perhaps a table" if b"\x00" not in head else "of a binary format we do not know"
+    return _sniff_rest(head)
+
+
+def _sniff_rest(head: bytes) -> str:
+    if b"\x00" not in head:
+        return "text, perhaps a table such as CSV"
+    return "a tar archive" if head[257:262] == b"ustar" else "of a binary format we do not know"
 
 
 def _sniff_xml(text: bytes) -> str:
@@ -155,8 +163,7 @@ def _open_zip(dataset: Dataset, encoding: str | None, limits: Limits) -> Iterato
         names = archive.namelist()
         if any(n.lower().endswith(".kml") for n in names):
             return kml.read_kmz(dataset, encoding, limits)
-        known = {"xl/workbook.xml": "an Excel workbook", "word/document.xml": "a Word document"}
-        looks = next((text for member, text in known.items() if member in names), "a zip without .kml")
+        looks = office_document(names) or "a zip without .kml"
     raise UnknownFormat(f"it is {looks}, which we do not read", file=dataset.file, remedy=_REMEDY)
 
 

@@ -79,6 +79,9 @@ def _feature_tables(path: Path, file: str) -> list[_Table]:
 
 
 def _check_tables(kinds: dict[str, str], file: str) -> None:
+    if {"tiles", "metadata"} <= set(kinds):
+        message = "it is an MBTiles archive, which we do not read"
+        raise UnknownFormat(message, file=file, remedy="Hand in the data that its tiles were made from.")
     missing = [t for t in _TABLES if t not in kinds]
     if missing:
         message = f"it is an SQLite database but no GeoPackage ({missing[0]} is missing)"

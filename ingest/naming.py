@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 import zlib
@@ -12,6 +13,21 @@ from pathlib import Path
 from anyascii import anyascii
 
 _LONGEST = 64
+
+
+def legible(name: str) -> str:
+    """Return a name that the system handed over as text; bytes that are no UTF-8 are CP949, as Windows packs them.
+
+    >>> legible(os.fsdecode("서울".encode("cp949")))
+    '서울'
+    """
+    raw = os.fsencode(name)
+    for codec in ("utf-8", "cp949"):
+        try:
+            return raw.decode(codec)
+        except UnicodeDecodeError:
+            continue
+    return raw.decode("utf-8", "replace")
 
 
 def slug(text: str) -> str:
@@ -31,10 +47,14 @@ def layer_ids(wanted: str | None, path: Path, names: Sequence[str]) -> list[str]
     >>> layer_ids(None, Path("강.gpkg"), ["둔치", "수면"])
     ['gang-dunchi', 'gang-sumyeon']
     """
-    stem = wanted if wanted is not None else slug(path.name.split(".")[0] or path.name)
+    stem = wanted if wanted is not None else slug(_stem(legible(path.name)))
     if len(names) == 1:
         return [stem]
     return _distinct([f"{stem}-{slug(name)}"[:_LONGEST].strip("-") for name in names])
+
+
+def _stem(name: str) -> str:
+    return name.split(".", maxsplit=1)[0] or name
 
 
 def _distinct(ids: Sequence[str]) -> list[str]:

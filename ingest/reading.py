@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ingest.naming import legible
 from ingest.receive import locate
 from ingest.sandbox import Limits, Sandbox, Task
 from naru.errors import NaruError, ParserDied
@@ -86,7 +87,7 @@ def read_file(path: Path, workdir: Path, options: ReadOptions, progress: Progres
     """
     path, workdir = Path(path), Path(workdir).resolve()
     workdir.mkdir(parents=True, exist_ok=True)
-    name = options.name or path.name
+    name = options.name or legible(path.name)
     files = locate(path, options.limits)
     params = {
         "files": [str(f) for f in files],

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from ingest.naming import legible
 from ingest.sandbox import Limits
 from naru.errors import BadZip, FileMissing, TooLarge, UnknownFormat
 
@@ -53,7 +54,7 @@ def locate(path: Path, limits: Limits) -> list[Path]:
         if not found:
             raise FileMissing("the folder holds no file that we read", file=path.name, remedy=_formats_remedy())
     elif path.is_file():
-        found = _siblings(path) if path.suffix.lower() in SHAPEFILE_PARTS else [path]
+        found = _beside(path) if path.suffix.lower() in SHAPEFILE_PARTS else [path]
     else:
         raise FileMissing("there is no such file", file=str(path), remedy="Check the path.")
     for member in found:
@@ -94,6 +95,12 @@ def _walk(folder: Path, limits: Limits) -> Iterator[Path]:
             )
         if path.is_file() and not path.is_symlink():
             yield path
+
+
+def _beside(path: Path) -> list[Path]:
+    """Return the shapefile's parts; those of a link with none beside it lie beside the file that it leads to."""
+    found = _siblings(path)
+    return _siblings(path.resolve()) if path.is_symlink() and len(found) == 1 else found
 
 
 def _siblings(path: Path) -> list[Path]:
@@ -141,7 +148,7 @@ def _same_stem(parts: dict[str, Path], number: int) -> dict[str, Path]:
 
 def _display(name: str) -> str:
     """Return a name for people: NFC, without control characters."""
-    composed = unicodedata.normalize("NFC", name)
+    composed = unicodedata.normalize("NFC", legible(name))
     return "".join(c for c in composed if unicodedata.category(c)[0] != "C")
 
 
@@ -264,8 +271,16 @@ def _unpack(path: Path, name: str, folder: Path, limits: Limits) -> Iterator[tup
 def _nothing_to_read(names: Sequence[str], file: str) -> Exception:
     if any(_suffix(n) in {".zip", ".7z", ".rar", ".gz", ".tar"} for n in names):
         return BadZip("it holds another archive", file=file, remedy="Unpack it once and hand in the inner one.")
+    if looks := office_document(names):
+        return UnknownFormat(f"it is {looks}, which we do not read", file=file, remedy=_formats_remedy())
     inside = ", ".join(names[:3]) or "nothing"
     return UnknownFormat(f"the zip holds no file that we read ({inside})", file=file, remedy=_formats_remedy())
+
+
+def office_document(names: Sequence[str]) -> str:
+    """Return which office document a zip with such members is; "" where it is none."""
+    kinds = {"xl/": "an Excel workbook", "word/": "a Word document", "content.xml": "an OpenDocument file"}
+    return next((kind for start, kind in kinds.items() if any(name.startswith(start) for name in names)), "")
 
 
 def _suffix(name: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import shutil
 import sqlite3
 import unicodedata
 import zipfile
@@ -202,6 +204,9 @@ def test_a_file_of_another_kind_beside_a_good_one_is_left_out_and_said(tmp_path:
         ("x.geojson", b"\x89PNG\r\n", "a PNG picture"),
         ("x.csv", "이름,경도,위도\n가,127,37\n".encode(), "text, perhaps a table"),
         ("x.kml", b"<gpx></gpx>", "GPX"),
+        ("x.asc", b"ncols 2\nnrows 2\n", "an ASCII grid"),
+        ("x.xls", bytes.fromhex("d0cf11e0a1b11ae1") + bytes(512), "old Office programs"),
+        ("x.tar", b"a.shp".ljust(257, b"\0") + b"ustar\x0000", "a tar archive"),
         ("x.geojson", b"", "an empty file"),
         ("x.bin", b"\x00\x01\x02\x03", "binary"),
     ],
@@ -222,6 +227,37 @@ def test_an_sqlite_database_that_is_no_geopackage_is_refused(tmp_path: Path) -> 
         db.commit()
     with pytest.raises(UnknownFormat, match="SQLite database but no GeoPackage"):
         read(tmp_path / "x.gpkg", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("data/gdal_mbtiles/byte.mbtiles", "an MBTiles archive"),
+        ("data/gdal_xlsx/test.xlsx", "an Excel workbook"),
+        ("data/gdal_ods/test_kspread.ods", "an OpenDocument file"),
+    ],
+)
+def test_real_files_of_other_formats_are_named(shared, tmp_path: Path, name: str, kind: str) -> None:
+    with pytest.raises(UnknownFormat, match=kind):
+        read(shared(name), tmp_path / "out")
+
+
+def test_a_shapefile_named_in_cp949_is_read_whole_and_named_in_korean(shared, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for part in shared("data/korea_crs/gu_5186_cp949").iterdir():
+        shutil.copy(part, os.fsencode(folder) + b"/" + "자치구".encode("cp949") + os.fsencode(part.suffix))
+    [file] = folder.glob("*.shp")
+    for path in (file, folder):
+        layer = read_one(path, tmp_path / "out" / path.suffix)
+        assert (layer.encoding, layer.crs) == ("CP949", "EPSG:5186")
+    assert read_one(file, tmp_path / "out").name == "자치구"
+
+
+def test_a_link_to_a_shapefile_is_read_with_the_parts_it_leads_to(shared, tmp_path: Path) -> None:
+    (tmp_path / "link.shp").symlink_to(shared("data/korea_crs/gu_5186_cp949/gu_5186_cp949.shp"))
+    layer = read_one(tmp_path / "link.shp", tmp_path / "out")
+    assert (layer.crs, layer.encoding) == ("EPSG:5186", "CP949")
 
 
 def test_topojson_with_another_name_is_refused_by_name(shared, tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ Publishing moves the archives into storage and flips all layers of the file live
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,15 @@ import pyarrow.parquet as pq
 from sqlalchemy import Connection
 
 from ingest.encoding import normalise
-from ingest.naming import layer_ids
+from ingest.naming import layer_ids, legible
 from ingest.reading import ReadLayer, ReadOptions, read_file
 from ingest.tiling import TilingOptions, TilingResult, build_tileset
 from naru.catalogue import check_layer_id
-from naru.errors import ArchiveDamaged, NoFeatures, UnknownLayer
+from naru.errors import ArchiveDamaged, BadInput, NoFeatures, UnknownLayer
 from naru.house import House
 from naru.pmtiles import PMTilesReader, mapped
 from naru.records import Count, Draft, Function, IngestReport, Job, Layer, Progress, Release, Tileset, Version
+from naru.storage import disk_errors
 from naru.style import Look, Style, choose_colour, default_style, label_field
 
 
@@ -82,12 +84,25 @@ def ingest_file(
     Raises:
         NaruError: why it cannot be; nothing is published then, and nothing that was there is lost.
     """
-    read = _read(path, options, workdir, part(progress, 0.0, 0.45))
-    plans = _plan(house, path, read, options)
-    packed = _encode(plans, options, workdir, part(progress, 0.45, 0.95))
-    if options.dry_run:
-        return [one.report for one in packed]
-    return _publish(house, packed, part(progress, 0.95, 1.0), job)
+    with _blamed_on(path, workdir):
+        read = _read(path, options, workdir, part(progress, 0.0, 0.45))
+        plans = _plan(house, path, read, options)
+        packed = _encode(plans, options, workdir, part(progress, 0.45, 0.95))
+        if options.dry_run:
+            return [one.report for one in packed]
+        return _publish(house, packed, part(progress, 0.95, 1.0), job)
+
+
+@contextmanager
+def _blamed_on(path: Path, workdir: Path) -> Iterator[None]:
+    """Let errors name the user's file, not the copy that we work on; a full disk is not the file's fault."""
+    try:
+        with disk_errors(workdir):
+            yield
+    except BadInput as error:
+        if error.file is None or error.file.startswith(str(workdir)):
+            error.file = legible(path.name)
+        raise
 
 
 def ingest_in_scratch(house: House, path: Path, options: IngestOptions, progress: Progress) -> list[IngestReport]:
@@ -107,7 +122,7 @@ def _read(path: Path, options: IngestOptions, workdir: Path, progress: Progress)
     wanted = ReadOptions(crs=options.crs, encoding=options.encoding)
     read = read_file(path, workdir, wanted, progress)
     if not read:
-        raise NoFeatures("holds no layer with features", file=path.name, remedy="Check the file in a GIS.")
+        raise NoFeatures("holds no layer with features", file=legible(path.name), remedy="Check the file in a GIS.")
     return read
 
 

@@ -7,6 +7,7 @@ comes over the control socket it forks a child, which confines itself, runs one 
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import json
 import os
@@ -20,9 +21,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ingest.confine import Rlimits, confine
-from naru.errors import NaruError, TooLarge
+from naru.errors import NaruError, StorageFailed, TooLarge
 from naru.records import Progress
 
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 _NO_MEMORY = ("bad_alloc", "out of memory", "cannot allocate", "can't allocate", "malloc of size")
 
 
@@ -120,15 +122,28 @@ def _outcome(message: Mapping[str, Any], progress: Progress) -> bytes:
         line: dict[str, Any] = {"result": result}
     except NaruError as error:
         line = {"error": error.to_dict()}
+    except OSError as error:
+        line = {"error": _disk(error).to_dict()} if error.errno in _DISK else _crash(error)
     except MemoryError:
         line = {"error": _no_memory(message).to_dict()}
     except Exception as error:
         if any(text in str(error).lower() for text in _NO_MEMORY):
             line = {"error": _no_memory(message).to_dict()}
         else:
-            where = traceback.extract_tb(error.__traceback__)[-1]
-            line = {"crash": f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"[:500]}
+            line = _crash(error)
     return json.dumps(line, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+
+
+def _crash(error: Exception) -> dict[str, Any]:
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return {"crash": f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"[:500]}
+
+
+def _disk(error: OSError) -> StorageFailed:
+    return StorageFailed(
+        f"what was read of it could not be written: {os.strerror(error.errno or 0)}",
+        remedy="Free disk space or check the disk (`naru doctor`), then run again.",
+    )
 
 
 def _no_memory(message: Mapping[str, Any]) -> TooLarge:

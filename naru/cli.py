@@ -12,16 +12,18 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import click
+from sqlalchemy.exc import OperationalError
 
 import naru
 from naru.cli_care import backup, doctor, gc, restore, verify
 from naru.cli_jobs import jobs, work
 from naru.cli_layers import layers
-from naru.errors import NaruError
+from naru.errors import NaruError, StorageFailed
 from naru.settings import Settings
 from naru.terminal import print_failure
 
 _UNEXPECTED = "this is a fault of naru itself: {kind}: {text}"
+_CHECK_DISK = "Check the disk's space and permissions with `naru doctor`, then run again."
 _REPORT = "Run `naru --traceback …` again and send what it prints to the project."
 
 
@@ -68,9 +70,19 @@ def main() -> None:
         os._exit(1)  # the reader of our output has gone; there is nobody to tell
     except NaruError as error:
         _fail(error)
+    except OSError as error:
+        _fail(
+            StorageFailed(f"the system refused: {error.strerror or error}", file=_name(error), remedy=_CHECK_DISK)
+        )
+    except OperationalError as error:
+        _fail(StorageFailed(f"the catalogue's database refused: {error.orig}", remedy=_CHECK_DISK))
     except Exception as error:
         _fail(NaruError(_UNEXPECTED.format(kind=type(error).__name__, text=error), remedy=_REPORT))
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _name(error: OSError) -> str | None:
+    return None if error.filename is None else os.fsdecode(error.filename)
 
 
 def _fail(error: NaruError) -> None:

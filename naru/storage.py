@@ -36,7 +36,7 @@ class Storage:
         Raises:
             StorageFailed: they cannot be made.
         """
-        with _disk_errors(self.folder):
+        with disk_errors(self.folder):
             self.incoming.mkdir(parents=True, exist_ok=True)
 
     def path(self, archive: Archive) -> Path:
@@ -50,7 +50,7 @@ class Storage:
             StorageFailed: no space, or not writable; `file` may then be gone, the archives are as they were.
         """
         aside = self.incoming / f"{secrets.token_hex(8)}{file.suffix}"
-        with _disk_errors(file):
+        with disk_errors(file):
             try:
                 self.incoming.mkdir(parents=True, exist_ok=True)
                 shutil.move(file, aside)  # a rename within one file system, else a copy
@@ -126,7 +126,8 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _disk_errors(path: Path) -> Iterator[None]:
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn what the system says of a full or forbidden disk into StorageFailed; `path` is what was written."""
     try:
         yield
     except OSError as error:

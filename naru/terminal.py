@@ -22,13 +22,14 @@ json_option = click.option("--json", "as_json", is_flag=True, help="One JSON obj
 
 def print_json(value: Mapping[str, Any]) -> None:
     """Write one JSON object to stdout."""
-    click.echo(json.dumps(value, ensure_ascii=False))
+    text = json.dumps(value, ensure_ascii=False)
+    click.echo(text.encode("utf-8", "backslashreplace").decode())  # a file's name may hold what is no text
 
 
-def print_failure(error: NaruError, *, as_json: bool, **done_before: Any) -> None:
+def print_failure(error: NaruError, *, as_json: bool = False) -> None:
     """Tell of a failure: one line on stderr, and with `as_json` an object on stdout that holds `error`."""
     if as_json:
-        print_json({"error": error.to_dict(), **done_before})
+        print_json({"error": error.to_dict()})
     click.echo(f"naru: {error.one_line()}", err=True)
 
 
@@ -57,7 +58,7 @@ def progress_bar(title: str, *, quiet: bool = False) -> Iterator[Progress]:
     """Give a progress function that draws a bar on stderr (stage names as lines where that is no terminal)."""
     if quiet:
         yield lambda _fraction, _message: None
-    elif sys.stderr.isatty():
+    elif sys.stderr and sys.stderr.isatty():
         with _bar(title) as progress:
             yield progress
     else:

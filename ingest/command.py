@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from ingest.encoding import normalise
+from ingest.naming import legible
 from ingest.reading import warm_up
 from naru.catalogue import check_layer_id
 from naru.errors import BadSetting, EncodingUnknown, NaruError
@@ -26,6 +29,8 @@ from naru.terminal import (
     progress_bar,
 )
 from naru.work import run_job
+
+_TEXTS = ("title_ko", "title_en", "licence", "attribution")
 
 
 def run_job_handler(house: House, job: Job, progress: Progress) -> Mapping[str, Any]:
@@ -62,26 +67,39 @@ def ingest(
     """Bring each FILE onto the map: shp (also zipped, or a folder), GeoJSON, KML/KMZ, GeoPackage, FlatGeobuf,
     GeoParquet. An id that exists gets a new version; what was live stays live until then."""
     _check(options, files)
+    options |= {name: legible(options[name]) for name in _TEXTS if options[name] is not None}
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: nothing is left behind
     house = open_house(settings)
     if queue:
         _queue(house, files, options, as_json)
         return
     started = time.monotonic()
     layers: list[dict[str, Any]] = []
-    try:
-        for file in files:
+    failures: list[NaruError] = []
+    for file in files:
+        try:
             made = _ingest_one(house, file, options | {"dry_run": dry_run}, as_json)
-            layers += made
-            if not as_json:
-                for layer in made:
-                    _tell(layer, dry_run)
-    except NaruError as error:
-        if not layers:
-            raise
-        print_failure(error, as_json=as_json, layers=layers)
-        raise click.exceptions.Exit(1) from error
+        except NaruError as error:
+            if len(files) == 1:
+                raise
+            failures.append(error)
+            print_failure(error)
+            continue
+        layers += made
+        if not as_json:
+            for layer in made:
+                _tell(layer, dry_run)
     if as_json:
-        print_json({"layers": layers, "seconds": round(time.monotonic() - started, 3)})
+        print_json(_answer(layers, failures, round(time.monotonic() - started, 3)))
+    if failures:
+        raise click.exceptions.Exit(1)
+
+
+def _answer(layers: Sequence[Mapping[str, Any]], failures: Sequence[NaruError], seconds: float) -> dict[str, Any]:
+    """Return what `--json` prints; with a failure, `error` is the first of `errors`."""
+    errors = [error.to_dict() for error in failures]
+    failed = {"error": errors[0], "errors": errors} if errors else {}
+    return failed | {"layers": layers, "seconds": seconds}
 
 
 def _check(options: Mapping[str, Any], files: tuple[Path, ...]) -> None:
@@ -95,7 +113,7 @@ def _check(options: Mapping[str, Any], files: tuple[Path, ...]) -> None:
             remedy="Say CP949, UTF-8 or another name of an encoding.",
         )
     visibility = options["visibility"]
-    if visibility and visibility not in ("public", "private") and not visibility.startswith("group:"):
+    if visibility is not None and not re.fullmatch(r"public|private|group:\S+", visibility):
         raise BadSetting(f"--visibility cannot be '{visibility}'", remedy="Say public, private or group:NAME.")
     low, high = options["minzoom"], options["maxzoom"]
     if low is not None and high is not None and low > high:
@@ -103,7 +121,7 @@ def _check(options: Mapping[str, Any], files: tuple[Path, ...]) -> None:
 
 
 def _ingest_one(house: House, file: Path, options: Mapping[str, Any], as_json: bool) -> list[dict[str, Any]]:
-    with progress_bar(file.name, quiet=as_json) as progress:
+    with progress_bar(legible(file.name), quiet=as_json) as progress:
         if options["dry_run"]:
             warm_up()
             from ingest.pipeline import IngestOptions, ingest_in_scratch

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import shutil
+import subprocess
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +22,7 @@ from naru.errors import JobLost
 from naru.house import House
 from naru.settings import Settings
 from naru.style import colour_of
-from tests.conftest import naru, naru_json
+from tests.conftest import NARU, clean_environ, naru, naru_json
 from tests.decode import features_at, header_of, tiles_of, whole
 
 DEGREE_M = 111_320.0
@@ -249,12 +252,50 @@ def test_a_bad_file_leaves_the_live_layer_as_it_was(
     assert archive(home, "sites").exists()
 
 
+def test_one_bad_file_of_several_keeps_no_other_off_the_map(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.geojson").write_text("no map")
+    files = [points(tmp_path / "a.geojson", 1), tmp_path / "bad.geojson", points(tmp_path / "b.geojson", 1)]
+    done = naru("ingest", *map(str, files), "--json", home=home)
+    said = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert [layer["id"] for layer in said["layers"]] == ["a", "b"]
+    assert said["errors"] == [said["error"]]
+    assert said["error"]["file"] == "bad.geojson"
+    assert [line for line in done.stderr.splitlines() if line.startswith("naru:")] == done.stderr.splitlines()
+
+
+def test_a_full_disk_is_not_the_files_fault(home: Path, tmp_path: Path) -> None:
+    naru_json("ingest", str(points(tmp_path / "a.geojson", 3)), home=home)
+    words = shlex.join(
+        [*NARU, "--home", str(home), "ingest", str(points(tmp_path / "b.geojson", 20_000)), "--json"]
+    )
+    limited = f"ulimit -f 400; {words}"  # files of 400 KiB at most: the disk refuses as a full one does
+    done = subprocess.run(["bash", "-c", limited], env=clean_environ(), capture_output=True, text=True, check=False)
+    error = json.loads(done.stdout)["error"]
+    assert (error["code"], "naru doctor" in error["remedy"]) == ("STORAGE", True)
+    assert [layer["id"] for layer in naru_json("layers", "list", home=home)["layers"]] == ["a"]
+
+
+def test_an_error_after_reading_still_names_the_users_file(home: Path, tmp_path: Path) -> None:
+    path = tmp_path / "pole.geojson"
+    path.write_text('{"type": "Point", "coordinates": [10, 87]}')
+    error = json.loads(naru("ingest", str(path), "--json", home=home).stdout)["error"]
+    assert (error["code"], error["file"]) == ("NO_FEATURES", "pole.geojson")
+
+
+def test_a_title_in_another_encoding_is_understood(home: Path, tmp_path: Path) -> None:
+    title = os.fsdecode("하천 정비".encode("cp949"))
+    naru_json("ingest", str(points(tmp_path / "a.geojson", 1)), "--title", title, home=home)
+    assert naru_json("layers", "show", "a", home=home)["title"]["ko"] == "하천 정비"
+
+
 @pytest.mark.parametrize(
     "words",
     [
         ("--id", "Seoul Gu"),
         ("--id", "../x"),
         ("--visibility", "secret"),
+        ("--visibility", "group:"),
         ("--crs", "http://example.org"),
         ("--encoding", "klingon"),
     ],

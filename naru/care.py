@@ -50,6 +50,8 @@ def verify(house: House, progress: Progress) -> list[ArchiveDamaged]:
 
 def sweep(house: House, *, grace_s: float = GRACE_S, dry_run: bool = False) -> list[tuple[str, int]]:
     """Remove what nothing points to any more: archives, strays, folders of ended jobs; return name and size."""
+    if not dry_run:
+        house.jobs.settle()
     keep = {archive.name for archive in house.catalogue.archives()}
     gone = house.storage.sweep(keep, older_than_s=grace_s, dry_run=dry_run)
     return gone + _sweep_jobs(house, grace_s, dry_run)
@@ -197,8 +199,9 @@ def _misspelt() -> Check:
 def _space(home: Path) -> Check:
     there = next(p for p in (home, *home.parents) if p.exists())
     free = shutil.disk_usage(there).free
-    writable = os.access(there, os.W_OK)
-    found = f"{home}: {free / 2**30:.1f} GiB free, {'writable' if writable else 'NOT writable'}"
+    writable = there.is_dir() and os.access(there, os.W_OK)
+    state = "writable" if writable else "NOT writable" if there.is_dir() else f"{there} is NOT a folder"
+    found = f"{home}: {free / 2**30:.1f} GiB free, {state}"
     remedy = "Set NARU_HOME to a folder that you may write to, with at least 1 GiB free."
     ok = writable and free > 2**30
     return Check("home", ok, found, "" if ok else remedy)

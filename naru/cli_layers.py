@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -78,7 +79,7 @@ def show(settings: Settings, layer_id: str, as_json: bool) -> None:
         print_json({**layer_summary(layer), "versions": versions})
         return
     for name, value in layer_summary(layer).items():
-        click.echo(f"{name:<12} {value}")
+        click.echo(f"{name:<12} {_plain(value)}".rstrip())
     for version in versions:
         report: Any = version["report"]
         mark = "live" if version["live"] else "    "
@@ -136,6 +137,15 @@ def delete(settings: Settings, layer_id: str, yes: bool, as_json: bool) -> None:
         click.confirm(f"Delete {layer_id} and its {len(catalogue.versions(layer_id))} version(s)?", abort=True)
     catalogue.delete(layer_id)
     _tell(as_json, layer_id, number, "was deleted")
+
+
+def _plain(value: Any) -> str:
+    """Return a value for people: a title in both languages, bounds to about a metre."""
+    if isinstance(value, Mapping):
+        return " / ".join(dict.fromkeys(str(text) for text in value.values()))
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(f"{number:.5f}" for number in value)
+    return str(value)
 
 
 def _tell(as_json: bool, layer_id: str, version: int, what: str) -> None:

@@ -22,6 +22,7 @@ from naru.records import Job
 from naru.schema import job_log, jobs
 
 LEASE = timedelta(seconds=30)
+_AGAIN = "See `naru jobs show`; run it again, with more memory if that ran out."
 
 
 def worker_name() -> str:
@@ -129,8 +130,16 @@ class JobQueue:
             JobLost: the job was cancelled, or another worker has it.
         """
         with self.database.write() as connection:
-            self._update_held(connection, job, {"lease_until": self.now(), "message": why})
-            _log(connection, job.id, self.now(), why)
+            if job.attempt < job.max_attempts:
+                self._update_held(connection, job, {"lease_until": self.now(), "message": why})
+                _log(connection, job.id, self.now(), why)
+            else:
+                error = NaruError(why, remedy=_AGAIN)
+                self._end(connection, job, "failed", message=why, error=error.to_dict())
+
+    def settle(self) -> None:
+        """Fail the jobs whose worker is gone for good, so that nothing waits for them."""
+        with self.database.write() as connection:
             self._give_up_the_hopeless(connection)
 
     def cancel(self, job_id: str) -> Job:
@@ -200,7 +209,7 @@ class JobQueue:
         """Fail the jobs whose worker is gone and that have had all their tries."""
         error = NaruError(
             "the worker stopped without a word, each time it was tried",
-            remedy="See `naru jobs show`; run it again, with more memory if that ran out.",
+            remedy=_AGAIN,
         )
         connection.execute(
             jobs.update()

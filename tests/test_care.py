@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import naru, naru_json, start_server, stop_server
+from tests.conftest import NARU, clean_environ, naru, naru_json, start_server, stop_server
 from tests.test_crash import KILLER
 from tests.test_ingest import points
 
@@ -149,6 +149,13 @@ def test_doctor_finds_a_misspelt_setting_and_an_unwritable_home(tmp_path: Path) 
     assert "NARU_WORKER" in check["found"]
 
 
+def test_doctor_says_that_a_home_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("in the way")
+    checks = json.loads(naru("doctor", "--json", home=tmp_path / "home").stdout)["checks"]
+    home = next(check for check in checks if check["name"] == "home")
+    assert (home["ok"], "NOT a folder" in home["found"]) == (False, True)
+
+
 def test_a_home_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     done = naru("layers", "list", home=tmp_path / "file" / "home")
@@ -176,6 +183,20 @@ def test_what_is_not_there_is_said_in_one_line_with_a_remedy(words: tuple[str, .
     assert "nowhere" in done.stderr
     assert "list" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_output_that_cannot_be_written_is_no_fault_of_ours(made: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*NARU, "layers", "list"],
+            env=clean_environ() | {"NARU_HOME": str(made)},
+            stdout=full,
+            stderr=-1,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert b"No space left on device" in done.stderr
+    assert b"fault" not in done.stderr
 
 
 def test_a_fault_of_our_own_is_said_to_be_one(tmp_path: Path) -> None:

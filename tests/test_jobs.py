@@ -156,6 +156,27 @@ def test_bad_input_fails_at_once_and_a_fault_is_tried_again(house: House) -> Non
     assert (again.id, again.attempt) == (crashed.id, 2)
 
 
+def test_a_dead_workers_last_try_is_settled_without_another_worker(queue: JobQueue, clock: Clock) -> None:
+    job = queue.submit("ingest", {}, claim_as="w1", max_attempts=1)
+    queue.settle()
+    assert queue.job(job.id).state == "running"
+    clock.pass_by(LEASE * 1.1)
+    queue.settle()
+    assert queue.job(job.id).state == "failed"
+
+
+def test_a_job_that_may_not_be_tried_again_fails_with_its_own_reason(house: House) -> None:
+    def crash(*_: object) -> dict[str, int]:
+        raise RuntimeError("boom")
+
+    job = house.jobs.submit("x", {}, claim_as="me", max_attempts=1)
+    with pytest.raises(RuntimeError):
+        run_job(house, job, crash)
+    ended = house.jobs.job(job.id)
+    assert (ended.state, ended.message) == ("failed", "stopped: RuntimeError: boom")
+    assert "boom" in str(ended.error)
+
+
 def test_a_handler_may_finish_its_job_with_what_it_writes(queue: JobQueue) -> None:
     queue.submit("ingest", {})
     job = queue.claim("w1")

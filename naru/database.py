@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError
 
 from naru.errors import StorageFailed
 
@@ -41,7 +41,11 @@ class Database:
         database = cls(_engine(parsed))
         try:
             database._migrate()
-        except (OperationalError, DatabaseError) as error:
+        except StorageFailed:
+            database.close()
+            raise
+        except DatabaseError as error:
+            database.close()
             raise StorageFailed(
                 f"the catalogue cannot be opened ({error.orig})",
                 file=parsed.database,
@@ -66,12 +70,22 @@ class Database:
         self.engine.dispose()
 
     def _migrate(self) -> None:
-        if self._revision() == HEAD:
+        found = self._revision()
+        if found == HEAD:
             return
+        self._check_age(found)
         from naru.migrations.run import upgrade
 
         with _migrating:
             upgrade(self.engine)
+
+    def _check_age(self, found: str | None) -> None:
+        if found is not None and found > HEAD:
+            raise StorageFailed(
+                f"the catalogue is of a newer version of naru (revision {found}; this one knows {HEAD})",
+                file=self.engine.url.database,
+                remedy="Use the newer naru, or restore a backup that was made before the update.",
+            )
 
     def _revision(self) -> str | None:
         with self.engine.connect() as connection:

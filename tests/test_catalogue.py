@@ -186,6 +186,16 @@ def test_of_many_first_publications_of_one_layer_one_wins(catalogue: Catalogue) 
     assert sorted(ends) == ["conflict"] * 5 + ["live"]
 
 
+def test_a_catalogue_of_a_newer_version_is_left_alone(empty_database: str) -> None:
+    database = Database.open(empty_database)
+    with database.write() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    database.close()
+    with pytest.raises(StorageFailed, match="newer version of naru") as caught:
+        Database.open(empty_database)
+    assert "newer naru" in caught.value.remedy
+
+
 def test_what_takes_part_in_a_publication_can_undo_it(catalogue: Catalogue) -> None:
     before = catalogue.generation()
 

@@ -113,6 +113,14 @@ def test_example_is_a_command_line_that_parses(page: Path, line: str) -> None:
             option.type.convert(values[option.name], option, None)
 
 
+def test_options_named_in_the_text_are_there() -> None:
+    there = {opt for command in COMMANDS.values() for option in command.params for opt in option.opts}
+    there |= {opt for option in cli.params for opt in option.opts} | {"--help"}
+    text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*[a-z]", "".join(re.findall(r"`[^`\n]+`", text))))
+    assert named - there == set()
+
+
 def test_there_are_examples_for_each_kind_of_user() -> None:
     with_examples = {page.name for page, _ in EXAMPLES}
     assert with_examples >= {*USERS, "cli.md"}

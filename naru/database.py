@@ -18,7 +18,8 @@ from sqlalchemy.exc import DatabaseError
 from naru.errors import StorageFailed
 
 HEAD = "0001"  # the newest revision in naru/migrations; a test holds it to the folder
-_BUSY_MS = 30_000
+_BUSY_S = 30.0
+_CONNECT_WITHIN_S = 5
 _migrating = threading.Lock()
 
 
@@ -60,9 +61,14 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[sa.Connection]:
-        """Give a connection that holds the write lock; commits at the end, rolls back on an exception."""
-        with self.engine.connect().execution_options(naru_write=True) as connection, connection.begin():
+    def write(self, wait_s: float = _BUSY_S) -> Iterator[sa.Connection]:
+        """Give a connection that holds the write lock; commits at the end, rolls back on an exception.
+
+        Raises:
+            OperationalError: others hold a lock for longer than `wait_s`.
+        """
+        options = {"naru_write": True, "naru_wait_ms": round(wait_s * 1000)}
+        with self.engine.connect().execution_options(**options) as connection, connection.begin():
             yield connection
 
     def close(self) -> None:
@@ -96,8 +102,11 @@ class Database:
 
 def _engine(url: sa.URL) -> sa.Engine:
     if url.get_backend_name() != "sqlite":
-        return sa.create_engine(url, pool_pre_ping=True)
-    engine = sa.create_engine(url, connect_args={"timeout": _BUSY_MS / 1000})
+        patience = {} if "connect_timeout" in url.query else {"connect_timeout": _CONNECT_WITHIN_S}
+        engine = sa.create_engine(url, pool_pre_ping=True, connect_args=patience)
+        sa.event.listen(engine, "begin", _limit_waiting)
+        return engine
+    engine = sa.create_engine(url, connect_args={"timeout": _BUSY_S})
     sa.event.listen(engine, "connect", _on_connect)
     sa.event.listen(engine, "begin", _on_begin)
     return engine
@@ -106,7 +115,7 @@ def _engine(url: sa.URL) -> sa.Engine:
 def _on_connect(raw: Any, _record: Any) -> None:
     raw.isolation_level = None  # we say BEGIN ourselves: see SQLAlchemy's notes on pysqlite transactions
     for pragma in (
-        f"busy_timeout={_BUSY_MS}",
+        f"busy_timeout={round(_BUSY_S * 1000)}",
         "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
@@ -116,5 +125,14 @@ def _on_connect(raw: Any, _record: Any) -> None:
 
 
 def _on_begin(connection: sa.Connection) -> None:
-    writing = connection.get_execution_options().get("naru_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+    options = connection.get_execution_options()
+    if "naru_wait_ms" in options:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={options['naru_wait_ms']}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("naru_write", False) else "BEGIN")
+
+
+def _limit_waiting(connection: sa.Connection) -> None:
+    """Do on PostgreSQL what busy_timeout does on SQLite."""
+    options = connection.get_execution_options()
+    if "naru_wait_ms" in options:
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {options['naru_wait_ms']}")

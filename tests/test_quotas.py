@@ -332,6 +332,49 @@ def test_without_the_store_nothing_new_is_admitted(counting: Counting, clock: Cl
         make_meter(counting, clock).admit(make_key(day=5))
 
 
+def test_a_silent_store_is_left_alone_for_a_moment(counting: Counting, clock: Clock) -> None:
+    meter, key = make_meter(counting, clock), make_key(day=10)
+    counting.broken = True
+    with pytest.raises(QuotaUnavailable):
+        meter.admit(key)
+    counting.broken, before = False, counting.asked
+    with pytest.raises(QuotaUnavailable):
+        meter.admit(key)
+    assert counting.asked == before
+    clock.now += 3
+    assert spend(meter, key, 20) == 10
+
+
+class Hanging(SqlQuotaStore):
+    """A store that is told something and does not come back."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.told, self.go_on = threading.Event(), threading.Event()
+
+    def settle(self, settlements: Iterable[Settlement]) -> None:
+        self.told.set()
+        assert self.go_on.wait(20)
+        super().settle(settlements)
+
+
+def test_requests_do_not_wait_for_what_the_store_is_being_told(store: SqlQuotaStore, clock: Clock) -> None:
+    hanging = Hanging(store._database)
+    meter, key, other = make_meter(hanging, clock), make_key(day=10), make_key(day=10, key_id="other")
+    spend(meter, key, 3)
+    telling = threading.Thread(target=meter.settle)
+    telling.start()
+    assert hanging.told.wait(10)
+    asking = threading.Thread(target=spend, args=(meter, other, 1))
+    asking.start()
+    asking.join(10)
+    waited = asking.is_alive()
+    hanging.go_on.set()
+    telling.join()
+    asking.join()
+    assert not waited
+
+
 def test_changed_limits_hold_at_once(counting: Counting, clock: Clock) -> None:
     meter = make_meter(counting, clock)
     assert spend(meter, make_key(), 20) == 20

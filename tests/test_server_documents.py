@@ -20,11 +20,12 @@ from naru import errors
 from naru.settings import Settings
 from tests.conftest import ROOT
 from tests.serving import SEOUL, Fake, make_home, new_key, open_app, publish, service_of
-from tileserver.app import ROUTES
+from tileserver.app import ROUTES, create_app
 from tileserver.openapi import openapi_path
 from tileserver.pages import shipped_files
 from tileserver.problems import KINDS, kind_of, problem
 from tileserver.routes import Route
+from tileserver.serve import Listen
 
 FAKES = (Fake("seoul-gu"), Fake("rivers"), Fake("secret", "private"), Fake("base", function="basemap"))
 
@@ -172,6 +173,61 @@ def test_the_public_url_goes_before_every_address(tmp_path: Path) -> None:
     assert source["url"] == "https://maps.kr/naru/tiles/seoul-gu.json"
     assert client.get("/openapi.json").get_json()["servers"] == [{"url": "https://maps.kr/naru"}]
     service_of(app).close()
+
+
+def test_other_sites_pages_get_addresses_that_work_from_there(tmp_path: Path) -> None:
+    own = "http://127.0.0.1:8000"
+    app = create_app(make_home(tmp_path / "home", Fake("seoul-gu")), loopback=own)
+    client, elsewhere = app.test_client(), {"Origin": "http://localhost:5173", "Host": "evil.example"}
+    foreign = client.get("/tiles/seoul-gu.json", headers=elsewhere)
+    assert foreign.get_json()["tiles"] == [f"{own}/tiles/seoul-gu/{{z}}/{{x}}/{{y}}.mvt"]
+    assert "Origin" in foreign.headers["Vary"]
+    style = client.get("/styles/naru.json", headers=elsewhere).get_json()
+    assert style["sources"]["seoul-gu"]["url"] == f"{own}/tiles/seoul-gu.json"
+    row = client.get("/api/layers", headers=elsewhere).get_json()["layers"][0]
+    assert (row["tilejson"], row["style"]) == (f"{own}/tiles/seoul-gu.json", f"{own}/styles/seoul-gu.json")
+    same = client.get("/tiles/seoul-gu.json")
+    assert same.get_json()["tiles"] == ["/tiles/seoul-gu/{z}/{x}/{y}.mvt"]
+    assert "Origin" in same.headers["Vary"]
+    service_of(app).close()
+
+
+@pytest.mark.parametrize(
+    ("host", "own"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:81"),
+        ("localhost", "http://localhost:81"),
+        ("::1", "http://[::1]:81"),
+        ("0.0.0.0", ""),
+        ("10.0.0.5", ""),
+        ("map.example.kr", ""),
+    ],
+)
+def test_a_server_knows_its_own_address_on_loopback_only(host: str, own: str) -> None:
+    assert Listen(host, 81).loopback == own
+
+
+def test_one_address_has_one_spelling(client: FlaskClient) -> None:
+    for path in (
+        "/docs/",
+        "/api/layers/",
+        "/tiles/seoul-gu.json/",
+        "/styles/naru.json/",
+        "/api//layers",
+        "/openapi.json/",
+    ):
+        assert client.get(path).status_code == 404, path
+
+
+def test_a_preflight_has_no_body_and_says_what_may_be_sent(client: FlaskClient) -> None:
+    answer = client.options(
+        "/tiles/seoul-gu/2/3/1.mvt",
+        headers={"Origin": "https://a.kr", "Access-Control-Request-Headers": "x-api-key"},
+    )
+    assert (answer.status_code, answer.data) == (204, b"")
+    assert "Content-Type" not in answer.headers
+    assert "X-API-Key" in answer.headers["Access-Control-Allow-Headers"]
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
 
 
 # --- OpenAPI --------------------------------------------------------------------------------------

@@ -5,13 +5,16 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import resource
 import signal
 import socket
+import sqlite3
 import subprocess
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -26,6 +29,7 @@ from tests.serving import Fake, make_home, publish, settings_of, tile_bytes
 TILE = "/tiles/seoul-gu/2/3/1.mvt"
 FAKES = (Fake("seoul-gu"), Fake("secret", "private"))
 QUOTA = 50
+SLOW_CALLERS = 1300
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +185,39 @@ def test_head_and_conditions_over_a_kept_connection(served: Served) -> None:
     again = connection.getresponse()
     assert (again.status, again.read()) == (304, b"")
     connection.close()
+
+
+def test_callers_who_never_finish_their_request_keep_nobody_else_waiting(own_server: Served) -> None:
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files[1] < 2 * SLOW_CALLERS:
+        pytest.skip(f"this system allows a process {files[1]} files only")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(files[0], 2 * SLOW_CALLERS), files[1]))
+    host, port = own_server.url.removeprefix("http://").split(":")
+    with ExitStack() as stack:
+        for _ in range(SLOW_CALLERS):
+            slow = stack.enter_context(socket.create_connection((host, int(port)), timeout=20))
+            slow.sendall(b"GET /tiles/seoul-gu/2/3/1.mvt HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+        began = time.monotonic()
+        assert {get(own_server, TILE) for _ in range(20)} == {200}
+        assert time.monotonic() - began < 5
+        assert slow.recv(1) == b""  # and is let go after a while
+    resource.setrlimit(resource.RLIMIT_NOFILE, files)
+
+
+def test_a_catalogue_that_others_lock_holds_nobody_up_for_long(own_server: Served) -> None:
+    limited, free = make_key(own_server.home, "--day", "100")["key"], make_key(own_server.home)["key"]
+    lock = sqlite3.connect(own_server.home / "catalog.sqlite", isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    began = time.monotonic()
+    refused = own_server.get(TILE, X_API_Key=limited)
+    assert (refused.status, refused.json()["code"]) == (503, "QUOTA_UNAVAILABLE")
+    assert "retry-after" in refused.headers
+    assert {get(own_server, TILE, X_API_Key=free) for _ in range(50)} == {200}
+    assert get(own_server, "/health/ready") == 200
+    assert time.monotonic() - began < 12
+    lock.execute("ROLLBACK")
+    lock.close()
+    assert eventually(lambda: get(own_server, TILE, X_API_Key=limited) == 200, within=10)
 
 
 def test_no_key_is_ever_written_to_the_log_or_the_home(own_server: Served) -> None:

@@ -80,6 +80,10 @@ def test_a_caller_that_does_not_take_gzip_gets_plain_bytes(client: FlaskClient) 
         ("gzip;q=0.0, br", False),
         ("identity, *;q=0", False),
         ("gzip;q=none", False),
+        ("GZIP", True),
+        ("x-gzip", True),
+        ("gzipped", False),
+        ("gzip;Q=0", False),
     ],
 )
 def test_accept_encoding_is_read_as_the_standard_says(header: str, takes: bool) -> None:

@@ -54,21 +54,24 @@ ROUTES: tuple[Route, ...] = (
 )
 
 
-def create_app(settings: Settings, clock: Clock = time.time) -> Flask:
+def create_app(settings: Settings, clock: Clock = time.time, loopback: str = "") -> Flask:
     """Return the application over the house that `settings` name; `app.extensions["naru"]` is its `Service`.
+
+    `loopback` is the server's own address where only this machine can reach it: see `tileserver/addresses.py`.
 
     Nothing beats in the background yet: `tileserver/serve.py` starts a `Pulse`; tests call `Service.pulse`.
 
     Raises:
         StorageFailed: the home folder or the catalogue cannot be opened.
     """
-    service = Service.open(settings, clock)
+    service = Service.open(settings, clock, loopback)
     app = Flask("tileserver", static_folder=None, template_folder=None)
-    app.url_map.merge_slashes = app.url_map.strict_slashes = False  # no redirects: one address, one answer
+    app.url_map.merge_slashes = app.url_map.strict_slashes = False  # no redirects: they would name a host
     app.extensions["naru"] = service
     for route in ROUTES:
         view = _guarded(route, service)
         app.add_url_rule(route.rule, route.endpoint, view, methods=["GET"], provide_automatic_options=False)
+    app.before_request(_refuse_other_spellings)
     app.before_request(_answer_preflight)
     app.after_request(_add_security_headers)
     app.register_error_handler(Exception, _answer_error)
@@ -122,12 +125,20 @@ def _counted(service: Service, caller: Caller, answer: Callable[[], Response]) -
         raise
 
 
+def _refuse_other_spellings() -> None:
+    """Refuse /docs/ and //docs: werkzeug takes them for /docs, and one answer has one address."""
+    path = request.environ["PATH_INFO"]
+    if "//" in path or (path.endswith("/") and path != "/"):
+        raise errors.RouteUnknown("nothing is served under this address", remedy="/openapi.json lists what is.")
+
+
 def _answer_preflight() -> Response | None:
     """Answer OPTIONS for every address that exists: browsers ask before they send a key in a header."""
     refused = request.routing_exception
     if request.method != "OPTIONS" or isinstance(refused, NotFound):
         return None
     response = Response(status=204)
+    del response.headers["Content-Type"]
     response.headers["Allow"] = response.headers["Access-Control-Allow-Methods"] = "GET, HEAD, OPTIONS"
     response.headers["Access-Control-Allow-Headers"] = _ASKED_HEADERS
     response.headers["Access-Control-Max-Age"] = _CORS_AGE_S

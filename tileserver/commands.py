@@ -31,4 +31,6 @@ def serve(settings: Settings, host: str, port: int, workers: int | None, no_work
         print_json({"url": listen.url, "workers": settings.workers})
     else:
         click.echo(f"The map:    {listen.url}\nInterface:  {listen.url}docs\nStop with Ctrl-C.")
+        if not (settings.public_url or listen.loopback):
+            click.echo("Other sites' pages and desktop programs need absolute addresses: set NARU_PUBLIC_URL.")
     run(settings, listen, with_worker=not no_worker)

@@ -26,7 +26,7 @@ def json_document(value: Any, *, shared: bool, media_type: str = "application/js
     if packed:
         response.headers["Content-Encoding"] = "gzip"
     response.headers["Cache-Control"] = REVALIDATE if shared else PRIVATE_CACHING
-    response.vary.update(["Accept-Encoding"] if shared else PRIVATE_VARY.split(", "))
+    response.vary.update(["Accept-Encoding", "Origin"] if shared else PRIVATE_VARY.split(", "))
     response.set_etag(f"{tag}-gzip" if packed else tag)
     response.make_conditional(request)
     return response

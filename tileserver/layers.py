@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response
+from flask import Response, request
 
 from naru.errors import UnknownLayer
 from naru.records import Layer
@@ -32,7 +32,7 @@ def show_layer(service: Service, caller: Caller, layer: str) -> Response:
 
 def describe(layer: Layer, service: Service) -> dict[str, Any]:
     """Return a layer as `/api/layers` shows it; bounds are west, south, east, north in WGS 84 degrees."""
-    pyramid, report, base = layer.live.tilesets, layer.live.report, base_address(service.settings)
+    pyramid, report, base = layer.live.tilesets, layer.live.report, base_address(service, request.environ)
     return {
         "id": layer.id,
         "title": {"ko": layer.title_ko, "en": layer.title_en},

@@ -1,7 +1,8 @@
 """The meter of one worker: admits requests against leases, counts them, settles every second.
 
 Spending a unit is a decrement under a lock that nobody contends for. The store is asked only when a lease is
-dry, told once a second, and asked at most once a second about a key that it has just refused.
+dry, told once a second, asked at most once a second about a key that it has just refused, and left alone for two
+seconds when it did not answer.
 """
 
 from __future__ import annotations
@@ -19,12 +20,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from naru.errors import MonthQuotaExceeded, QuotaExceeded, QuotaUnavailable
 from naru.settings import Clock
 from tileserver.keys import Key
-from tileserver.quotas import UNLIMITED, QuotaStore, Settlement, WindowLimit
+from tileserver.quotas import UNLIMITED, Grant, QuotaStore, Settlement, WindowLimit
 from tileserver.rates import RateGate
 from tileserver.windows import Window, Windows, windows_at
 
 T = TypeVar("T")
 _ASK_AGAIN_S = 1.0
+_LEAVE_ALONE_S = 2.0  # after it did not answer
+_SILENT = "the quota store does not answer"
+_SILENT_REMEDY = "Try again in a moment; the operator's log says why."
 _LONGEST_IDLE = 10  # settlements after which an unused lease goes back; small leases go back sooner
 
 
@@ -82,7 +86,9 @@ class QuotaMeter:
         self._owed: list[Settlement] = []  # what the store could not take yet
         self._latest: Windows | None = None
         self._gate = RateGate(workers)
+        self._silent_until = 0.0  # the store did not answer; nobody asks it before that
         self._lock = threading.Lock()
+        self._settling = threading.Lock()
 
     def admit(self, key: Key) -> Lease:
         """Count one request of `key`; the lease returned takes it back (`refund`) if it fails.
@@ -105,9 +111,9 @@ class QuotaMeter:
         Raises:
             QuotaUnavailable: the store does not answer; nothing is forgotten, the next settlement tells it all.
         """
-        with self._lock:
-            told = [*self._owed, *self._collect(close)]
-            self._owed = told
+        with self._settling:
+            with self._lock:  # not while the store is told: requests need it for their leases
+                told = self._owed = [*self._owed, *self._collect(close)]
             if told:
                 self._ask_store(lambda: self._store.settle(told))
             self._owed = []
@@ -130,8 +136,7 @@ class QuotaMeter:
         if old is not None and old.key is key and old.spent is not None and now < old.until:
             raise _exceeded(key, old.spent, now)
         windows = self._windows(now)
-        asked = limits(key, windows)
-        grant = self._ask_store(lambda: self._store.lease(key.id, asked, self._workers))
+        grant = self._ask_for_units(key, windows, now)
         if old is not None:
             self._closing.append(old)
         spent = next((window for window in windows if window.name == grant.spent), None)
@@ -140,6 +145,18 @@ class QuotaMeter:
         if spent is not None or not lease.take(now):
             raise _exceeded(key, spent or windows.day, now)
         return lease
+
+    def _ask_for_units(self, key: Key, windows: Windows, now: float) -> Grant:
+        """Ask the store; not at once again where it was silent, for each wait keeps every caller waiting."""
+        asked = limits(key, windows)
+        limited = any(window.limit is not None for window in asked)
+        if limited and 0 < self._silent_until - now <= _LEAVE_ALONE_S:
+            raise QuotaUnavailable(_SILENT, remedy=_SILENT_REMEDY)
+        try:
+            return self._ask_store(lambda: self._store.lease(key.id, asked, self._workers))
+        except QuotaUnavailable:
+            self._silent_until = self._clock() + _LEAVE_ALONE_S
+            raise
 
     def _windows(self, now: float) -> Windows:
         """Return the windows of `now`; a clock that was put back does not open a closed window again."""
@@ -152,9 +169,7 @@ class QuotaMeter:
         try:
             return ask()
         except SQLAlchemyError as error:
-            raise QuotaUnavailable(
-                "the quota store does not answer", remedy="Try again in a moment; the operator's log says why."
-            ) from error
+            raise QuotaUnavailable(_SILENT, remedy=_SILENT_REMEDY) from error
 
 
 def limits(key: Key, windows: Windows) -> tuple[WindowLimit, ...]:

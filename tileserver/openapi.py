@@ -8,7 +8,6 @@ from typing import Any
 
 import naru
 from naru.settings import Settings
-from tileserver.addresses import base_address
 from tileserver.problems import PROBLEM_MEDIA_TYPE
 from tileserver.routes import Route, Scope
 
@@ -52,7 +51,7 @@ def document(routes: Iterable[Route], settings: Settings) -> dict[str, Any]:
             "addresses, one each; errors count nothing. Keys: X-API-Key, Authorization: Bearer, or ?key=.",
             "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
         },
-        "servers": [{"url": base_address(settings) or "/"}],
+        "servers": [{"url": settings.public_url or "/"}],
         "paths": {openapi_path(route.rule): {"get": _operation(route)} for route in routes},
         "components": {"securitySchemes": _SCHEMES, "schemas": {"Problem": _PROBLEM}},
     }

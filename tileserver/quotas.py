@@ -20,6 +20,7 @@ from tileserver.sql import insert_unless_there
 UNLIMITED = 1 << 62  # units of a lease on a key without quotas
 LARGEST_LEASE = 1000
 _LEASES_LEFT_PER_WORKER = 4
+_PATIENCE_S = 2.0  # for others who hold the database: a worker that waits answers nobody
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class SqlQuotaStore:
         limited = {w.window: w.limit for w in windows if w.limit is not None}
         if not limited:
             return Grant(UNLIMITED)
-        with self._database.write() as connection:
+        with self._database.write(_PATIENCE_S) as connection:
             left = {name: limit - _taken(connection, key_id, name) for name, limit in limited.items()}
             tightest = min(left, key=lambda name: left[name])
             units = lease_size(left[tightest], workers)
@@ -95,7 +96,7 @@ class SqlQuotaStore:
 
     def settle(self, settlements: Iterable[Settlement]) -> None:
         """Write settlements down in one transaction; see `QuotaStore`."""
-        with self._database.write() as connection:
+        with self._database.write(_PATIENCE_S) as connection:
             for done in sorted(settlements, key=lambda one: one.key_id):  # all lock rows in one order: no deadlock
                 for window in done.windows:
                     _ensure(connection, done.key_id, window.window)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import ipaddress
 import logging
 import multiprocessing.util
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -18,6 +20,7 @@ from wsgiref.types import WSGIApplication
 
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from naru.errors import ServeFailed
@@ -31,6 +34,12 @@ from tileserver.service import Pulse
 log = logging.getLogger("naru.serve")
 _GRACE_S = 10
 _RESTART_PAUSE_S = 2.0
+_BACKLOG = 2048
+_MOST_CONNECTIONS = 4096  # of one worker; those that wait cost a buffer each, no thread
+_FEWEST_CONNECTIONS = 128
+_FILES_BESIDE = 256  # kept for archives, databases, logs
+_HEADERS_WITHIN_MS = 10_000  # a caller who takes longer to say what is wanted, or asks nothing more, is let go
+_LARGEST_HEAD = 65_536  # bytes of a request's line and headers
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _STOP_FIRST = 100  # priority among multiprocessing's finalizers
 
@@ -47,6 +56,16 @@ class Listen:
         """The address to type into a browser on this machine."""
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104
         return f"http://{f'[{host}]' if ':' in host and host[0] != '[' else host}:{self.port}/"
+
+    @property
+    def loopback(self) -> str:
+        """The address without its last slash, where only this machine can reach it; else empty."""
+        if self.host == "localhost":
+            return self.url.rstrip("/")
+        try:
+            return self.url.rstrip("/") if ipaddress.ip_address(self.host).is_loopback else ""
+        except ValueError:  # a host's name
+            return ""
 
 
 def claim(listen: Listen) -> Listen:
@@ -76,6 +95,7 @@ def serve(settings: Settings, listen: Listen, *, with_worker: bool) -> None:
         StorageFailed: the home folder or the catalogue cannot be made or opened.
     """
     _prepare(settings)
+    connections = _raise_connection_limit()
     server = Granian(
         "tileserver.serve:worker",
         address=listen.host,
@@ -84,6 +104,9 @@ def serve(settings: Settings, listen: Listen, *, with_worker: bool) -> None:
         http=HTTPModes.http1,
         workers=settings.workers,
         blocking_threads=1,
+        backpressure=connections,
+        backlog=_BACKLOG,
+        http1_settings=HTTP1Settings(header_read_timeout=_HEADERS_WITHIN_MS, max_buffer_size=_LARGEST_HEAD),
         websockets=False,
         log_level=LogLevels.warning,
         log_dictconfig=log_config(),
@@ -95,9 +118,19 @@ def serve(settings: Settings, listen: Listen, *, with_worker: bool) -> None:
         server.on_startup(jobs.start)
         server.on_shutdown(jobs.stop)
     try:
-        server.serve(target_loader=partial(worker, settings, os.getpid()), wrap_loader=False)
+        server.serve(target_loader=partial(worker, settings, listen.loopback, os.getpid()), wrap_loader=False)
     except SystemExit as stopped:
         raise ServeFailed("the server's processes ended", remedy="The lines above say why.") from stopped
+
+
+def _raise_connection_limit() -> int:
+    """Let this process and its workers open more files, if the system allows; return connections a worker."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MOST_CONNECTIONS + _FILES_BESIDE
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    return max(_FEWEST_CONNECTIONS, allowed - _FILES_BESIDE)
 
 
 def _prepare(settings: Settings) -> None:
@@ -107,11 +140,11 @@ def _prepare(settings: Settings) -> None:
     house.close()  # a process that forks must hold no connection
 
 
-def worker(settings: Settings, parent: int) -> WSGIApplication:
+def worker(settings: Settings, loopback: str, parent: int) -> WSGIApplication:
     """Build what one worker process serves: runs in that process, after the fork, with nothing inherited."""
     os.setsid()  # Ctrl-C is for the parent, which then ends us: granian hangs on two signals at once
     _die_with(parent)
-    app = create_app(settings)
+    app = create_app(settings, loopback=loopback)
     pulse = Pulse(app.extensions["naru"])
     pulse.start()
     # granian has no hook for the end of a WSGI worker; multiprocessing runs this when the process ends cleanly
@@ -133,6 +166,7 @@ class JobWorker:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._stop = threading.Event()
+        self._starting = threading.Lock()  # held where a process is started, so that none is after `stop`
         self._process: subprocess.Popen[bytes] | None = None
         self._watcher = threading.Thread(target=self._watch, name="naru-job-worker", daemon=True)
 
@@ -143,7 +177,8 @@ class JobWorker:
 
     def stop(self) -> None:
         """End the process: politely, then by force. A job it had goes back to the queue."""
-        self._stop.set()
+        with self._starting:
+            self._stop.set()
         if self._process is None:
             return
         self._process.terminate()
@@ -167,8 +202,11 @@ class JobWorker:
         )
 
     def _watch(self) -> None:
-        while self._process is not None and not self._stop.is_set():
+        while self._process is not None:
             code = self._process.wait()
-            if not self._stop.wait(_RESTART_PAUSE_S):
+            self._stop.wait(_RESTART_PAUSE_S)
+            with self._starting:
+                if self._stop.is_set():
+                    return
                 log.warning("the job worker ended with status %s; starting another", code)
                 self._process = self._run()

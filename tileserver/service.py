@@ -31,9 +31,10 @@ class Service:
     keeper: SnapshotKeeper
     meter: QuotaMeter
     clock: Clock
+    loopback: str = ""  # our own address, where callers of this machine alone can reach us
 
     @classmethod
-    def open(cls, settings: Settings, clock: Clock = time.time) -> Service:
+    def open(cls, settings: Settings, clock: Clock = time.time, loopback: str = "") -> Service:
         """Open the house and take the first snapshot.
 
         Raises:
@@ -45,7 +46,8 @@ class Service:
         keyring.ensure_anonymous()
         store = SqlQuotaStore(house.database)
         meter = QuotaMeter(store, ZoneInfo(settings.timezone), settings.workers, clock)
-        return cls(house, keyring, SnapshotKeeper(house, keyring, pepper, clock), meter, clock)
+        keeper = SnapshotKeeper(house, keyring, pepper, clock)
+        return cls(house, keyring, keeper, meter, clock, loopback)
 
     @property
     def settings(self) -> Settings:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from flask import Response
+from flask import Response, request
 
 from naru.errors import UnknownLayer
 from naru.records import Layer
@@ -43,7 +43,7 @@ _ORDER = ("basemap", "content", "twin")
 def style(layers: Sequence[Layer], service: Service, query: str) -> dict[str, Any]:
     """Return a MapLibre style (version 8): one vector source a layer, labels above all else."""
     document: dict[str, Any] = json.loads(empty_map())
-    base = base_address(service.settings)
+    base = base_address(service, request.environ)
     if len(layers) == 1:
         document["name"] = layers[0].title_ko
     for layer in layers:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Response
+from flask import Response, request
 
 from naru.errors import TileOutOfRange
 from tileserver.access import Caller
@@ -22,7 +22,7 @@ def show_tilejson(service: Service, caller: Caller, layers: str) -> Response:
     for part in parts:
         caller.permit(part.layer)
     pyramid = snapshot.composite(parts)
-    base, query = base_address(service.settings), key_query(caller.presented)
+    base, query = base_address(service, request.environ), key_query(caller.presented)
     document = tilejson(pyramid, f"{base}/tiles/{layers}/{{z}}/{{x}}/{{y}}.mvt{query}")
     return json_document(document, shared=pyramid.shared and not query)
 

@@ -13,14 +13,14 @@ from ingest.tiling.shapes import POINT, Measures, Shapes
 POINT_ZOOM = 14  # a unit there is 0.6 m on the ground at the equator
 LOWEST, HIGHEST = 12, 16
 EDGE_UNITS = 8  # tile units that the median edge should span at the top zoom
-MOST_TILES = 500_000  # large features are magnified sooner instead of filling more tiles
+MOST_TILES = 100_000  # large features are magnified sooner instead of filling more tiles: seconds, not minutes
 SAMPLE = 200_000
 
 
 def choose_maxzoom(shapes: Shapes, measures: Measures) -> int:
     """Return the top zoom: the lowest at which the median edge spans eight tile units, 12 to 16.
 
-    Points get 14. Where the boxes of all features would touch more than half a million tiles, less, down to 6.
+    Points get 14. Where the boxes of all features would touch more than a hundred thousand tiles, less, down to 6.
     """
     zoom = POINT_ZOOM if (shapes.kind == POINT).all() else _by_edges(shapes)
     while zoom > 6 and tiles_of(windows(zoom, measures.box)).sum() > max(MOST_TILES, 4 * shapes.kind.size):

@@ -71,11 +71,12 @@ def _bar(title: str) -> Iterator[Progress]:
     from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bar
 
-    columns = (TextColumn("{task.fields[title]}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
+    def words(text: str) -> TextColumn:  # names of files and layers are no markup, whatever brackets they hold
+        return TextColumn(text, markup=False)
+
+    columns = (words("{task.fields[title]}"), BarColumn(), words("{task.percentage:>3.0f}%"))
     console = Console(stderr=True)
-    with Bar(
-        *columns, TextColumn("{task.description}"), TimeElapsedColumn(), console=console, transient=True
-    ) as bar:
+    with Bar(*columns, words("{task.description}"), TimeElapsedColumn(), console=console, transient=True) as bar:
         task = bar.add_task("starting", total=1.0, title=title)
         yield lambda fraction, message: bar.update(task, completed=fraction, description=message)
 

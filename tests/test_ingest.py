@@ -7,6 +7,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,7 @@ from naru.errors import JobLost
 from naru.house import House
 from naru.settings import Settings
 from naru.style import colour_of
+from naru.terminal import progress_bar
 from tests.conftest import NARU, clean_environ, naru, naru_json
 from tests.decode import features_at, header_of, tiles_of, whole
 
@@ -262,6 +264,16 @@ def test_one_bad_file_of_several_keeps_no_other_off_the_map(home: Path, tmp_path
     assert said["errors"] == [said["error"]]
     assert said["error"]["file"] == "bad.geojson"
     assert [line for line in done.stderr.splitlines() if line.startswith("naru:")] == done.stderr.splitlines()
+
+
+def test_the_progress_bar_shows_names_with_brackets(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with progress_bar("하천[/b].shp") as progress:
+        progress(0.5, "layer '[/red]'")
+    assert "하천[/b].shp" in capsys.readouterr().err
 
 
 def test_a_full_disk_is_not_the_files_fault(home: Path, tmp_path: Path) -> None:

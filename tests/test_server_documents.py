@@ -233,6 +233,32 @@ def test_a_preflight_has_no_body_and_says_what_may_be_sent(client: FlaskClient) 
 # --- OpenAPI --------------------------------------------------------------------------------------
 
 
+ASKED = (  # path, its address in the document, headers, status
+    ("/", "/", {}, 200),
+    ("/", "/", {"If-None-Match": "*"}, 304),
+    ("/docs", "/docs", {"If-None-Match": "*"}, 304),
+    ("/openapi.json", "/openapi.json", {"If-None-Match": "*"}, 304),
+    ("/api/layers", "/api/layers", {"If-None-Match": "*"}, 304),
+    ("/api/layers", "/api/layers", {"X-API-Key": "wrong"}, 401),
+    ("/api/layers/rivers", "/api/layers/{layer}", {"If-None-Match": "*"}, 304),
+    ("/api/layers/none", "/api/layers/{layer}", {}, 404),
+    ("/static/none", "/static/{name}", {}, 404),
+    ("/styles/none.json", "/styles/{layer}.json", {}, 404),
+    ("/tiles/rivers,rivers.json", "/tiles/{layers}.json", {}, 400),
+    ("/tiles/rivers,rivers/2/3/1.mvt", "/tiles/{layers}/{z}/{x}/{y}.{extension}", {}, 400),
+    ("/tiles/rivers/2/0/0.mvt", "/tiles/{layers}/{z}/{x}/{y}.{extension}", {}, 204),
+    ("/tiles/rivers/9/0/0.pbf", "/tiles/{layers}/{z}/{x}/{y}.{extension}", {}, 404),
+)
+
+
+@pytest.mark.parametrize(("path", "address", "headers", "status"), ASKED)
+def test_what_is_answered_is_documented(
+    client: FlaskClient, path: str, address: str, headers: dict[str, str], status: int
+) -> None:
+    assert client.get(path, headers=headers).status_code == status
+    assert str(status) in client.get("/openapi.json").get_json()["paths"][address]["get"]["responses"]
+
+
 def test_the_openapi_document_is_valid(client: FlaskClient) -> None:
     document = client.get("/openapi.json").get_json()
     assert document["openapi"].startswith("3.0")

@@ -48,7 +48,7 @@ ROUTES: tuple[Route, ...] = (
         "open",
         show_openapi,
         "This document",
-        {200: ("OpenAPI 3.0", "application/json")},
+        {200: ("OpenAPI 3.0", "application/json"), 304: ("You have this version", "")},
         tag="pages",
     ),
 )

@@ -61,14 +61,22 @@ def legend(layer: Layer) -> list[dict[str, str]]:
 
 
 _JSON = "application/json"
+_SAME = ("You have this version", "")
 ROUTES = (
-    Route("/api/layers", "visible", list_layers, "The layers you may see", {200: ("Layers", _JSON)}, tag="layers"),
+    Route(
+        "/api/layers",
+        "visible",
+        list_layers,
+        "The layers you may see",
+        {200: ("Layers", _JSON), 304: _SAME},
+        tag="layers",
+    ),
     Route(
         "/api/layers/<layer>",
         "visible",
         show_layer,
         "One layer",
-        {200: ("The layer", _JSON)},
+        {200: ("The layer", _JSON), 304: _SAME},
         {"layer": LAYER_ID},
         tag="layers",
     ),

@@ -22,7 +22,9 @@ _REFUSALS: dict[Scope, tuple[int, ...]] = {
     "visible": (401, 403),
     "layer": (401, 403, 404, 429, 503),
 }
+_REFUSED = {"layers": (400, 404)}  # by path parameter; others: 404
 _MEANING = {
+    400: "Too many layers, or one twice",
     401: "A key is needed, or the one sent is not known",
     403: "The key is not for this function, layer, site or network, or has expired",
     404: "No such thing, or none that the key may know of",
@@ -65,9 +67,10 @@ def _operation(route: Route) -> dict[str, Any]:
         "security": _SECURITY[route.scope],
         "responses": {str(status): _answer(*told) for status, told in route.answers.items()},
     }
-    for status in _REFUSALS[route.scope]:
-        operation["responses"].setdefault(str(status), _refusal(_MEANING[status]))
     names = _PARAMETER.findall(route.rule)
+    refusals = {*_REFUSALS[route.scope], *(status for name in names for status in _REFUSED.get(name, (404,)))}
+    for status in sorted(refusals):
+        operation["responses"].setdefault(str(status), _refusal(_MEANING[status]))
     if names:
         operation["parameters"] = [
             {"name": name, "in": "path", "required": True, **route.parameters[name]} for name in names

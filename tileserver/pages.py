@@ -135,7 +135,7 @@ def show_file(service: Service, caller: Caller, name: str) -> Response:
     return _under_policy(_serve(name), service)
 
 
-_HTML = {200: ("A page", "text/html")}
+_HTML = {200: ("A page", "text/html"), 304: ("You have this version", "")}
 ROUTES = (
     Route("/", "open", show_viewer, "The viewer", _HTML, tag="pages"),
     Route("/docs", "open", show_docs, "This interface, for people", _HTML, tag="pages"),

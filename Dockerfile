@@ -8,10 +8,10 @@ FROM python:3.12-slim-bookworm
 COPY --from=build /opt/naru /opt/naru
 # The tiling engine's compiled code; writable, for a processor other than the one that built the image.
 COPY --from=build --chown=10001:10001 /opt/naru/cache /opt/naru/cache
-WORKDIR /data
 ENV NARU_HOME=/data NUMBA_CACHE_DIR=/opt/naru/cache PATH=/opt/naru/bin:$PATH PYTHONUNBUFFERED=1
-# Not root; the folder mounted at /data must belong to this user.
+# Not root; a folder of the host mounted at /data must belong to this user. Before WORKDIR, which makes /data its own.
 USER 10001:10001
+WORKDIR /data
 VOLUME /data
 EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s \

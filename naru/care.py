@@ -76,7 +76,7 @@ def backup(house: House, file: Path, progress: Progress) -> int:
 
     Raises:
         StorageFailed: the catalogue is on PostgreSQL (use its own tools), or the disk is full.
-        ArchiveDamaged: an archive is missing.
+        ArchiveDamaged: an archive is missing or damaged.
     """
     aside = file.with_name(f".{file.name}.part")
     try:
@@ -90,8 +90,7 @@ def backup(house: House, file: Path, progress: Progress) -> int:
                     tar.add(house.settings.home / _PEPPER, _PEPPER)
                 for done, archive in enumerate(archives):
                     progress(done / len(archives), archive.name)
-                    if not house.storage.path(archive).exists():
-                        house.storage.verify(archive)
+                    house.storage.verify(archive)  # with a damaged one, none of the backup could be restored
                     tar.add(house.storage.path(archive), f"archives/{archive.name}")
         aside.chmod(0o600)  # it holds the pepper under the key hashes
         sync_file(aside)

@@ -72,13 +72,19 @@ def list_jobs(settings: Settings, as_json: bool) -> None:
 def show_job(settings: Settings, job_id: str, as_json: bool) -> None:
     """Show one job and its log."""
     queue = open_house(settings).jobs
-    summary = job_summary(queue.job(job_id))
+    job = queue.job(job_id)
+    summary = job_summary(job)
     log = [{"at": at.isoformat(), "message": message} for at, message in queue.log(job_id)]
     if as_json:
         print_json({**summary, "log": log})
         return
+    summary["progress"] = f"{job.progress:.0%}"
+    summary["error"] = (job.error or {}).get("code")  # the message stands above
     for name, value in summary.items():
-        click.echo(f"{name:<13} {value}")
+        if value is not None and name != "result":
+            click.echo(f"{name:<13} {value}")
+    for layer in (job.result or {}).get("layers", ()):
+        click.echo(f"{'layer':<13} {layer['id']} version {layer['version']}")
     for line in log:
         click.echo(f"  {line['at']}  {line['message']}")
 

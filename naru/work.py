@@ -102,7 +102,8 @@ def run_job(house: House, job: Job, handler: Handler, also: Progress | None = No
             queue.fail(job, error)
             raise
         except BaseException as error:
-            queue.release(job, f"stopped: {type(error).__name__}: {error}")
+            by_hand = isinstance(error, KeyboardInterrupt)
+            queue.release(job, "stopped by hand" if by_hand else f"stopped: {type(error).__name__}: {error}")
             raise
         finally:
             _clear(house, job)

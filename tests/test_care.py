@@ -87,13 +87,16 @@ def respoil(file: Path, how: str) -> None:
             tar.add(part, name)
 
 
-def test_verify_names_the_damaged_archive(home: Path) -> None:
+def test_verify_names_the_damaged_archive_and_no_backup_is_made_of_it(home: Path, tmp_path: Path) -> None:
     damaged = next((home / "archives").glob("*.pmtiles"))
     damaged.chmod(0o644)
     damaged.write_bytes(damaged.read_bytes()[:-1] + b"?")
     done = naru("verify", "--json", home=home)
     assert done.returncode == 1
     assert [e["file"] for e in json.loads(done.stdout)["damaged"]] == [str(damaged)]
+    refused = naru("backup", str(tmp_path / "new.tar"), "--json", home=home)
+    assert json.loads(refused.stdout)["error"]["file"] == str(damaged)
+    assert not (tmp_path / "new.tar").exists()
 
 
 def test_gc_takes_only_what_nothing_points_to(home: Path) -> None:

@@ -304,7 +304,28 @@ def test_a_damaged_archive_takes_no_other_layer_down(tmp_path: Any, caplog: pyte
     client = app.test_client()
     assert client.get(TILE).status_code == 200
     answer = client.get("/tiles/rivers/2/3/1.mvt")
-    assert (answer.status_code, code(answer)) == (500, "FAULT")
+    assert (answer.status_code, code(answer)) == (503, "ARCHIVE_DAMAGED")
+    assert "Retry-After" in answer.headers
     assert str(settings.storage) not in answer.get_data(as_text=True)
     assert "rivers cannot be served" in caplog.text
+    assert "Traceback" not in caplog.text
     service_of(app).close()
+
+
+def test_a_layer_whose_archive_comes_back_is_served_again(tmp_path: Any, caplog: pytest.LogCaptureFixture) -> None:
+    settings = make_home(tmp_path / "home", Fake("seoul-gu"))
+    archive = next(settings.storage.glob("*.pmtiles"))
+    away = archive.rename(tmp_path / "away")
+    now = 1_800_000_000.0
+    app = open_app(settings, lambda: now)
+    service, client = service_of(app), app.test_client()
+    for _ in range(5):  # ten seconds of a disk that is not there
+        now += 2
+        service.pulse()
+        assert client.get(TILE).status_code == 503
+    assert caplog.text.count("cannot be served") == 1
+    away.rename(archive)
+    now += 6
+    service.pulse()
+    assert client.get(TILE).status_code == 200
+    service.close()

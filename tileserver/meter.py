@@ -105,6 +105,11 @@ class QuotaMeter:
             return lease
         return self._renew(key, now)
 
+    @property
+    def behind(self) -> bool:
+        """Whether the store has yet to be told what it could not be told before."""
+        return bool(self._owed)
+
     def settle(self, *, close: bool = False) -> None:
         """Tell the store what was counted; with `close`, give every lease back (the worker stops).
 

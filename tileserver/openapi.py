@@ -29,7 +29,7 @@ _MEANING = {
     403: "The key is not for this function, layer, site or network, or has expired",
     404: "No such thing, or none that the key may know of",
     429: "The key's quota is used up; see Retry-After",
-    503: "Quotas cannot be checked now; see Retry-After",
+    503: "Quotas cannot be checked or the layer not be read now; see Retry-After",
 }
 
 

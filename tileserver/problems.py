@@ -57,6 +57,12 @@ KINDS: dict[type[Exception], Kind] = {
         HTTPStatus.METHOD_NOT_ALLOWED, "The method is not allowed here", "허용되지 않은 메서드입니다"
     ),
     errors.QuotaExceeded: Kind(HTTPStatus.TOO_MANY_REQUESTS, "The quota is used up", "사용 한도를 초과했습니다"),
+    errors.ArchiveDamaged: Kind(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "The layer cannot be read now",
+        "레이어를 지금 읽을 수 없습니다",
+        "Other layers are served; the operator's log says more.",
+    ),
     errors.NotReady: Kind(HTTPStatus.SERVICE_UNAVAILABLE, "Not ready", "아직 준비되지 않았습니다"),
     errors.QuotaUnavailable: Kind(
         HTTPStatus.SERVICE_UNAVAILABLE, "Quotas cannot be checked now", "사용 한도를 확인할 수 없습니다"
@@ -114,6 +120,8 @@ def _told(error: Exception, kind: Kind, request_id: str) -> dict[str, object]:
     if kind is FAULT or not isinstance(error, NaruError):
         log.error("request %s failed", request_id, exc_info=error)
         return {"code": "FAULT", "detail": f"The operator's log tells more under {request_id}."}
+    if isinstance(error, errors.ArchiveDamaged):
+        log.error("request %s: %s", request_id, error)
     told: dict[str, object] = {
         "code": error.code,
         "detail": redact(f"{error.message}. {kind.remedy or error.remedy}".strip()),

@@ -61,10 +61,12 @@ class Service:
 
     def settle(self, *, close: bool = False) -> None:
         """Tell the store what was counted; a store that does not answer is told next time."""
+        behind = self.meter.behind
         try:
             self.meter.settle(close=close)
         except QuotaUnavailable as error:
-            log.warning("requests could not be written down yet: %s", error.__cause__)
+            if not behind:  # said once, not every second
+                log.warning("requests could not be written down yet: %s", str(error.__cause__).splitlines()[0])
 
     def close(self) -> None:
         """Give back what was leased and close the database."""

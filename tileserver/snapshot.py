@@ -24,6 +24,7 @@ from tileserver.pyramids import CompositePyramid, LayerPyramid, Pyramid
 
 log = logging.getLogger("naru.serve")
 _MOST_COMPOSITES = 256
+_LOOK_AGAIN_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,8 @@ class SnapshotKeeper:
     def __init__(self, house: House, keyring: KeyRing, pepper: bytes, clock: Clock = time.time) -> None:
         self._house, self._keyring, self._pepper, self._clock = house, keyring, pepper, clock
         self._readers: dict[str, PMTilesReader] = {}
+        self._faults: set[str] = set()  # archives that could not be opened
+        self._looked = clock()
         self._silent = False
         self._lock = threading.Lock()
         self.confirmed = clock()  # when the catalogue was last asked, and answered
@@ -92,7 +95,7 @@ class SnapshotKeeper:
         with self._lock:
             try:
                 generation = self._house.catalogue.generation()
-                if generation != self.current.generation:
+                if generation != self.current.generation or self._worth_another_look():
                     self.current = self._take(generation)
                 self.confirmed, self._silent = self._clock(), False
             except (SQLAlchemyError, NaruError) as error:
@@ -100,11 +103,16 @@ class SnapshotKeeper:
                     log.warning("the catalogue does not answer, serving what was known before: %s", error)
                 self._silent = True
 
+    def _worth_another_look(self) -> bool:
+        """Tell whether it is time to see if archives that could not be opened can be now: a disk may be back."""
+        return bool(self._faults) and not 0 <= self._clock() - self._looked < _LOOK_AGAIN_S
+
     def age(self) -> float:
         """Return for how many seconds the snapshot has gone unconfirmed."""
         return self._clock() - self.confirmed
 
     def _take(self, generation: int) -> Snapshot:
+        self._looked = self._clock()
         layers = {layer.id: layer for layer in self._house.catalogue.layers()}
         credentials = self._keyring.credentials()
         anonymous = self._anonymous()
@@ -136,14 +144,18 @@ class SnapshotKeeper:
         try:
             self._readers[archive.name] = PMTilesReader(mapped(self._house.storage.path(archive)))
         except (ArchiveDamaged, OSError) as error:
-            log.error("layer %s cannot be served: %s", layer.id, error)
+            if archive.name not in self._faults:  # said once, not at every look
+                log.error("layer %s cannot be served: %s", layer.id, error)
+            self._faults.add(archive.name)
             if isinstance(error, ArchiveDamaged):
                 return error
             return ArchiveDamaged(f"the archive cannot be opened ({error.strerror})", layer=layer.id)
+        self._faults.discard(archive.name)
         return self._readers[archive.name]
 
     def _forget_all_but(self, wanted: set[str]) -> None:
         self._readers = {name: reader for name, reader in self._readers.items() if name in wanted}
+        self._faults &= wanted
 
 
 def _vector_tileset(layer: Layer) -> Tileset | None:

@@ -237,3 +237,14 @@ def test_on_a_phone_the_card_does_not_hide_what_was_tapped(
     assert card is not None
     assert screen_point(page, *GWANAK_MOUNTAIN)[1] < card["y"] - 40
     watched.pixels("phone-card")
+
+
+@pytest.mark.parametrize(("width", "height"), [(360, 640), (600, 380)])
+def test_the_scale_covers_no_sources_on_small_or_enlarged_screens(
+    open_page: OPEN, served_demo: Served, width: int, height: int
+) -> None:
+    page = open_page(width=width, height=height).open(served_demo.url + "/#lang=ko")
+    scale, sources = (page.locator(name).bounding_box() for name in (".maplibregl-ctrl-scale", "#attribution"))
+    assert scale is not None and sources is not None
+    assert scale["y"] + scale["height"] <= sources["y"]
+    assert scale["y"] >= 0 and scale["x"] >= 0

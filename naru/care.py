@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import shutil
@@ -58,16 +59,17 @@ def sweep(house: House, *, grace_s: float = GRACE_S, dry_run: bool = False) -> l
 
 
 def _sweep_jobs(house: House, grace_s: float, dry_run: bool) -> list[tuple[str, int]]:
-    running = {job.id for job in house.jobs.newest(limit=10_000) if job.state in ("queued", "running")}
+    active = house.jobs.active()
     folder = house.settings.home / "jobs"
     newest = house.jobs.now().timestamp() - grace_s
     gone = []
     for path in folder.iterdir() if folder.exists() else ():
-        if path.name in running or path.stat().st_mtime >= newest:
-            continue
-        gone.append((f"jobs/{path.name}", sum(p.stat().st_size for p in path.rglob("*") if p.is_file())))
-        if not dry_run:
-            shutil.rmtree(path)
+        with contextlib.suppress(FileNotFoundError):  # its worker was faster
+            if path.name in active or path.stat().st_mtime >= newest:
+                continue
+            gone.append((f"jobs/{path.name}", sum(p.stat().st_size for p in path.rglob("*") if p.is_file())))
+            if not dry_run:
+                shutil.rmtree(path)
     return gone
 
 

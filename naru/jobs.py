@@ -174,6 +174,12 @@ class JobQueue:
         with self.database.read() as connection:
             return [Job(**row) for row in connection.execute(query).mappings()]
 
+    def active(self) -> set[str]:
+        """Return the ids of the jobs that have not ended."""
+        with self.database.read() as connection:
+            query = sa.select(jobs.c.id).where(jobs.c.state.in_(("queued", "running")))
+            return set(connection.execute(query).scalars())
+
     def log(self, job_id: str) -> list[tuple[datetime, str]]:
         """Return what happened to a job, oldest first."""
         query = sa.select(job_log.c.at, job_log.c.message).where(job_log.c.job_id == job_id)

@@ -220,3 +220,10 @@ def test_a_heartbeat_outlives_a_database_that_does_not_answer(house: House) -> N
     queue = SilentOnce(house.jobs)
     with Heartbeat(queue, job, every_s=0.001):
         assert queue.through.wait(30)
+
+
+def test_active_jobs_are_those_that_have_not_ended(queue: JobQueue) -> None:
+    waiting, ended = queue.submit("ingest", {}), queue.submit("ingest", {})
+    running = queue.submit("ingest", {}, claim_as="w1")
+    queue.cancel(ended.id)
+    assert queue.active() == {waiting.id, running.id}

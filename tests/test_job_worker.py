@@ -24,7 +24,7 @@ class Slow(serve.JobWorker):
         if self.started:
             self.restarting.set()
             self.go.wait(30)
-        self.started.append(subprocess.Popen(["sleep", "600" if self.started else "0"]))
+        self.started.append(subprocess.Popen(["sleep", "60" if self.started else "0"], stdout=subprocess.DEVNULL))
         return self.started[-1]
 
 
@@ -40,8 +40,9 @@ def test_no_worker_is_left_when_the_server_stops_while_it_is_started_again(
     stopping.join(0.2)
     jobs.go.set()
     stopping.join(30)
-    assert len(jobs.started) == 2
+    jobs._watcher.join(5)  # it ends where it sees that it must not start anything
     try:
+        assert len(jobs.started) == 2
         assert [process.wait(5) for process in jobs.started] == [0, -15]
     finally:
         jobs.started[-1].kill()

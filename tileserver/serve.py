@@ -178,7 +178,6 @@ class JobWorker:
     def stop(self) -> None:
         """End the process: politely, then by force. A job it had goes back to the queue."""
         with self._starting:
-            with self._starting:
             self._stop.set()
         if self._process is None:
             return

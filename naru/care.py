@@ -113,9 +113,14 @@ def restore(settings: Settings, file: Path) -> int:
 
     Raises:
         FileMissing, BadInput: no such file, or no backup.
-        StorageFailed: the home already has a catalogue.
+        StorageFailed: the home already has a catalogue, or the settings keep the catalogue elsewhere.
         ArchiveDamaged: an archive in the backup is not what its name says.
     """
+    if Path(sa.make_url(settings.database_url).database or "") != settings.home / _CATALOGUE:
+        raise StorageFailed(
+            "a backup holds a SQLite catalogue for the home folder, and NARU_DATABASE_URL names another place",
+            remedy="Unset NARU_DATABASE_URL to restore it into the home folder.",
+        )
     if (settings.home / _CATALOGUE).exists():
         raise StorageFailed(
             "there is a catalogue here already",

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from naru.errors import BadSetting
+from naru.storage import sync_folder
 
 
 @dataclass(frozen=True)
@@ -98,27 +100,39 @@ class Settings:
 
 
 def key_pepper(settings: Settings) -> bytes:
-    """Return the secret under the key hashes; make and keep it (mode 0600) on first use."""
+    """Return the secret under the key hashes; make and keep it (mode 0600) on first use.
+
+    Raises:
+        BadSetting: the file that keeps it is empty: no key could ever be right again.
+    """
     if settings.key_pepper:
         return settings.key_pepper.encode()
     path = settings.home / "key-pepper"
-    settings.home.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f"key-pepper.{secrets.token_hex(4)}")
     if not path.exists():
-        fresh.touch(mode=0o600)
-        fresh.write_text(secrets.token_hex(32))
-        _link_once(fresh, path)
-    return path.read_text().strip().encode()
+        _make_pepper(path)
+    pepper = path.read_text().strip()
+    if not pepper:
+        raise BadSetting(
+            f"the secret under the keys, {path}, is empty",
+            remedy="Restore the file from a backup; without one, remove it and make all keys anew.",
+        )
+    return pepper.encode()
 
 
-def _link_once(fresh: Path, path: Path) -> None:
-    """Give `fresh` the name `path` unless another process was faster: both then read the same secret."""
+def _make_pepper(path: Path) -> None:
+    """Write a fresh secret beside `path`, on the disk, and give it the name unless another process was faster."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f"key-pepper.{secrets.token_hex(4)}")
     try:
-        os.link(fresh, path)
-    except FileExistsError:
-        return
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+            stream.write(secrets.token_hex(32))
+            stream.flush()
+            os.fsync(stream.fileno())
+        with contextlib.suppress(FileExistsError):  # then both read the same secret
+            os.link(fresh, path)
+        sync_folder(path.parent)
     finally:
-        fresh.unlink()
+        fresh.unlink(missing_ok=True)
 
 
 def unknown_settings(environ: Mapping[str, str]) -> list[str]:

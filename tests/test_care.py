@@ -53,6 +53,15 @@ def test_a_backup_is_private_and_not_restored_over_a_catalogue(made: Path, tmp_p
     assert "empty folder" in done.stderr
 
 
+def test_a_backup_is_not_restored_beside_a_catalogue_elsewhere(made: Path, tmp_path: Path) -> None:
+    naru_json("backup", str(tmp_path / "backup.tar"), home=made)
+    elsewhere = f"sqlite:///{tmp_path / 'other.sqlite'}"
+    done = naru("restore", str(tmp_path / "backup.tar"), home=tmp_path / "home", NARU_DATABASE_URL=elsewhere)
+    assert done.returncode == 1
+    assert "NARU_DATABASE_URL" in done.stderr
+    assert not (tmp_path / "home" / "catalog.sqlite").exists()
+
+
 @pytest.mark.parametrize("spoil", ["text", "no catalogue", "changed archive", "way out"])
 def test_a_bad_backup_is_refused_and_leaves_no_catalogue(spoil: str, made: Path, tmp_path: Path) -> None:
     file, home = tmp_path / "backup.tar", tmp_path / "home"

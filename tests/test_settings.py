@@ -66,3 +66,9 @@ def test_the_pepper_is_made_once_and_private(tmp_path: Path) -> None:
     assert key_pepper(settings) == first
     assert stat.S_IMODE((tmp_path / "key-pepper").stat().st_mode) == 0o600
     assert [p.name for p in tmp_path.iterdir()] == ["key-pepper"]
+
+
+def test_an_empty_pepper_is_refused_not_used(tmp_path: Path) -> None:
+    (tmp_path / "key-pepper").write_text("\n")
+    with pytest.raises(BadSetting, match="empty"):
+        key_pepper(Settings.from_environ({}, home=tmp_path))

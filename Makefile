@@ -53,6 +53,9 @@ lock: $(VENV)/.bench
 debian-tools:
 	@sh deploy/debian-packages.sh $(DEBIAN_TOOLS)
 
+# The build's notes to packagers would drown what a newcomer should read; errors still show.
+install $(VENV)/.run $(VENV)/.test $(VENV)/.bench: export PYTHONWARNINGS := ignore
+
 $(VENV)/.created:
 	@sh deploy/make-venv.sh "$(PYTHON)" $(VENV)
 	@touch $@

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from naru.errors import SampleFailed, ServeFailed
+from naru.listen import Listen, claim
 from naru.settings import Settings
 from naru.terminal import json_option, print_json
 
 if TYPE_CHECKING:
-    from sample_data.demo import DemoOptions, DemoResult
+    from sample_data.demo import DemoResult
 
 
 @click.command()
@@ -32,22 +34,31 @@ def demo(
 
     Run again, it publishes a new version of every layer and makes a new key; the earlier ones stay.
     """
-    from sample_data.demo import QUICK_MAXZOOM, DemoOptions, check_port, run_demo  # geopandas: a second
+    from sample_data.demo import QUICK_MAXZOOM, DemoOptions, run_demo  # geopandas: a second
 
     if home is not None:
         settings = Settings.from_environ(os.environ, home=home)
-    options = DemoOptions(host=host, port=port, quick=quick)
+    listen = Listen(host, port)
     if not no_serve:
-        check_port(options)
+        _check_port(listen)
     if quick:
         click.echo(f"Quick: zooms closer than {QUICK_MAXZOOM} are left out.", err=True)
-    result = run_demo(settings, options, lambda line: click.echo(line, err=True))
+    result = run_demo(settings, DemoOptions(listen, quick), lambda line: click.echo(line, err=True))
     if as_json:
         print_json(result.to_dict())
     else:
         _show(result, serving=not no_serve)
     if not no_serve:
-        _serve(settings, options)
+        _serve(settings, listen)
+
+
+def _check_port(listen: Listen) -> None:
+    """A taken port is better known now than after the work."""
+    try:
+        claim(listen)
+    except ServeFailed as error:
+        remedy = "Choose another: naru demo --port 8001. Or end without serving: --no-serve."
+        raise SampleFailed(error.message, remedy=remedy) from error
 
 
 def _show(result: DemoResult, *, serving: bool) -> None:
@@ -71,11 +82,11 @@ def _show_layer(layer: dict[str, Any]) -> None:
         click.echo(f"    warning      {warning}")
 
 
-def _serve(settings: Settings, options: DemoOptions) -> None:
+def _serve(settings: Settings, listen: Listen) -> None:
     """Become the server, so that Ctrl-C and signals reach it directly."""
     from sample_data.demo import child_environment, naru_command
 
     sys.stdout.flush()
     sys.stderr.flush()
-    words = naru_command("serve", "--host", options.host, "--port", str(options.port))
+    words = naru_command("serve", "--host", listen.host, "--port", str(listen.port))
     os.execve(sys.executable, words, child_environment(settings))  # noqa: S606 - our own command, no shell

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import mercantile
 
 from naru.errors import SampleFailed
+from naru.listen import Listen
 from naru.settings import Settings
 from sample_data.city import CITY, SampleLayer
 
@@ -36,8 +36,7 @@ Tell = Callable[[str], None]
 class DemoOptions:
     """How to run the demo: where the server will listen, and whether to leave the close zooms out."""
 
-    host: str = "127.0.0.1"
-    port: int = 8000
+    listen: Listen = field(default_factory=Listen)
     quick: bool = False
 
 
@@ -76,28 +75,10 @@ def run_demo(settings: Settings, options: DemoOptions, tell: Tell) -> DemoResult
         layers=layers,
         key_id=key["id"],
         key=key["key"],
-        viewer=f"http://{options.host}:{options.port}/",
+        viewer=options.listen.url,
         curl=_curl_line(key["key"], options),
         seconds=round(time.monotonic() - started, 1),
     )
-
-
-def check_port(options: DemoOptions) -> None:
-    """Return if the server will be able to listen: better known now than after the work.
-
-    Raises:
-        SampleFailed: the address cannot be had.
-    """
-    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((options.host, options.port))
-        except OSError as error:
-            raise SampleFailed(
-                f"cannot listen on {options.host} port {options.port}: {error.strerror}",
-                remedy="Choose another: naru demo --port 8001. Or end without serving: --no-serve.",
-            ) from error
 
 
 def naru_command(*arguments: str) -> list[str]:
@@ -163,7 +144,7 @@ def _make_key(settings: Settings) -> dict[str, Any]:
 
 def _curl_line(key: str, options: DemoOptions) -> str:
     tile = mercantile.tile(*CITY_HALL, TILE_ZOOM)
-    url = f"http://{options.host}:{options.port}/tiles/seoul-gu/{tile.z}/{tile.x}/{tile.y}.mvt"
+    url = f"{options.listen.url}tiles/seoul-gu/{tile.z}/{tile.x}/{tile.y}.mvt"
     return f"curl --compressed -H 'X-API-Key: {key}' {url} -o tile.mvt"
 
 

@@ -17,6 +17,7 @@ from flask.testing import FlaskClient
 from openapi_spec_validator import validate
 
 from naru import errors
+from naru.listen import Listen
 from naru.settings import Settings
 from tests.conftest import ROOT
 from tests.serving import SEOUL, Fake, make_home, new_key, open_app, publish, service_of
@@ -25,7 +26,6 @@ from tileserver.openapi import openapi_path
 from tileserver.pages import shipped_files
 from tileserver.problems import KINDS, kind_of, problem
 from tileserver.routes import Route
-from tileserver.serve import Listen
 
 FAKES = (Fake("seoul-gu"), Fake("rivers"), Fake("secret", "private"), Fake("base", function="basemap"))
 

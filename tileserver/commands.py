@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import click
 
+from naru.listen import Listen, claim
 from naru.settings import Settings
 from naru.terminal import json_option, print_json
 from tileserver.key_commands import keys
@@ -22,7 +23,6 @@ __all__ = ["keys", "serve"]
 @click.pass_obj
 def serve(settings: Settings, host: str, port: int, workers: int | None, no_worker: bool, as_json: bool) -> None:
     """Serve the map, its tiles and its interface until Ctrl-C."""
-    from tileserver.serve import Listen, claim
     from tileserver.serve import serve as run
 
     settings = replace(settings, workers=workers or settings.workers)

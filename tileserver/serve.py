@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import ctypes
-import ipaddress
 import logging
 import multiprocessing.util
 import os
 import resource
 import signal
-import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import partial
 from wsgiref.types import WSGIApplication
 
@@ -25,6 +22,7 @@ from granian.log import LogLevels
 
 from naru.errors import ServeFailed
 from naru.house import House
+from naru.listen import Listen
 from naru.settings import Settings, key_pepper
 from tileserver.app import create_app
 from tileserver.keys import KeyRing
@@ -42,49 +40,6 @@ _HEADERS_WITHIN_MS = 10_000  # a caller who takes longer to say what is wanted, 
 _LARGEST_HEAD = 65_536  # bytes of a request's line and headers
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _STOP_FIRST = 100  # priority among multiprocessing's finalizers
-
-
-@dataclass(frozen=True)
-class Listen:
-    """Where to listen; port 0 takes any free one."""
-
-    host: str = "127.0.0.1"
-    port: int = 8000
-
-    @property
-    def url(self) -> str:
-        """The address to type into a browser on this machine."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104
-        return f"http://{f'[{host}]' if ':' in host and host[0] != '[' else host}:{self.port}/"
-
-    @property
-    def loopback(self) -> str:
-        """The address without its last slash, where only this machine can reach it; else empty."""
-        if self.host == "localhost":
-            return self.url.rstrip("/")
-        try:
-            return self.url.rstrip("/") if ipaddress.ip_address(self.host).is_loopback else ""
-        except ValueError:  # a host's name
-            return ""
-
-
-def claim(listen: Listen) -> Listen:
-    """Return where to listen, with a port that is free now.
-
-    Raises:
-        ServeFailed: the address cannot be had.
-    """
-    family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((listen.host, listen.port))
-        except OSError as error:
-            raise ServeFailed(
-                f"cannot listen on {listen.host} port {listen.port}: {error.strerror}",
-                remedy="Choose another with --port, or stop what listens there.",
-            ) from error
-        return replace(listen, port=probe.getsockname()[1])
 
 
 def serve(settings: Settings, listen: Listen, *, with_worker: bool) -> None:

@@ -173,6 +173,12 @@ class CrsRefused(BadInput):
     code = "CRS_REFUSED"
 
 
+class ColumnsUnknown(BadInput):
+    """Several columns of a table may hold the coordinates, or the one named is not there: the user must say."""
+
+    code = "COLUMNS_UNKNOWN"
+
+
 class EncodingUnknown(BadInput):
     """The text is in none of the encodings we know, or not in the one given."""
 
@@ -195,6 +201,15 @@ class ParserDied(BadInput):
     """The sandboxed parser was killed (memory, time, forbidden call) or crashed."""
 
     code = "PARSER_DIED"
+
+
+# --- places ---------------------------------------------------------------------------------------
+
+
+class BadPointNumber(NaruError):
+    """No national point number, or a position outside their grid."""
+
+    code = "POINT_NUMBER"
 
 
 # --- requests (tileserver) ------------------------------------------------------------------------

@@ -33,6 +33,9 @@ class Kind(NamedTuple):
 
 KINDS: dict[type[Exception], Kind] = {
     errors.BadRequest: Kind(HTTPStatus.BAD_REQUEST, "The request is malformed", "요청 형식이 잘못되었습니다"),
+    errors.BadPointNumber: Kind(
+        HTTPStatus.BAD_REQUEST, "The national point number is malformed", "국가지점번호가 올바르지 않습니다"
+    ),
     errors.KeyMissing: Kind(HTTPStatus.UNAUTHORIZED, "A key is needed", "인증 키가 필요합니다"),
     errors.KeyInvalid: Kind(HTTPStatus.UNAUTHORIZED, "The key is not known", "알 수 없는 인증 키입니다"),
     errors.KeyExpired: Kind(HTTPStatus.FORBIDDEN, "The key has expired", "인증 키가 만료되었습니다"),

@@ -28,6 +28,8 @@ export interface LayerInfo {
   tilejson: string;
   style: string;
   legend: LegendEntry[];
+  /** `ramp`: the colours run into each other from the first entry, the lowest value, to the last. */
+  legend_type?: "classes" | "ramp";
 }
 
 /** A refusal (status from HTTP), an unreachable server (status 0) or an answer of the wrong shape (status -1). */

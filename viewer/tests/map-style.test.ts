@@ -1,8 +1,8 @@
 import { createExpression } from "@maplibre/maplibre-gl-style-spec";
 import { expect, test } from "vitest";
 import { featureName, labelFields } from "../src/map/names.ts";
-import { scaled } from "../src/map/opacity.ts";
-import { heightOf, Stack } from "../src/map/stack.ts";
+import { scaled, scaledPaint } from "../src/map/opacity.ts";
+import { heightOf, isPicture, Stack } from "../src/map/stack.ts";
 
 /** What MapLibre makes of an expression at a zoom. */
 function evaluated(value: unknown, zoom: number, properties: Record<string, number> = {}): unknown {
@@ -40,6 +40,28 @@ test("labels lie over points over lines over areas, in whatever order layers arr
   expect(put("a-fill", "fill", 0)).toBe("a-line"); // first in the list lies above the second
   stack.remove("a-line");
   expect(put("c-fill", "fill", 2)).toBe("b-fill");
+});
+
+test("rasters lie beneath all areas, of the base map as well", () => {
+  const stack = new Stack();
+  stack.insert("districts", heightOf("fill", "basemap", 3, 0));
+  expect(stack.insert("shade", heightOf("hillshade", "content", 0, 1))).toBe("districts");
+  expect(stack.insert("colours", heightOf("color-relief", "content", 0, 0))).toBe("shade");
+  expect(stack.insert("photo", heightOf("raster", "content", 1, 0))).toBe("colours");
+});
+
+test("rasters hold no features, everything else may", () => {
+  expect((["raster", "hillshade", "color-relief"] as const).every(isPicture)).toBe(true);
+  expect((["fill", "line", "circle", "symbol"] as const).some(isPicture)).toBe(false);
+});
+
+test.each([
+  [{ type: "raster", paint: { "raster-opacity": 0.8 } }, "raster-opacity", 0.4],
+  [{ type: "color-relief" }, "color-relief-opacity", 0.5],
+  [{ type: "hillshade", paint: { "hillshade-exaggeration": 0.4 } }, "hillshade-exaggeration", 0.2],
+  [{ type: "hillshade" }, "hillshade-exaggeration", 0.25],
+])("half the opacity of %j", (layer, property, value) => {
+  expect(scaledPaint({ id: "x", source: "x", ...layer } as never, 0.5)).toEqual([[property, value]]);
 });
 
 test("content areas lie over base map areas, twin areas over both", () => {

@@ -8,14 +8,19 @@ const PROPERTIES: Record<string, readonly string[]> = {
   circle: ["circle-opacity", "circle-stroke-opacity"],
   symbol: ["text-opacity", "icon-opacity"],
   raster: ["raster-opacity"],
+  "color-relief": ["color-relief-opacity"],
+  hillshade: ["hillshade-exaggeration"], // it has no opacity: flat ground is not shaded at all
   heatmap: ["heatmap-opacity"],
   "fill-extrusion": ["fill-extrusion-opacity"],
 };
 
+/** What the style specification says where a style says nothing; 1 for all others. */
+const DEFAULTS: Record<string, number> = { "hillshade-exaggeration": 0.5 };
+
 /** The paint properties of `layer` that make it `factor` (0…1) times as opaque as its style says. */
 export function scaledPaint(layer: LayerSpecification, factor: number): [property: string, value: unknown][] {
   const paint = ("paint" in layer ? layer.paint : undefined) as Record<string, unknown> | undefined;
-  return (PROPERTIES[layer.type] ?? []).map((name) => [name, scaled(paint?.[name] ?? 1, factor)]);
+  return (PROPERTIES[layer.type] ?? []).map((name) => [name, scaled(paint?.[name] ?? DEFAULTS[name] ?? 1, factor)]);
 }
 
 /** `value` times `factor`, where `value` is a number, an expression or a zoom function with stops. */

@@ -16,6 +16,7 @@ const RANK: Record<string, number> = {
   symbol: 8,
 };
 export const HIGHLIGHT_RANK = 7;
+const PICTURES: ReadonlySet<string> = new Set(["raster", "hillshade", "color-relief"]);
 const FUNCTIONS: Record<LayerFunction, number> = { basemap: 0, content: 1, twin: 2 };
 
 type Height = readonly number[];
@@ -48,6 +49,11 @@ export function heightOf(
 ): Height {
   const rank = type === "highlight" ? HIGHLIGHT_RANK : (RANK[type] ?? 5);
   return [rank, FUNCTIONS[layerFunction] ?? 1, -position, index];
+}
+
+/** Whether a style layer draws a raster: there are no features in it to be found or marked. */
+export function isPicture(type: LayerSpecification["type"]): boolean {
+  return PICTURES.has(type);
 }
 
 function compare(a: Height, b: Height): number {

@@ -15,7 +15,7 @@ import { Highlight, highlightLayers } from "./highlight.ts";
 import { type Hit, hitsAt } from "./identify.ts";
 import { featureName, labelFields } from "./names.ts";
 import { scaledPaint } from "./opacity.ts";
-import { heightOf, Stack } from "./stack.ts";
+import { heightOf, isPicture, Stack } from "./stack.ts";
 
 const PAPER = "#f3f1ec";
 const KOREA: [number, number, number, number] = [124.5, 33.0, 131.0, 38.7];
@@ -65,7 +65,7 @@ export class MapView {
     layers.forEach((layer, index) => this.place(layer, heightOf(layer.type, info.function, position, index)));
     const marks = highlightLayers({ ...style, layers });
     marks.forEach((layer, index) => this.place(layer, heightOf("highlight", info.function, position, index)));
-    for (const layer of layers) if (layer.type !== "raster") this.owners.set(layer.id, info.id);
+    for (const layer of layers) if (!isPicture(layer.type)) this.owners.set(layer.id, info.id);
     this.drawn.set(info.id, { info, style, layers: [...layers, ...marks], labelFields: labelFields(style) });
   }
 
@@ -94,7 +94,7 @@ export class MapView {
 
   setOpacity(id: string, opacity: number): void {
     for (const layer of this.drawn.get(id)?.layers ?? []) {
-      if (!this.owners.has(layer.id) && layer.type !== "raster") continue; // the highlight stays as it is
+      if (!this.owners.has(layer.id) && !isPicture(layer.type)) continue; // the highlight stays as it is
       for (const [property, value] of scaledPaint(layer, opacity)) {
         this.map.setPaintProperty(layer.id, property as "fill-opacity", value as number);
       }

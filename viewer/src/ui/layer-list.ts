@@ -3,7 +3,7 @@ import type { LayerFunction, LayerInfo } from "../api.ts";
 import { el, iconButton, svgIcon } from "../dom.ts";
 import type { LayerChoice } from "../state.ts";
 import type { Language, TextId, Translate } from "../texts.ts";
-import { swatch } from "./swatch.ts";
+import { ramp, swatch } from "./swatch.ts";
 
 export interface LayerActions {
   toggle(id: string, visible: boolean): void;
@@ -98,6 +98,7 @@ function detailsOf(info: LayerInfo, model: ListModel, actions: LayerActions): HT
 }
 
 function legend(info: LayerInfo): HTMLElement {
+  if (info.legend_type === "ramp") return ramp(info.legend);
   const entries = info.legend.map(({ label, color }) => el("li", {}, swatch(color, info.geometry), label));
   return el("ul", { class: "legend" }, ...entries);
 }

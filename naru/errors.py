@@ -104,6 +104,12 @@ class BadLayerId(NaruError):
     code = "LAYER_ID"
 
 
+class LayerExists(NaruError):
+    """The id is taken, and a new version was not wanted."""
+
+    code = "LAYER_EXISTS"
+
+
 class PublishConflict(NaruError):
     """Another publication of the same layer came first."""
 
@@ -210,6 +216,15 @@ class BadPointNumber(NaruError):
     """No national point number, or a position outside their grid."""
 
     code = "POINT_NUMBER"
+
+
+# --- features and exports -------------------------------------------------------------------------
+
+
+class BadSelection(NaruError):
+    """What is wanted of a layer's features cannot be asked so: a box, a field, a value, a system."""
+
+    code = "SELECTION"
 
 
 # --- requests (tileserver) ------------------------------------------------------------------------
@@ -322,6 +337,51 @@ class QuotaUnavailable(NaruError):
     """The quota store did not answer."""
 
     code = "QUOTA_UNAVAILABLE"
+
+
+# --- uploads --------------------------------------------------------------------------------------
+
+
+class UploadTooLarge(NaruError):
+    """More bytes than are taken in, or than were announced."""
+
+    code = "UPLOAD_SIZE"
+
+
+class NoSpace(NaruError):
+    """The disk has no room for what is sent."""
+
+    code = "NO_SPACE"
+
+
+class UnknownUpload(NaruError):
+    """No upload of that id, or it was given up for so long that it is gone."""
+
+    code = "UPLOAD_NOT_FOUND"
+
+
+class UploadOffset(NaruError):
+    """A resumable upload goes on at another byte."""
+
+    code = "UPLOAD_OFFSET"
+
+
+class UploadBusy(NaruError):
+    """Another request is writing the same upload."""
+
+    code = "UPLOAD_BUSY"
+
+
+class TusVersion(NaruError):
+    """A version of the tus protocol that is not spoken here, or none named."""
+
+    code = "TUS_VERSION"
+
+
+class MediaType(NaruError):
+    """The request's body is of another media type than the address takes."""
+
+    code = "MEDIA_TYPE"
 
 
 # --- the sample city ------------------------------------------------------------------------------

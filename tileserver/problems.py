@@ -36,6 +36,7 @@ KINDS: dict[type[Exception], Kind] = {
     errors.BadPointNumber: Kind(
         HTTPStatus.BAD_REQUEST, "The national point number is malformed", "국가지점번호가 올바르지 않습니다"
     ),
+    errors.BadSelection: Kind(HTTPStatus.BAD_REQUEST, "Features cannot be chosen so", "선택 조건이 잘못되었습니다"),
     errors.KeyMissing: Kind(HTTPStatus.UNAUTHORIZED, "A key is needed", "인증 키가 필요합니다"),
     errors.KeyInvalid: Kind(HTTPStatus.UNAUTHORIZED, "The key is not known", "알 수 없는 인증 키입니다"),
     errors.KeyExpired: Kind(HTTPStatus.FORBIDDEN, "The key has expired", "인증 키가 만료되었습니다"),
@@ -58,6 +59,35 @@ KINDS: dict[type[Exception], Kind] = {
     errors.RouteUnknown: Kind(HTTPStatus.NOT_FOUND, "Nothing is served here", "주소를 찾을 수 없습니다"),
     errors.MethodNotAllowed: Kind(
         HTTPStatus.METHOD_NOT_ALLOWED, "The method is not allowed here", "허용되지 않은 메서드입니다"
+    ),
+    errors.UnknownVersion: Kind(HTTPStatus.NOT_FOUND, "There is no such version", "해당 버전이 없습니다"),
+    errors.UnknownJob: Kind(
+        HTTPStatus.NOT_FOUND,
+        "There is no such job",
+        "작업을 찾을 수 없습니다",
+        "/api/jobs lists the jobs that you may see.",
+    ),
+    errors.UnknownUpload: Kind(HTTPStatus.NOT_FOUND, "There is no such upload", "업로드를 찾을 수 없습니다"),
+    errors.UploadOffset: Kind(
+        HTTPStatus.CONFLICT, "The upload goes on elsewhere", "이어 올릴 위치가 맞지 않습니다"
+    ),
+    errors.PublishConflict: Kind(
+        HTTPStatus.CONFLICT, "Another publication came first", "다른 게시가 먼저 이루어졌습니다"
+    ),
+    errors.TusVersion: Kind(
+        HTTPStatus.PRECONDITION_FAILED, "This version of tus is not spoken here", "지원하지 않는 tus 버전입니다"
+    ),
+    errors.UploadTooLarge: Kind(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The upload is too large", "업로드 용량이 한도를 넘었습니다"
+    ),
+    errors.MediaType: Kind(
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The media type is not taken here", "지원하지 않는 미디어 형식입니다"
+    ),
+    errors.UploadBusy: Kind(
+        HTTPStatus.LOCKED, "The upload is being written", "다른 요청이 같은 파일을 올리는 중입니다"
+    ),
+    errors.NoSpace: Kind(
+        HTTPStatus.INSUFFICIENT_STORAGE, "There is no room for the upload", "서버에 저장 공간이 부족합니다"
     ),
     errors.QuotaExceeded: Kind(HTTPStatus.TOO_MANY_REQUESTS, "The quota is used up", "사용 한도를 초과했습니다"),
     errors.ArchiveDamaged: Kind(
@@ -129,8 +159,7 @@ def _told(error: Exception, kind: Kind, request_id: str) -> dict[str, object]:
         "code": error.code,
         "detail": redact(f"{error.message}. {kind.remedy or error.remedy}".strip()),
     }
-    if error.layer:
-        told["layer"] = error.layer
+    told |= {name: text for name in ("layer", "field") if (text := getattr(error, name))}
     if isinstance(error, errors.QuotaExceeded):
         told["violated-policies"] = [error.period]
     return told

@@ -1,0 +1,138 @@
+"""What may be said of a file that is handed in: one table, for the command, the upload form and the worker.
+
+A test holds it to `ingest.pipeline.IngestOptions`, which the worker builds from a job's parameters.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from naru.catalogue import check_layer_id
+from naru.errors import BadLayerId, BadRequest
+from naru.records import FUNCTIONS
+
+LONGEST_TEXT = 2000  # characters
+HIGHEST_ZOOM = 18
+_VISIBILITY = re.compile(r"public|private|group:[^\s,]{1,64}")
+_TRUE, _FALSE = frozenset(("1", "true", "yes", "on")), frozenset(("0", "false", "no", "off", ""))
+
+
+class Unfit(Exception):
+    """A value that an option cannot have; says what was expected."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option: `field` is its name in forms, `name` in a job's parameters."""
+
+    field: str
+    name: str
+    read: Callable[[str], Any]  # text to value; raises Unfit
+    schema: Mapping[str, Any]  # OpenAPI
+    help: str
+
+
+def _text(value: str) -> str:
+    if len(value) > LONGEST_TEXT:
+        raise Unfit(f"at most {LONGEST_TEXT} characters")
+    if any(unicodedata.category(sign) in ("Cc", "Cs") and sign not in "\t\n\r" for sign in value):
+        raise Unfit("text without control characters")
+    return unicodedata.normalize("NFC", value).strip()
+
+
+def _layer_id(value: str) -> str:
+    try:
+        return check_layer_id(value)
+    except BadLayerId as error:
+        raise Unfit("1 to 64 small letters, digits and hyphens, such as seoul-gu") from error
+
+
+def _function(value: str) -> str:
+    if value not in FUNCTIONS:
+        raise Unfit(" or ".join(FUNCTIONS))
+    return value
+
+
+def read_visibility(value: str) -> str:
+    """Return a visibility.
+
+    Raises:
+        Unfit: it is none.
+    """
+    if not _VISIBILITY.fullmatch(value):
+        raise Unfit("public, private or group:NAME")
+    return value
+
+
+def _word(value: str) -> str:
+    if len(value) > 100 or not value.isprintable():
+        raise Unfit("a name of at most 100 characters")
+    return value
+
+
+def _zoom(value: str) -> int:
+    if not (value.isascii() and value.isdigit() and len(value) <= 2 and int(value) <= HIGHEST_ZOOM):
+        raise Unfit(f"a whole number from 0 to {HIGHEST_ZOOM}")
+    return int(value)
+
+
+def _flag(value: str) -> bool:
+    if value.lower() not in _TRUE | _FALSE:
+        raise Unfit("true or false")
+    return value.lower() in _TRUE
+
+
+_TEXT: Mapping[str, Any] = {"type": "string", "maxLength": LONGEST_TEXT}
+_FLAG: Mapping[str, Any] = {"type": "boolean"}
+_ZOOM: Mapping[str, Any] = {"type": "integer", "minimum": 0, "maximum": HIGHEST_ZOOM}
+_WORD: Mapping[str, Any] = {"type": "string", "maxLength": 100}
+
+OPTIONS: tuple[Option, ...] = (
+    Option("id", "id", _layer_id, {"type": "string", "maxLength": 64}, "the layer's id in addresses"),
+    Option("title", "title_ko", _text, _TEXT, "the title people see"),
+    Option("title_en", "title_en", _text, _TEXT, "the title in English"),
+    Option("function", "function", _function, {"type": "string", "enum": list(FUNCTIONS)}, "what keys it is for"),
+    Option("visibility", "visibility", read_visibility, _WORD, "public, private or group:NAME"),
+    Option("licence", "licence", _text, _TEXT, "under what licence the data may be used"),
+    Option("attribution", "attribution", _text, _TEXT, "whom maps must name"),
+    Option("crs", "crs", _word, _WORD, "the coordinate reference system, such as EPSG:5186"),
+    Option("encoding", "encoding", _word, _WORD, "the text encoding, such as CP949"),
+    Option("minzoom", "minzoom", _zoom, _ZOOM, "the first zoom with tiles"),
+    Option("maxzoom", "maxzoom", _zoom, _ZOOM, "the last zoom with tiles"),
+    Option("keep_all", "keep_all", _flag, _FLAG, "keep every feature at every zoom"),
+    Option("dry_run", "dry_run", _flag, _FLAG, "say what would happen; publish nothing"),
+    Option("replace", "replace", _flag, _FLAG, "false: refuse an id that exists (else: its next version)"),
+)
+_BY_FIELD = {option.field: option for option in OPTIONS}
+
+
+def read_options(fields: Mapping[str, str]) -> dict[str, Any]:
+    """Return a form's fields as a job's parameters; empty fields say nothing.
+
+    Raises:
+        BadRequest: no such option, or a value that it cannot have; names it.
+    """
+    unknown = sorted(set(fields) - set(_BY_FIELD))
+    if unknown:
+        raise BadRequest(
+            f"there is no option '{unknown[0][:80]}'",
+            field=unknown[0][:80],
+            remedy=f"There are {', '.join(_BY_FIELD)}.",
+        )
+    out = {_BY_FIELD[field].name: _read(_BY_FIELD[field], text) for field, text in fields.items() if text.strip()}
+    if out.get("minzoom", 0) > out.get("maxzoom", HIGHEST_ZOOM):
+        raise BadRequest("minzoom is above maxzoom", field="minzoom", remedy="Swap them, or leave one out.")
+    return out
+
+
+def _read(option: Option, text: str) -> Any:
+    try:
+        return option.read(text.strip())
+    except Unfit as unfit:
+        raise BadRequest(
+            f"{option.field} cannot be '{text[:80]}'", field=option.field, remedy=f"Give {unfit}."
+        ) from unfit

@@ -17,6 +17,7 @@ import pyarrow as pa
 import shapely
 
 from ingest import dateline
+from ingest.ahead import ahead
 from ingest.crs import Resolved, resolve
 from ingest.features import NO_GEOMETRY, Batch, Geometries, Tally, families, make_valid, parse
 from ingest.formats import open_all
@@ -100,7 +101,7 @@ class _Reading:
     def run(self) -> dict[str, Any] | None:
         """Read, repair, place and write all batches; None when no feature is left."""
         try:
-            for attributes, wkb in self.source.batches:
+            for attributes, wkb in ahead(self.source.batches):
                 self._take(attributes, wkb)
                 self._report()
         except BaseException:

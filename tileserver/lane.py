@@ -125,11 +125,18 @@ class Lane:
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request (PEP 3333)."""
-        method = environ["REQUEST_METHOD"]
-        answer = self.answer(environ) if method in _METHODS else None
+        answer = self.respond(environ)
         if answer is None:
             return self.app(environ, start_response)
-        return _respond(answer, method, start_response)
+        status, headers, body = answer
+        start_response(status, headers)
+        return [body]
+
+    def respond(self, environ: Environ) -> Answer | None:
+        """Return what to send in answer to GET or HEAD of a tile; None when the request is for something else."""
+        method = environ["REQUEST_METHOD"]
+        answer = self.answer(environ) if method in _METHODS else None
+        return _without_body(answer) if answer and method == "HEAD" else answer
 
     def answer(self, environ: Environ) -> Answer | None:
         """Return the answer to a request for a tile; None when it is for something else."""
@@ -153,9 +160,6 @@ def _failed(error: Exception, lease: Lease | None) -> Answer:
     return problem(error)
 
 
-def _respond(answer: Answer, method: str, start_response: StartResponse) -> Iterable[bytes]:
+def _without_body(answer: Answer) -> Answer:
     status, headers, body = answer
-    if method == "HEAD" and body:
-        headers, body = [*headers, ("Content-Length", str(len(body)))], b""
-    start_response(status, headers)
-    return [body]
+    return status, [*headers, ("Content-Length", str(len(body)))] if body else headers, b""

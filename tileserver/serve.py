@@ -1,4 +1,4 @@
-"""The production server: granian worker processes with one thread each, and one job worker beside them."""
+"""The production server: granian worker processes, one thread for tiles in each, and one job worker beside them."""
 
 from __future__ import annotations
 
@@ -24,8 +24,10 @@ from naru.errors import ServeFailed
 from naru.house import House
 from naru.listen import Listen
 from naru.settings import Settings, key_pepper
+from tileserver import desk
 from tileserver.app import create_app
 from tileserver.keys import KeyRing
+from tileserver.lane import Lane
 from tileserver.logs import log_config
 from tileserver.service import Pulse
 
@@ -58,7 +60,7 @@ def serve(settings: Settings, listen: Listen, *, with_worker: bool) -> None:
         interface=Interfaces.WSGI,
         http=HTTPModes.http1,
         workers=settings.workers,
-        blocking_threads=1,
+        blocking_threads=1 if desk.possible() else desk.THREADS,
         backpressure=connections,
         backlog=_BACKLOG,
         http1_settings=HTTP1Settings(header_read_timeout=_HEADERS_WITHIN_MS, max_buffer_size=_LARGEST_HEAD),
@@ -104,7 +106,10 @@ def worker(settings: Settings, loopback: str, parent: int) -> WSGIApplication:
     pulse.start()
     # granian has no hook for the end of a WSGI worker; multiprocessing runs this when the process ends cleanly
     multiprocessing.util.Finalize(None, pulse.stop, exitpriority=_STOP_FIRST)
-    return app.wsgi_app
+    lane: Lane = app.wsgi_app  # type: ignore[assignment]  # what create_app put there
+    if desk.possible():
+        desk.seat(lane.app)
+    return lane
 
 
 def _die_with(parent: int) -> None:

@@ -1,0 +1,108 @@
+"""The desk: threads that answer what is not a tile, so that nothing slow ever stands before a tile.
+
+A worker has one thread for tiles: a second one would only pass the interpreter's lock around (measured: a
+third more CPU a tile). But an upload, an event stream or an export lasts for seconds, and most of those it
+waits. So the tile thread takes each request just long enough to see what it is, and hands all but tiles over.
+
+granian calls its application with `(protocol, scope)`; whoever holds `protocol` may answer, from any thread,
+whenever it likes. WSGI proper has no word for that, so `seat` steps in where granian wraps a WSGI application.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from queue import SimpleQueue
+from typing import Any, Protocol
+from wsgiref.types import WSGIApplication
+
+from granian.server import mp
+
+from naru.errors import NotReady
+from tileserver.lane import Lane
+from tileserver.problems import problem
+
+log = logging.getLogger("naru.serve")
+THREADS = 32  # of a worker: nearly all of them wait for a slow caller or for the catalogue
+MOST_WAITING = 128  # requests that wait for one of them; more are told to come back
+_WRAP = "_wsgi_call_wrap"  # granian's name for what it wraps a WSGI application in
+Scope = Mapping[str, Any]
+
+
+class Answering(Protocol):
+    """What granian hands over to be answered with."""
+
+    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        """Send a whole answer."""
+
+
+Callback = Callable[[Answering, Scope], object]
+
+
+class Desk:
+    """A fixed number of threads and a bounded queue before them."""
+
+    def __init__(self, answer: Callback, threads: int = THREADS, most_waiting: int = MOST_WAITING) -> None:
+        self._answer = answer
+        self._most = threads + most_waiting
+        self._queue: SimpleQueue[tuple[Answering, Scope]] = SimpleQueue()
+        self._here = 0  # requests that wait or are being answered
+        self._counting = threading.Lock()
+        for number in range(threads):
+            threading.Thread(target=self._serve, name=f"desk-{number}", daemon=True).start()
+
+    def take(self, protocol: Answering, scope: Scope) -> None:
+        """Have the request answered by one of the threads; when all are taken and many wait, refuse it."""
+        with self._counting:
+            full = self._here >= self._most
+            self._here += not full
+        if full:
+            busy = NotReady("too many requests wait here", remedy="Try again in a moment; tiles are served.")
+            _send(protocol, problem(busy))
+        else:
+            self._queue.put((protocol, scope))
+
+    def _serve(self) -> None:
+        while True:
+            protocol, scope = self._queue.get()
+            try:
+                self._answer(protocol, scope)
+            except Exception as error:  # the application answers its own; this is a fault beneath it
+                log.exception("a request could not be answered")
+                _send(protocol, problem(error))
+            finally:
+                with self._counting:
+                    self._here -= 1
+
+
+def _send(protocol: Answering, answer: tuple[str, list[tuple[str, str]], bytes]) -> None:
+    status, headers, body = answer
+    protocol.response_bytes(int(status[:3]), headers, body)
+
+
+def possible() -> bool:
+    """Tell whether granian is of a kind that requests can be handed over in."""
+    return callable(getattr(mp, _WRAP, None))
+
+
+def seat(app: WSGIApplication) -> None:
+    """Make granian, in this worker process, call the lane itself and hand all else to a desk before `app`.
+
+    To be called before granian wraps its application: by the function that loads it.
+    """
+    wrap = getattr(mp, _WRAP)
+
+    def wrapped(lane: Lane, options: dict[str, Any], access_log: str | None = None) -> Callback:
+        desk = Desk(wrap(app, options, access_log))
+
+        def call(protocol: Answering, scope: Scope) -> None:
+            answer = lane.respond(scope)
+            if answer is None:
+                desk.take(protocol, scope)
+            else:
+                _send(protocol, answer)
+
+        return call
+
+    setattr(mp, _WRAP, wrapped)

@@ -57,6 +57,7 @@ def run_job_handler(house: House, job: Job, progress: Progress) -> Mapping[str, 
 @click.option("--minzoom", type=click.IntRange(0, 18), help="The first zoom with tiles.  [default: 0]")
 @click.option("--maxzoom", type=click.IntRange(0, 18), help="The last zoom with tiles.  [default: by the data]")
 @click.option("--keep-all", is_flag=True, help="Keep every feature at every zoom, however large tiles become.")
+@click.option("--replace/--no-replace", default=True, help="Whether an id that exists gets a next version.")
 @click.option("--dry-run", is_flag=True, help="Say what would happen; publish nothing.")
 @click.option("--queue", is_flag=True, help="Leave the work to a worker (`naru work`, `naru serve`).")
 @json_option

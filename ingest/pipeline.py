@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,12 @@ from ingest.naming import layer_ids, legible
 from ingest.reading import ReadLayer, ReadOptions, read_file
 from ingest.tiling import TilingOptions, TilingResult, build_tileset
 from naru.catalogue import check_layer_id
-from naru.errors import ArchiveDamaged, BadInput, NoFeatures, UnknownLayer
+from naru.errors import ArchiveDamaged, BadInput, LayerExists, NoFeatures, UnknownLayer
+from naru.grants import Grant
 from naru.house import House
 from naru.pmtiles import PMTilesReader, mapped
 from naru.records import Count, Draft, Function, IngestReport, Job, Layer, Progress, Release, Tileset, Version
+from naru.stations import between
 from naru.storage import disk_errors
 from naru.style import Look, Style, choose_colour, default_style, label_field
 
@@ -48,11 +50,22 @@ class IngestOptions:
     maxzoom: int | None = None
     keep_all: bool = False
     dry_run: bool = False
+    replace: bool = True  # False: an id that is taken is refused, instead of getting a new version
+    name: str | None = None  # what the user calls the file, where it is kept under another name
+    names: Mapping[str, str] = field(default_factory=dict)  # and each file of a folder: kept as, called
+    grant: Grant | None = None  # what the key that handed it in may make; None: anything
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> IngestOptions:
         """Build the options from a job's parameters."""
-        return cls(**{name: params[name] for name in cls.__dataclass_fields__ if name in params})
+        known = {name: params[name] for name in cls.__dataclass_fields__ if name in params}
+        if known.get("grant") is not None:
+            known["grant"] = Grant.from_dict(known["grant"])
+        return cls(**known)
+
+    def called(self, path: Path) -> str:
+        """Return what the user calls the file at `path`."""
+        return self.name or legible(path.name)
 
 
 @dataclass(frozen=True)
@@ -84,24 +97,26 @@ def ingest_file(
     Raises:
         NaruError: why it cannot be; nothing is published then, and nothing that was there is lost.
     """
-    with _blamed_on(path, workdir):
-        read = _read(path, options, workdir, part(progress, 0.0, 0.45))
-        plans = _plan(house, path, read, options)
-        packed = _encode(plans, options, workdir, part(progress, 0.45, 0.95))
+    with _blamed_on(path, options, workdir):
+        read = _read(path, options, workdir, between(progress, "receive", "normalise"))
+        plans = _plan(house, path, read, options, between(progress, "plan", "plan"))
+        packed = _encode(plans, options, workdir, between(progress, "encode", "pack"))
         if options.dry_run:
             return [one.report for one in packed]
-        return _publish(house, packed, part(progress, 0.95, 1.0), job)
+        return _publish(house, packed, between(progress, "publish", "publish"), job)
 
 
 @contextmanager
-def _blamed_on(path: Path, workdir: Path) -> Iterator[None]:
+def _blamed_on(path: Path, options: IngestOptions, workdir: Path) -> Iterator[None]:
     """Let errors name the user's file, not the copy that we work on; a full disk is not the file's fault."""
+    ours = (str(workdir), str(path))
     try:
         with disk_errors(workdir):
             yield
     except BadInput as error:
-        if error.file is None or error.file.startswith(str(workdir)):
-            error.file = legible(path.name)
+        if error.file is None or error.file == path.name or error.file.startswith(ours):
+            error.file = options.called(path)
+        error.file = options.names.get(error.file, error.file)
         raise
 
 
@@ -119,20 +134,46 @@ def part(progress: Progress, start: float, end: float) -> Progress:
 
 
 def _read(path: Path, options: IngestOptions, workdir: Path, progress: Progress) -> list[ReadLayer]:
-    wanted = ReadOptions(crs=options.crs, encoding=options.encoding)
+    wanted = ReadOptions(crs=options.crs, encoding=options.encoding, name=options.name, names=options.names)
     read = read_file(path, workdir, wanted, progress)
     if not read:
-        raise NoFeatures("holds no layer with features", file=legible(path.name), remedy="Check the file in a GIS.")
+        raise NoFeatures(
+            "holds no layer with features", file=options.called(path), remedy="Check the file in a GIS."
+        )
     return read
 
 
-def _plan(house: House, path: Path, read: Sequence[ReadLayer], options: IngestOptions) -> list[Plan]:
+def _plan(
+    house: House, path: Path, read: Sequence[ReadLayer], options: IngestOptions, progress: Progress
+) -> list[Plan]:
     """Decide each layer's id, titles and rights before the long work begins."""
-    ids = layer_ids(options.id, path, [layer.name for layer in read])
+    progress(0.0, "planning")
+    ids = layer_ids(options.id, Path(options.called(path)), [layer.name for layer in read])
+    for layer_id in ids:
+        _check_wanted(house, layer_id, options)
     several = len(read) > 1
     return [
         _plan_one(house, layer, check_layer_id(i), options, several) for layer, i in zip(read, ids, strict=True)
     ]
+
+
+def _check_wanted(house: House, layer_id: str, options: IngestOptions) -> None:
+    """Return if the layer may be made, or replaced, by whoever handed the file in.
+
+    Raises:
+        LayerExists: the id is taken, and a new version was not wanted.
+        ScopeDenied: the key does not reach so far.
+    """
+    before = _live(house, layer_id)
+    if options.grant:
+        now = before.visibility if before else None
+        options.grant.check_make(layer_id, now, options.visibility or now or "public")
+    if before and not options.replace:
+        raise LayerExists(
+            f"there is a layer '{layer_id}' already (version {before.live.number})",
+            layer=layer_id,
+            remedy="Give another --id, or --replace to make its next version.",
+        )
 
 
 def _plan_one(house: House, read: ReadLayer, layer_id: str, options: IngestOptions, several: bool) -> Plan:

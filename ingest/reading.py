@@ -33,6 +33,7 @@ class ReadOptions:
     encoding: str | None = None
     layers: tuple[str, ...] | None = None
     name: str | None = None  # what the user calls the file, where it is kept under another name
+    names: Mapping[str, str] = field(default_factory=dict)  # and each file of a folder: kept as, called
     limits: Limits = field(default_factory=Limits)
 
 
@@ -92,6 +93,7 @@ def read_file(path: Path, workdir: Path, options: ReadOptions, progress: Progres
     params = {
         "files": [str(f) for f in files],
         "name": name,
+        "names": dict(options.names),
         "workdir": str(workdir),
         "crs": options.crs,
         "encoding": options.encoding,

@@ -11,8 +11,8 @@ import struct
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -67,11 +67,24 @@ def locate(path: Path, limits: Limits) -> list[Path]:
     return [p.resolve() for p in found]
 
 
-def receive(files: Sequence[Path], name: str, folder: Path, limits: Limits) -> list[Dataset]:
+@dataclass(frozen=True)
+class Called:
+    """What the user calls the whole that was handed in, and files of it that are kept under names of ours."""
+
+    whole: str
+    names: Mapping[str, str] = field(default_factory=dict)  # kept as: called
+
+    def file(self, file: Path) -> str:
+        """Return what the user calls one of several files."""
+        return _display(self.names.get(file.name, file.name))
+
+
+def receive(files: Sequence[Path], called: Called, folder: Path, limits: Limits) -> list[Dataset]:
     """Sort `files` (from `locate`) into datasets under `folder`; a zip is unpacked there.
 
-    `name` is what the user calls the whole. Raises BadZip, TooLarge, UnknownFormat.
+    Raises BadZip, TooLarge, UnknownFormat.
     """
+    name = called.whole
     folder.mkdir(parents=True, exist_ok=True)
     if len(files) == 1 and _is_zip(files[0]) and files[0].suffix.lower() != ".kmz":
         members = list(_unpack(files[0], name, folder, limits))
@@ -80,7 +93,7 @@ def receive(files: Sequence[Path], name: str, folder: Path, limits: Limits) -> l
     for number, file in enumerate(files):
         link = folder / f"{number:04d}{file.suffix.lower()}"
         link.symlink_to(file)
-        links.append((_display(file.name) if len(files) > 1 else name, link))
+        links.append((called.file(file) if len(files) > 1 else name, link))
     return _group(links, name, single=len(files) == 1)
 
 
@@ -110,7 +123,7 @@ def _siblings(path: Path) -> list[Path]:
     parts = {p.suffix.lower(): p for p in (*same, *exact) if p.suffix.lower() in SHAPEFILE_PARTS}
     if ".shp" not in parts:
         raise FileMissing(
-            f"'{path.name}' is an attribute table or side file without its .shp",
+            f"it is an attribute table or side file ({path.suffix}) without its .shp",
             file=path.name,
             remedy="Hand in the .shp with the files beside it.",
         )

@@ -30,6 +30,7 @@ from naru.records import Progress
 
 _ANSWER_BYTES = 16 * 2**20
 _START_S = 60.0
+_TICK_S = 0.5
 _ROOT = Path(__file__).resolve().parent.parent
 _BOOT = (
     "import sys; sys.path.insert(0, sys.argv[1]); "
@@ -205,7 +206,8 @@ class Sandbox:
                 call.killed = f"it took longer than the {limits.wall_s:.0f} s allowed"
                 _kill(call.pid)
             watched = [self._lines.descriptor, *([call.lines.descriptor] if not call.lines.ended else [])]
-            for descriptor in select.select(watched, [], [], max(wait, 0.05))[0]:
+            call.tick()
+            for descriptor in select.select(watched, [], [], min(max(wait, 0.05), _TICK_S))[0]:
                 (call.lines if descriptor == call.lines.descriptor else self._lines).fill()
             if call.lines.overflow and not call.killed:
                 call.killed = "its answer is larger than allowed"
@@ -250,14 +252,20 @@ class _Call:
     progress: Progress
     heard: dict[str, Any] = field(default_factory=dict)
     killed: str = ""
+    said: tuple[float, str] = (0.0, "receiving")
 
     def drain(self) -> None:
         """Take the lines that have come: progress is passed on, the rest is kept."""
         while (line := self.lines.next_line()) is not None:
             said = _parse(line)
             if "progress" in said:
-                self.progress(float(said["progress"]), str(said.get("message", ""))[:200])
+                self.said = float(said["progress"]), str(said.get("message", ""))[:200]
+                self.progress(*self.said)
             self.heard.update({k: v for k, v in said.items() if k in {"layers", "result", "error", "crash"}})
+
+    def tick(self) -> None:
+        """Say again how far it is: a caller whose job was cancelled raises, though the child is silent."""
+        self.progress(*self.said)
 
     def finish(self) -> None:
         """Read what is left after the child has ended."""

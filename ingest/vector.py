@@ -23,7 +23,7 @@ from ingest.features import NO_GEOMETRY, Batch, Geometries, Tally, families, mak
 from ingest.formats import open_all
 from ingest.geoparquet_writer import COVERING, GEOMETRY, LayerWriter
 from ingest.layers import SourceLayer, plain
-from ingest.receive import Dataset, clear, receive
+from ingest.receive import Called, Dataset, clear, receive
 from ingest.sandbox import Limits
 from naru.errors import NaruError, NoFeatures, TooLarge
 from naru.records import Progress
@@ -40,7 +40,7 @@ def read_layers(params: Mapping[str, Any], progress: Progress) -> list[dict[str,
     progress(0.0, "receiving")
     files = [Path(f) for f in params["files"]]
     try:
-        datasets = receive(files, params["name"], folder, limits)
+        datasets = receive(files, Called(params["name"], params["names"]), folder, limits)
         return _read_all(datasets, _Job(params, limits, workdir, folder, progress))
     finally:
         clear(folder)

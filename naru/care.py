@@ -55,7 +55,7 @@ def sweep(house: House, *, grace_s: float = GRACE_S, dry_run: bool = False) -> l
         house.jobs.settle()
     keep = {archive.name for archive in house.catalogue.archives()}
     gone = house.storage.sweep(keep, older_than_s=grace_s, dry_run=dry_run)
-    return gone + _sweep_jobs(house, grace_s, dry_run)
+    return gone + _sweep_jobs(house, grace_s, dry_run) + _sweep_uploads(house, grace_s, dry_run)
 
 
 def _sweep_jobs(house: House, grace_s: float, dry_run: bool) -> list[tuple[str, int]]:
@@ -71,6 +71,14 @@ def _sweep_jobs(house: House, grace_s: float, dry_run: bool) -> list[tuple[str, 
             if not dry_run:
                 shutil.rmtree(path)
     return gone
+
+
+def _sweep_uploads(house: House, grace_s: float, dry_run: bool) -> list[tuple[str, int]]:
+    """Remove uploads that no job will read: given up for 24 h, broken off, or of jobs that have ended."""
+    there = house.uploads.ids()
+    ended, active = house.jobs.ended(there), house.jobs.active()
+    now = house.jobs.now().timestamp()
+    return house.uploads.sweep(active, ended, now, grace_s, dry_run=dry_run)
 
 
 def backup(house: House, file: Path, progress: Progress) -> int:

@@ -84,7 +84,8 @@ def show_job(settings: Settings, job_id: str, as_json: bool) -> None:
         if value is not None and name != "result":
             click.echo(f"{name:<13} {value}")
     for layer in (job.result or {}).get("layers", ()):
-        click.echo(f"{'layer':<13} {layer['id']} version {layer['version']}")
+        made = f"version {layer['version']}" if "version" in layer else "(dry run)"
+        click.echo(f"{'layer':<13} {layer['id']} {made}")
     for line in log:
         click.echo(f"  {line['at']}  {line['message']}")
 

@@ -65,7 +65,7 @@ class Grant:
         """
         self._check_list(layer_id)
         if before is not None and not self.reaches(before):
-            raise ScopeDenied("this id is taken by a layer that the key may not change", layer=layer_id, remedy=_ASK)
+            raise ScopeDenied("the id is taken by a layer that the key may not change", layer=layer_id, remedy=_ASK)
         self.check_visibility(layer_id, after)
 
     def check_visibility(self, layer_id: str | None, visibility: str) -> None:

@@ -12,6 +12,7 @@ from naru.jobs import JobQueue
 from naru.records import Job
 from naru.settings import Settings
 from naru.storage import Storage
+from naru.uploads import Uploads
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,11 @@ class House:
         storage = Storage(settings.storage)
         storage.prepare()
         return cls(settings, database, Catalogue(database), storage, JobQueue(database))
+
+    @property
+    def uploads(self) -> Uploads:
+        """Files that came over HTTP and wait for their jobs."""
+        return Uploads(self.settings.home / "uploads")
 
     def job_folder(self, job: Job) -> Path:
         """Return (and make) the folder in which this attempt at a job works."""

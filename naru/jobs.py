@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,6 +22,7 @@ from naru.records import Job
 from naru.schema import job_log, jobs
 
 LEASE = timedelta(seconds=30)
+ENDED = ("done", "failed", "cancelled")
 _AGAIN = "See `naru jobs show`; run it again, with more memory if that ran out."
 
 
@@ -96,6 +97,16 @@ class JobQueue:
             if message is not None:
                 _log(connection, job.id, now, message)
 
+    def check_held(self, job: Job) -> None:
+        """Return if the job is still the caller's: a look, cheaper than a heartbeat.
+
+        Raises:
+            JobLost: the job was cancelled, or another worker has it.
+        """
+        with self.database.read() as connection:
+            if connection.execute(sa.select(jobs.c.id).where(_held(job))).first() is None:
+                raise _lost(job)
+
     def finish(self, job: Job, result: Mapping[str, Any]) -> None:
         """Mark the job done, unless its handler has done so already.
 
@@ -168,9 +179,10 @@ class JobQueue:
             raise UnknownJob(f"there is no job '{job_id}'", remedy="`naru jobs list` names the jobs there are.")
         return Job(**row)
 
-    def newest(self, limit: int = 50) -> list[Job]:
-        """Return the newest jobs, newest first."""
-        query = sa.select(jobs).order_by(jobs.c.created.desc(), jobs.c.id).limit(limit)
+    def newest(self, limit: int = 50, *, key: str | None = None) -> list[Job]:
+        """Return the newest jobs, newest first; with `key` only those that this key handed in."""
+        mine = sa.true() if key is None else jobs.c.params["grant"]["key"].as_string() == key
+        query = sa.select(jobs).where(mine).order_by(jobs.c.created.desc(), jobs.c.id).limit(limit)
         with self.database.read() as connection:
             return [Job(**row) for row in connection.execute(query).mappings()]
 
@@ -178,6 +190,12 @@ class JobQueue:
         """Return the ids of the jobs that have not ended."""
         with self.database.read() as connection:
             query = sa.select(jobs.c.id).where(jobs.c.state.in_(("queued", "running")))
+            return set(connection.execute(query).scalars())
+
+    def ended(self, ids: Collection[str]) -> set[str]:
+        """Return those of `ids` that are jobs and have ended."""
+        query = sa.select(jobs.c.id).where(jobs.c.id.in_(ids), jobs.c.state.in_(ENDED))
+        with self.database.read() as connection:
             return set(connection.execute(query).scalars())
 
     def log(self, job_id: str) -> list[tuple[datetime, str]]:
@@ -228,16 +246,9 @@ class JobQueue:
         )
 
     def _update_held(self, connection: sa.Connection, job: Job, values: Mapping[str, Any]) -> None:
-        done = connection.execute(
-            jobs.update()
-            .where(jobs.c.id == job.id, jobs.c.fence == job.fence, jobs.c.state == "running")
-            .values(**values)
-        )
+        done = connection.execute(jobs.update().where(_held(job)).values(**values))
         if not done.rowcount:
-            raise JobLost(
-                f"job {job.id} was cancelled or taken over by another worker",
-                remedy=f"`naru jobs show {job.id}` tells which.",
-            )
+            raise _lost(job)
 
     def _has_finished(self, connection: sa.Connection, job: Job) -> bool:
         mine = sa.and_(jobs.c.id == job.id, jobs.c.fence == job.fence, jobs.c.state == "done")
@@ -248,6 +259,17 @@ class JobQueue:
         ended = {"state": state, "finished": now, "lease_until": None, "message": message, **values}
         self._update_held(connection, job, ended)
         _log(connection, job.id, now, message)
+
+
+def _held(job: Job) -> sa.ColumnElement[bool]:
+    return sa.and_(jobs.c.id == job.id, jobs.c.fence == job.fence, jobs.c.state == "running")
+
+
+def _lost(job: Job) -> JobLost:
+    return JobLost(
+        f"job {job.id} was cancelled or taken over by another worker",
+        remedy=f"`naru jobs show {job.id}` tells which.",
+    )
 
 
 def _log(connection: sa.Connection, job_id: str, at: datetime, message: str) -> None:

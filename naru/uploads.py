@@ -250,6 +250,10 @@ class Uploads:
         if _ID.fullmatch(upload_id):
             shutil.rmtree(self.folder / upload_id, ignore_errors=True)
 
+    def ids(self) -> list[str]:
+        """Return the ids of all uploads that are there."""
+        return sorted(path.name for path in self.folder.iterdir()) if self.folder.exists() else []
+
     def sweep(
         self, active: set[str], ended: set[str], now: float, grace_s: float, *, dry_run: bool = False
     ) -> list[tuple[str, int]]:
@@ -258,7 +262,7 @@ class Uploads:
         `active` and `ended` are ids of jobs; `now` in seconds since the epoch.
         """
         gone = []
-        for path in self.folder.iterdir() if self.folder.exists() else ():
+        for path in map(self.folder.joinpath, self.ids()):
             with suppress(FileNotFoundError):  # its request or its worker was faster
                 if path.name in active:
                     continue

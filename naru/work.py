@@ -9,6 +9,7 @@ import contextlib
 import logging
 import shutil
 import threading
+import time
 from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from typing import Any, Self
@@ -22,6 +23,7 @@ from naru.records import Job, Progress
 
 Handler = Callable[[House, Job, Progress], Mapping[str, Any]]
 _BEAT_S = 10.0
+_LOOK_S = 0.5  # a cancelled job is noticed within this
 _IDLE_S = 0.5
 log = logging.getLogger("naru.work")
 
@@ -69,8 +71,13 @@ class Heartbeat:
         self._queue.heartbeat(self._job, progress=fraction, message=new)
 
     def _beat(self) -> None:
-        while not self._stop.wait(self._every_s):
+        due = time.monotonic() + self._every_s
+        while not self._stop.wait(min(self._every_s, _LOOK_S)):
             try:
+                if time.monotonic() < due:
+                    self._queue.check_held(self._job)
+                    continue
+                due = time.monotonic() + self._every_s
                 self._queue.heartbeat(self._job)
             except JobLost as lost:
                 self._lost = lost
@@ -116,6 +123,11 @@ def _clear(house: House, job: Job) -> None:
     shutil.rmtree(folder / f"attempt-{job.attempt}", ignore_errors=True)
     with contextlib.suppress(OSError):  # not empty: another attempt is at work
         folder.rmdir()
+    try:
+        if house.jobs.ended([job.id]):
+            house.uploads.remove(job.id)
+    except SQLAlchemyError as error:  # then `naru gc` removes it
+        log.warning("the catalogue does not say whether job %s has ended: %s", job.id, error)
 
 
 def work(house: House, *, once: bool = False, stop: threading.Event | None = None) -> int:

@@ -227,6 +227,18 @@ class BadSelection(NaruError):
     code = "SELECTION"
 
 
+class NoSuchExport(NaruError):
+    """The layer cannot be had in that format: no features in a raster, no pixels in a vector layer."""
+
+    code = "EXPORT_FORMAT"
+
+
+class ExportLimit(NaruError):
+    """What was selected does not fit into the format: too large, too many, or in letters that it has not."""
+
+    code = "EXPORT_LIMIT"
+
+
 # --- requests (tileserver) ------------------------------------------------------------------------
 
 
@@ -240,6 +252,12 @@ class TileOutOfRange(NaruError):
     """z/x/y are not canonical, or outside the tile matrix set."""
 
     code = "TILE_RANGE"
+
+
+class WrongTileType(NaruError):
+    """The layer's tiles cannot be had in this type: pictures of a vector layer, or vector tiles of a raster."""
+
+    code = "TILE_TYPE"
 
 
 class KeyMissing(NaruError):

@@ -37,6 +37,10 @@ KINDS: dict[type[Exception], Kind] = {
         HTTPStatus.BAD_REQUEST, "The national point number is malformed", "국가지점번호가 올바르지 않습니다"
     ),
     errors.BadSelection: Kind(HTTPStatus.BAD_REQUEST, "Features cannot be chosen so", "선택 조건이 잘못되었습니다"),
+    errors.NoSuchExport: Kind(
+        HTTPStatus.BAD_REQUEST, "The layer cannot be had so", "이 형식으로 내보낼 수 없는 레이어입니다"
+    ),
+    errors.ExportLimit: Kind(HTTPStatus.BAD_REQUEST, "It does not fit the format", "형식의 한계를 넘습니다"),
     errors.KeyMissing: Kind(HTTPStatus.UNAUTHORIZED, "A key is needed", "인증 키가 필요합니다"),
     errors.KeyInvalid: Kind(HTTPStatus.UNAUTHORIZED, "The key is not known", "알 수 없는 인증 키입니다"),
     errors.KeyExpired: Kind(HTTPStatus.FORBIDDEN, "The key has expired", "인증 키가 만료되었습니다"),
@@ -56,6 +60,9 @@ KINDS: dict[type[Exception], Kind] = {
         "/api/layers lists the layers that you may read.",
     ),
     errors.TileOutOfRange: Kind(HTTPStatus.NOT_FOUND, "There is no such tile", "타일 번호가 범위를 벗어났습니다"),
+    errors.WrongTileType: Kind(
+        HTTPStatus.NOT_FOUND, "The layer has no such tiles", "레이어에 없는 타일 형식입니다"
+    ),
     errors.RouteUnknown: Kind(HTTPStatus.NOT_FOUND, "Nothing is served here", "주소를 찾을 수 없습니다"),
     errors.MethodNotAllowed: Kind(
         HTTPStatus.METHOD_NOT_ALLOWED, "The method is not allowed here", "허용되지 않은 메서드입니다"

@@ -29,6 +29,7 @@ _KOREAN_1985 = 4162
 _AUTHORITY = re.compile(r"(EPSG|ESRI|OGC|IGNF):([A-Za-z0-9]{1,12})", re.IGNORECASE)
 _LONLAT_CODES = {"OGC:CRS84": "EPSG:4326", "OGC:CRS83": "EPSG:4269", "OGC:CRS27": "EPSG:4267"}
 _EPSG = re.compile(r"EPSG:[0-9]{4,6}", re.IGNORECASE)
+GUESSED = "none given"  # how `Resolved.how` begins where the coordinates alone decided
 
 
 @dataclass(frozen=True)
@@ -254,6 +255,7 @@ def _stray(crs: CRS, extent: Floats) -> tuple[str, ...]:
         or area is None
         or place is None
         or area.west > area.east
+        or place[2] - place[0] > 180  # across the 180th meridian
         or _inside(place, _wider(area.bounds, 8))
     ):
         return ()
@@ -321,7 +323,7 @@ def _guess(extent: Floats, layer: str) -> _Reading:
     where = "on the globe" if fits[0] == "EPSG:4326" else "in Seoul" if _fits_seoul(fits[0], extent) else "in Korea"
     note = f"no coordinate reference system is given; {fits[0]} is a guess from the coordinates ({shown})"
     note += f"; {unlikely[0]} would be some 300 m off it" if unlikely else ""
-    how = f"none given; of the systems we know only this one puts the coordinates {where}"
+    how = f"{GUESSED}; of the systems we know only this one puts the coordinates {where}"
     return _Reading(CRS.from_epsg(int(fits[0][5:])), fits[0], how, (note,))
 
 
@@ -339,6 +341,20 @@ def candidates(extent: Floats) -> list[str]:
             continue
         (in_seoul if _inside(place, SEOUL) else in_korea).append(f"EPSG:{code}")
     return in_seoul or in_korea
+
+
+def fits(option: str, extent: Floats) -> bool:
+    """Whether an extent lies where an EPSG system is meant to be used. Raises CrsUnknown for no such system."""
+    crs = _from_option(option)
+    if np.isnan(extent).any() or crs.is_geographic != _is_degrees(extent):
+        return False
+    place, area = _lonlat(crs, extent), crs.area_of_use
+    return place is not None and (area is None or area.west > area.east or _inside(place, _wider(area.bounds, 0.5)))
+
+
+def in_degrees(option: str) -> bool:
+    """Whether an EPSG system is in degrees. Raises CrsUnknown for no such system."""
+    return bool(_from_option(option).is_geographic)
 
 
 def _fits_seoul(label: str, extent: Floats) -> bool:

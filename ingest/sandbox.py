@@ -52,6 +52,7 @@ class Limits:
     layers: int = 100
     vertices_per_feature: int = 1_000_000
     vertices_per_layer: int = 50_000_000
+    raster_bytes: int = 16 * 2**30  # of a raster's pixels, unpacked
 
 
 @dataclass(frozen=True)

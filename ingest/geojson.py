@@ -6,7 +6,6 @@ feature and the message says which member is wrong.
 
 from __future__ import annotations
 
-import codecs
 import json
 import re
 from collections import Counter
@@ -17,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from ingest.crs import Claim
-from ingest.encoding import decoded, decodes_file, normalise
 from ingest.features import NO_GEOMETRY
+from ingest.json_text import as_utf8, load
 from ingest.layers import SourceLayer
 from ingest.ogr import OgrInfo, OgrSource, inspect, stream
 from ingest.receive import Dataset
-from naru.errors import EncodingUnknown, FileDamaged
+from naru.errors import FileDamaged
 
 MALFORMED = "malformed GeoJSON geometry"
 NOT_A_FEATURE = "member of `features` that is no feature"
@@ -42,7 +41,7 @@ _DIAGNOSE_BYTES = 64 * 2**20
 def read(dataset: Dataset, encoding: str | None, folder: Path, lines: bool) -> SourceLayer:
     """Return the file's one layer. `lines`: each line is a feature. Raises FileDamaged, EncodingUnknown."""
     file = dataset.file
-    text = _as_utf8(dataset, encoding, folder)
+    text = as_utf8(dataset, encoding, folder, "GeoJSON")
     path, notes = text.path, list(text.notes)
     linked = _find(path, _LINKED_CRS) is not None
     notes += ["the `crs` member names an address and was not followed"] if linked else []
@@ -74,36 +73,6 @@ def read(dataset: Dataset, encoding: str | None, folder: Path, lines: bool) -> S
     layer.explain_missing = lambda missing: _explain(missing, faults())
     layer.diagnose = lambda: next(iter(faults().notes), "")
     return layer
-
-
-@dataclass(frozen=True)
-class _Text:
-    """A file in UTF-8 (itself, or written anew), what it was in and how that was found."""
-
-    path: Path
-    codec: str
-    how: str
-    notes: tuple[str, ...] = ()
-
-
-def _as_utf8(dataset: Dataset, option: str | None, folder: Path) -> _Text:
-    """Return the file in UTF-8; GDAL would pass other bytes through. Raises EncodingUnknown."""
-    path = dataset.main
-    with path.open("rb") as f:
-        wide = f.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-    tried = [normalise(option) or ""] if option is not None else ["utf-16"] if wide else ["utf-8", "cp949"]
-    found = next((c for c in tried if c and decodes_file(path, c)), None)
-    if found is None:
-        names = " or ".join(c.upper() or f"'{option}'" for c in tried)
-        raise EncodingUnknown(f"the text is not valid {names}", file=dataset.file, remedy="Save it as UTF-8.")
-    if found == "utf-8":
-        return _Text(path, "UTF-8", "GeoJSON is UTF-8 (RFC 8259)")
-    target = folder / f"{path.stem}-utf8.geojson"
-    with path.open("rb") as source, target.open("w", encoding="utf-8", newline="") as out:
-        out.writelines(decoded(source, found))
-    label = found.upper()
-    how = "given by --encoding" if option is not None else f"bytes are not UTF-8 and are valid {label}"
-    return _Text(target, label, how, (f"the file is {label}, where GeoJSON must be UTF-8 (RFC 8259)",))
 
 
 def _source(path: Path, lines: bool) -> OgrSource:
@@ -179,19 +148,7 @@ def _find_faults(path: Path, file: str, warnings: list[str]) -> Salvage:
 
 
 def _load(path: Path, file: str) -> dict[str, Any]:
-    try:
-        document = json.loads(path.read_bytes().decode("utf-8-sig"))
-    except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        what = "it ends too early" if error.pos >= len(error.doc.rstrip()) - 1 else f"{error.msg}"
-        raise FileDamaged(
-            f"it is not valid JSON: {what} ({where})", file=file, remedy="Export it again."
-        ) from error
-    except UnicodeDecodeError as error:
-        message = f"it is not UTF-8: byte {error.start} is 0x{error.object[error.start]:02X}"
-        raise FileDamaged(message, file=file, remedy="Save it as UTF-8.") from error
-    except RecursionError as error:
-        raise FileDamaged("it is nested too deeply", file=file, remedy="Export it again.") from error
+    document = load(path, file)
     if not isinstance(document, dict):
         raise FileDamaged("it is JSON but no GeoJSON object", file=file, remedy="Export it again as GeoJSON.")
     return document

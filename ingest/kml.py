@@ -6,8 +6,6 @@ layers. What a link points to stays unread, and is said so.
 
 from __future__ import annotations
 
-import codecs
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,17 +13,18 @@ from pathlib import Path
 import pyarrow as pa
 
 from ingest.crs import Claim
-from ingest.encoding import decoded, decodes_file, normalise
+from ingest.encoding import decoded
 from ingest.kml_document import Container, Document, Placemark, parse
 from ingest.layers import Batch, SourceLayer
 from ingest.receive import Dataset, member_name, open_zip, unpack_member, unpacked_budget
+from ingest.rows import record_batch
 from ingest.sandbox import Limits
-from naru.errors import EncodingUnknown, NoFeatures
+from ingest.xml_text import find_codec
+from naru.errors import NoFeatures
 
 _BATCH = 8192
 _MANY = 30  # folders beyond which they become one layer with the folder as a field
 _FOLDER = "folder"
-_DECLARED = re.compile(rb"""<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']""")
 _CLAIM = Claim("EPSG:4326", "KML is longitude, latitude on WGS 84 (OGC 07-147r2 §6.2)")
 _TRUE = {"1": True, "true": True, "0": False, "false": False}
 
@@ -52,41 +51,12 @@ def read_kmz(dataset: Dataset, encoding: str | None, limits: Limits) -> Iterator
 
 def _read(path: Path, file: str, name: str, option: str | None) -> Document:
     """Read one .kml; its outermost container is called `name` unless it names itself."""
-    codec, how = _find_codec(path, file, option)
+    codec, how = find_codec(path, file, option)
     with path.open("rb") as stream:
         document = parse(decoded(stream, codec), file)
     document.encoding, document.encoding_how = codec.upper(), how
     document.root.name = document.root.name or name
     return document
-
-
-# --- encoding ---------------------------------------------------------------------------------------
-
-
-def _find_codec(path: Path, file: str, option: str | None) -> tuple[str, str]:
-    """Return the codec that the whole file is valid in, and how it was found. Raises EncodingUnknown."""
-    with path.open("rb") as stream:
-        head = stream.read(1024)
-    candidates: list[tuple[str, str]] = []
-    declared = _DECLARED.search(head)
-    word = declared.group(1).decode() if declared else ""
-    if option is not None:
-        candidates.append((normalise(option) or "", "given by --encoding"))
-    elif head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        candidates.append(("utf-16", "byte order mark of UTF-16"))
-    else:
-        said = f"declared as {word}" if word else "no encoding declared"
-        if word and not head.startswith(codecs.BOM_UTF8):
-            candidates.append((normalise(word) or "", said))
-        candidates += [(c, f"{said}; bytes are valid {c.upper()}") for c in ("utf-8", "cp949")]
-    for codec, how in candidates:
-        if codec and decodes_file(path, codec):
-            return codec, how
-    raise EncodingUnknown(
-        f"the text is not valid {' or '.join(dict.fromkeys(c.upper() or '?' for c, _ in candidates))}",
-        file=file,
-        remedy="Give the encoding with --encoding, or save the file as UTF-8.",
-    )
 
 
 # --- layers -----------------------------------------------------------------------------------------
@@ -145,13 +115,7 @@ def _batches(placemarks: Sequence[Placemark], types: dict[str, str]) -> Iterator
     for start in range(0, len(placemarks), _BATCH):
         part = [c.slice(start, _BATCH) for c in columns]
         rows = wkb.slice(start, _BATCH)
-        yield _record_batch(part, names, len(rows)), rows
-
-
-def _record_batch(columns: list[pa.Array], names: list[str], rows: int) -> pa.RecordBatch:
-    if columns:
-        return pa.RecordBatch.from_arrays(columns, names=names)
-    return pa.RecordBatch.from_struct_array(pa.array([{}] * rows, pa.struct([])))
+        yield record_batch(part, names, len(rows)), rows
 
 
 def _column(values: list[str | None], kind: str) -> pa.Array:

@@ -6,7 +6,6 @@ A DOCTYPE is refused: no honest KML has one, and entities are how attacks on XML
 from __future__ import annotations
 
 import re
-import struct
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +13,8 @@ from xml.parsers import expat
 
 import numpy as np
 
+from ingest import wkb_writer as wkb
+from ingest.xml_text import refuse_doctype
 from naru.errors import FileDamaged
 
 _DEPTH = 250
@@ -25,7 +26,6 @@ _ON_GEOMETRY = frozenset({"altitudeMode", "extrude"})
 _OVERLAYS = frozenset({"GroundOverlay", "ScreenOverlay", "PhotoOverlay"})
 _SILENT = frozenset({"NetworkLink", "NetworkLinkControl", *_OVERLAYS, "Style", "StyleMap"})
 _AROUND_COMMA = re.compile(r"\s*,\s*")
-_POINT, _LINE, _POLYGON, _COLLECTION = 1, 2, 3, 7
 
 
 @dataclass
@@ -118,11 +118,7 @@ class _Handler:
         self._text: list[str] = []
 
     def doctype(self, *_: object) -> None:
-        raise FileDamaged(
-            "it has a DOCTYPE or entity declaration, which KML does not have and we refuse",
-            file=self._file,
-            remedy="Remove the declaration, or save the file again.",
-        )
+        raise refuse_doctype("KML", self._file)
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
         tag = name.rpartition(":")[2]
@@ -227,7 +223,7 @@ class _Handler:
             self._made.append(made)
 
 
-# --- geometries as WKB (OGC 06-103r4 §8; ISO codes for Z) ---------------------------------------------
+# --- geometries as WKB ---------------------------------------------
 
 
 @dataclass
@@ -259,32 +255,20 @@ def _numbers(tuples: list[list[str]]) -> np.ndarray | None:
         return None
 
 
-def _header(kind: int, coordinates: np.ndarray) -> bytes:
-    return struct.pack("<BI", 1, kind + (1000 if coordinates.shape[1] == 3 else 0))
-
-
-def _bytes(coordinates: np.ndarray) -> bytes:
-    return coordinates.astype("<f8").tobytes()
-
-
 def _point(shape: _Shape) -> bytes:
     found = shape.coordinates
-    if found is None:
-        return b""
-    return _header(_POINT, found) + _bytes(found[:1] if len(found) else np.full((1, 2), np.nan))
+    return wkb.UNREADABLE if found is None else wkb.point(found, wkb.axes_of(found.shape[1]))
 
 
 def _line(shape: _Shape) -> bytes:
     found = shape.coordinates
-    return b"" if found is None else _header(_LINE, found) + struct.pack("<I", len(found)) + _bytes(found)
+    return wkb.UNREADABLE if found is None else wkb.line(found, wkb.axes_of(found.shape[1]))
 
 
 def _polygon(shape: _Shape) -> bytes:
     width = max((r.shape[1] for r in shape.rings), default=2)
     rings = [r if r.shape[1] == width else np.pad(r, ((0, 0), (0, width - r.shape[1]))) for r in shape.rings]
-    rings = [r for r in rings if len(r)]
-    body = b"".join(struct.pack("<I", len(r)) + _bytes(r) for r in rings)
-    return _header(_POLYGON, np.empty((0, width))) + struct.pack("<I", len(rings)) + body
+    return wkb.polygon(rings, wkb.axes_of(width))
 
 
 def _track(shape: _Shape) -> bytes:
@@ -294,9 +278,7 @@ def _track(shape: _Shape) -> bytes:
 
 def _collect(parts: list[bytes]) -> bytes:
     good = [p for p in parts if p]
-    if parts and not good:
-        return b""
-    return struct.pack("<BII", 1, _COLLECTION, len(good)) + b"".join(good)
+    return wkb.UNREADABLE if parts and not good else wkb.collection(good)
 
 
 _MAKERS = {"Point": _point, "LineString": _line, "LinearRing": _line, "Polygon": _polygon, "Track": _track}

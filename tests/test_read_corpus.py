@@ -26,7 +26,6 @@ ASKED = {
 KML_PLACEMARKS_ONLY = {
     *("samples.kml", "examples__kml__abstractview.kml", "gx__all-gx.kml", "kml__all-altitudemodes.kml"),
 }
-NOT_YET = {"seoul_neighborhoods_topo_simple.json"}  # TopoJSON is refused by name
 MALFORMED = {"problematic_zero_length_linestring.geojson", "invalid_less_three_unique_nodes.geojson"}
 
 
@@ -61,6 +60,6 @@ def test_counts_are_those_of_an_independent_reader(record: dict[str, Any], tmp_p
 def drawable(record: dict[str, Any]) -> bool:
     """Whether the independent reader found geometries that we do not refuse on purpose."""
     truth, name = record["truth"], Path(record["path"]).name
-    if not truth.get("ok") or name in ASKED | NOT_YET | MALFORMED or name.endswith(".dbf"):
+    if not truth.get("ok") or name in ASKED | MALFORMED or name.endswith(".dbf"):
         return False
     return any(la["count"] > la["null"] + la["empty"] for la in truth["layers"])

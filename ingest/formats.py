@@ -11,9 +11,11 @@ from ingest import geojson, geopackage, geoparquet, kml, shapefile
 from ingest.crs import Claim
 from ingest.layers import SourceLayer
 from ingest.ogr import OgrSource, inspect, stream
-from ingest.receive import Dataset, office_document, open_zip
+from ingest.receive import Dataset, office_document, open_zip, workbook
 from ingest.sandbox import Limits
-from naru.errors import NoFeatures, UnknownFormat
+from ingest.tables.places import Wanted
+from ingest.tables.reader import read_text_table, read_workbook
+from naru.errors import BadInput, ColumnsUnknown, NoFeatures, UnknownFormat
 
 _LOOK = 65536
 _REMEDY = "We read shapefile, GeoJSON, KML, KMZ, GeoPackage, FlatGeobuf and GeoParquet."
@@ -32,17 +34,25 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"Rar!", "a RAR archive"),
     (b"PMTiles", "a PMTiles archive"),
     (b"AC10", "a DWG drawing"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a document of old Office programs, such as .xls"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "xls"),
     (b"ncols", "an ASCII grid"),
 )
+_WIDE = (b"\xff\xfe", b"\xfe\xff")  # byte order marks of UTF-16
+_XML_BEGINS = re.compile(rb"<[?!A-Za-z_:\x80-\xff]")
+# A table may begin with [구분] or <번호>, and is neither JSON nor XML.
+_JSON_BEGINS = re.compile(rb"\x1e|\{\s*(?:[\"}]|$)|\[\s*(?:[\[{\"\]0-9-]|true|false|null|$)")
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x19\x1c-\x1f]")  # no text has these
+_NO_WISHES = Wanted()
 _XML_ROOTS = {
     **{"html": "a web page", "vrtdataset": "a GDAL VRT", "ogrvrtdatasource": "a GDAL VRT", "gpx": "GPX"},
     **{"gdal_wms": "a GDAL WMS description", "svg": "an SVG picture", "featurecollection": "GML"},
 }
 
 
-def open_dataset(dataset: Dataset, encoding: str | None, folder: Path, limits: Limits) -> Iterator[SourceLayer]:
-    """Yield the dataset's layers. `folder` is for what a reader has to write.
+def open_dataset(
+    dataset: Dataset, encoding: str | None, folder: Path, limits: Limits, wanted: Wanted = _NO_WISHES
+) -> Iterator[SourceLayer]:
+    """Yield the dataset's layers. `folder` is for what a reader has to write, `wanted` is for tables.
 
     Raises UnknownFormat naming what the content looks like, FileDamaged and the readers' other errors.
     """
@@ -52,6 +62,10 @@ def open_dataset(dataset: Dataset, encoding: str | None, folder: Path, limits: L
         "geojson": lambda: iter([geojson.read(dataset, encoding, folder, lines=False)]),
         "geojson lines": lambda: iter([geojson.read(dataset, encoding, folder, lines=True)]),
         "kml": lambda: kml.read_kml(dataset, encoding),
+        "table": lambda: read_text_table(dataset, encoding, wanted, folder),
+        "xls": lambda: read_workbook(dataset, "xls", wanted, folder, limits),
+        "xlsx": lambda: read_workbook(dataset, "xlsx", wanted, folder, limits),
+        "ods": lambda: read_workbook(dataset, "ods", wanted, folder, limits),
         "zip": lambda: _open_zip(dataset, encoding, limits),
         "geopackage": lambda: geopackage.read(dataset),
         "flatgeobuf": lambda: iter([_flatgeobuf(dataset)]),
@@ -72,20 +86,20 @@ def sniff(path: Path) -> str:
         if head.startswith(magic):
             return name
     if head.startswith(b"PK\x03\x04"):
-        return "zip"
+        return workbook(path) or "zip"
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+    if head[:2] in _WIDE:
         text = head.decode("utf-16", "ignore").lstrip("\ufeff \t\r\n").encode()
-    if text.startswith(b"<"):
+    if _XML_BEGINS.match(text):
         return _sniff_xml(text)
-    if text.startswith((b"{", b"[", b"\x1e")):
+    if _JSON_BEGINS.match(text):
         return _sniff_json(text)
-    return _sniff_rest(head)
+    return _sniff_rest(text if head[:2] in _WIDE else head)
 
 
 def _sniff_rest(head: bytes) -> str:
-    if b"\x00" not in head:
-        return "text, perhaps a table such as CSV"
+    if not _CONTROL.search(head):
+        return "table"
     return "a tar archive" if head[257:262] == b"ustar" else "of a binary format we do not know"
 
 
@@ -181,19 +195,28 @@ def _flatgeobuf(dataset: Dataset) -> SourceLayer:
 
 
 def open_all(
-    datasets: Iterable[Dataset], encoding: str | None, folder: Path, limits: Limits
+    datasets: Iterable[Dataset],
+    encoding: str | None,
+    folder: Path,
+    limits: Limits,
+    wanted: Wanted,
+    left_out: list[str],
 ) -> Iterator[tuple[Dataset, SourceLayer]]:
-    """Yield every layer of every dataset. Beside good ones, a file of another kind is passed over."""
-    refused: list[UnknownFormat] = []
+    """Yield every layer of every dataset.
+
+    Beside good ones, a file of another kind, or without places, is passed over, and told in `left_out`.
+    """
+    refused: list[BadInput] = []
     opened = 0
     for dataset in datasets:
         try:
-            for layer in open_dataset(dataset, encoding, folder, limits):
+            for layer in open_dataset(dataset, encoding, folder, limits, wanted):
                 opened += 1
-                layer.warnings += [f"'{e.file}' was left out: {e.message}" for e in refused]
                 yield dataset, layer
-        except UnknownFormat as error:
+        except (UnknownFormat, NoFeatures, ColumnsUnknown) as error:
+            error.file = error.file or dataset.file
             refused.append(error)
+            left_out.append(f"'{error.file}' was left out: {error.message}")
     if not opened and refused:
         raise refused[0]
     if not opened:

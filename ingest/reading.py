@@ -31,6 +31,8 @@ class ReadOptions:
 
     crs: str | None = None
     encoding: str | None = None
+    x: str | None = None  # the column of a table with longitudes or eastings
+    y: str | None = None
     layers: tuple[str, ...] | None = None
     name: str | None = None  # what the user calls the file, where it is kept under another name
     names: Mapping[str, str] = field(default_factory=dict)  # and each file of a folder: kept as, called
@@ -97,6 +99,8 @@ def read_file(path: Path, workdir: Path, options: ReadOptions, progress: Progres
         "workdir": str(workdir),
         "crs": options.crs,
         "encoding": options.encoding,
+        "x": options.x,
+        "y": options.y,
         "layers": options.layers,
         "limits": asdict(options.limits),
     }

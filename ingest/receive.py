@@ -86,7 +86,7 @@ def receive(files: Sequence[Path], called: Called, folder: Path, limits: Limits)
     """
     name = called.whole
     folder.mkdir(parents=True, exist_ok=True)
-    if len(files) == 1 and _is_zip(files[0]) and files[0].suffix.lower() != ".kmz":
+    if len(files) == 1 and _is_zip(files[0]) and files[0].suffix.lower() != ".kmz" and not workbook(files[0]):
         members = list(_unpack(files[0], name, folder, limits))
         return _group(members, name)
     links = []
@@ -288,6 +288,19 @@ def _nothing_to_read(names: Sequence[str], file: str) -> Exception:
         return UnknownFormat(f"it is {looks}, which we do not read", file=file, remedy=_formats_remedy())
     inside = ", ".join(names[:3]) or "nothing"
     return UnknownFormat(f"the zip holds no file that we read ({inside})", file=file, remedy=_formats_remedy())
+
+
+def workbook(path: Path) -> str:
+    """Return "xlsx" or "ods" for a zip that is a workbook; "" for any other."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = set(archive.namelist())
+            kind = archive.open("mimetype").read(100) if "mimetype" in names else b""
+    except (*_DAMAGED, OSError):
+        return ""
+    if "[Content_Types].xml" in names and any(name.startswith("xl/") for name in names):
+        return "xlsx"
+    return "ods" if kind.startswith(b"application/vnd.oasis.opendocument.spreadsheet") else ""
 
 
 def office_document(names: Sequence[str]) -> str:

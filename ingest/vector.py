@@ -25,6 +25,7 @@ from ingest.geoparquet_writer import COVERING, GEOMETRY, LayerWriter
 from ingest.layers import SourceLayer, plain
 from ingest.receive import Called, Dataset, clear, receive
 from ingest.sandbox import Limits
+from ingest.tables.places import Wanted
 from naru.errors import NaruError, NoFeatures, TooLarge
 from naru.records import Progress
 
@@ -58,7 +59,9 @@ class _Job:
 def _read_all(datasets: list[Dataset], job: _Job) -> list[dict[str, Any]]:
     entries: list[dict[str, Any]] = []
     empty: list[str] = []
-    for number, (dataset, source) in enumerate(open_all(datasets, job.params["encoding"], job.folder, job.limits)):
+    wanted = Wanted(job.params["x"], job.params["y"], job.params["crs"])
+    opened = open_all(datasets, job.params["encoding"], job.folder, job.limits, wanted, empty)
+    for number, (dataset, source) in enumerate(opened):
         if number >= job.limits.layers:
             message = f"it has more than the {job.limits.layers} layers allowed"
             raise TooLarge(message, file=dataset.file, remedy="Split it.")

@@ -54,6 +54,8 @@ def run_job_handler(house: House, job: Job, progress: Progress) -> Mapping[str, 
 @click.option("--attribution", help="Whom maps must name.")
 @click.option("--crs", help="The coordinate reference system, such as EPSG:5186, when the file does not say.")
 @click.option("--encoding", help="The text encoding, such as CP949, when the file does not say.")
+@click.option("--x", help="The column of a table that holds longitudes or eastings; goes with --y.")
+@click.option("--y", help="The column of a table that holds latitudes or northings.")
 @click.option("--minzoom", type=click.IntRange(0, 18), help="The first zoom with tiles.  [default: 0]")
 @click.option("--maxzoom", type=click.IntRange(0, 18), help="The last zoom with tiles.  [default: by the data]")
 @click.option("--keep-all", is_flag=True, help="Keep every feature at every zoom, however large tiles become.")
@@ -66,7 +68,7 @@ def ingest(
     settings: Settings, /, files: tuple[Path, ...], dry_run: bool, queue: bool, as_json: bool, **options: Any
 ) -> None:
     """Bring each FILE onto the map: shp (also zipped, or a folder), GeoJSON, KML/KMZ, GeoPackage, FlatGeobuf,
-    GeoParquet. An id that exists gets a new version; what was live stays live until then."""
+    GeoParquet, CSV, XLSX, XLS, ODS. An id that exists gets a new version; what was live stays live until then."""
     _check(options, files)
     options |= {name: legible(options[name]) for name in _TEXTS if options[name] is not None}
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: nothing is left behind
@@ -113,6 +115,8 @@ def _check(options: Mapping[str, Any], files: tuple[Path, ...]) -> None:
             f"--encoding cannot be '{options['encoding']}'",
             remedy="Say CP949, UTF-8 or another name of an encoding.",
         )
+    if (options["x"] is None) != (options["y"] is None):
+        raise click.UsageError("--x and --y go together: give both columns.")
     visibility = options["visibility"]
     if visibility is not None and not re.fullmatch(r"public|private|group:\S+", visibility):
         raise BadSetting(f"--visibility cannot be '{visibility}'", remedy="Say public, private or group:NAME.")

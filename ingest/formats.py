@@ -18,7 +18,7 @@ from ingest.tables.reader import read_text_table, read_workbook
 from naru.errors import BadInput, ColumnsUnknown, NoFeatures, UnknownFormat
 
 _LOOK = 65536
-_REMEDY = "We read shapefile, GeoJSON, KML, KMZ, GeoPackage, FlatGeobuf and GeoParquet."
+_REMEDY = "We read shapefile, GeoJSON, KML, KMZ, GeoPackage, FlatGeobuf, GeoParquet, CSV, XLSX, XLS, ODS."
 _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"fgb\x03fgb", "flatgeobuf"),
     (b"PAR1", "geoparquet"),
@@ -43,6 +43,7 @@ _XML_BEGINS = re.compile(rb"<[?!A-Za-z_:\x80-\xff]")
 _JSON_BEGINS = re.compile(rb"\x1e|\{\s*(?:[\"}]|$)|\[\s*(?:[\[{\"\]0-9-]|true|false|null|$)")
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x19\x1c-\x1f]")  # no text has these
 _NO_WISHES = Wanted()
+_TABLES = frozenset({"table", "xls", "xlsx", "ods"})
 _XML_ROOTS = {
     **{"html": "a web page", "vrtdataset": "a GDAL VRT", "ogrvrtdatasource": "a GDAL VRT", "gpx": "GPX"},
     **{"gdal_wms": "a GDAL WMS description", "svg": "an SVG picture", "featurecollection": "GML"},
@@ -212,6 +213,8 @@ def open_all(
         try:
             for layer in open_dataset(dataset, encoding, folder, limits, wanted):
                 opened += 1
+                if wanted.x is not None and sniff(dataset.main) not in _TABLES:
+                    layer.warnings.append("--x and --y were not used: it is no table")
                 yield dataset, layer
         except (UnknownFormat, NoFeatures, ColumnsUnknown) as error:
             error.file = error.file or dataset.file

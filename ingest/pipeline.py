@@ -46,6 +46,8 @@ class IngestOptions:
     attribution: str | None = None
     crs: str | None = None
     encoding: str | None = None
+    x: str | None = None  # of a table: the column with longitudes or eastings
+    y: str | None = None  # of a table: the column with latitudes or northings
     minzoom: int | None = None
     maxzoom: int | None = None
     keep_all: bool = False
@@ -134,7 +136,14 @@ def part(progress: Progress, start: float, end: float) -> Progress:
 
 
 def _read(path: Path, options: IngestOptions, workdir: Path, progress: Progress) -> list[ReadLayer]:
-    wanted = ReadOptions(crs=options.crs, encoding=options.encoding, name=options.name, names=options.names)
+    wanted = ReadOptions(
+        crs=options.crs,
+        encoding=options.encoding,
+        x=options.x,
+        y=options.y,
+        name=options.name,
+        names=options.names,
+    )
     read = read_file(path, workdir, wanted, progress)
     if not read:
         raise NoFeatures(

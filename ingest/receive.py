@@ -24,6 +24,7 @@ SHAPEFILE_PARTS = (".shp", ".shx", ".dbf", ".prj", ".cpg")
 SINGLE_FILES = (
     *(".geojson", ".json", ".geojsonl", ".geojsons", ".ndjson", ".jsonl"),
     *(".kml", ".kmz", ".gpkg", ".fgb", ".parquet", ".geoparquet"),
+    *(".csv", ".tsv", ".txt", ".xlsx", ".xls", ".ods"),
 )
 _FREE_BYTES = 64 * 2**20  # a zip may hold this much whatever its ratio
 _CHUNK = 2**20
@@ -166,7 +167,10 @@ def _display(name: str) -> str:
 
 
 def _formats_remedy() -> str:
-    return "We read shapefiles (.shp with .dbf), GeoJSON, KML, KMZ, GeoPackage, FlatGeobuf and GeoParquet."
+    return (
+        "We read shapefiles (.shp with .dbf), GeoJSON, KML, KMZ, GPX, GeoPackage, FlatGeobuf, GeoParquet, "
+        "CSV, XLSX, XLS, ODS."
+    )
 
 
 # --- zip ------------------------------------------------------------------------------------------

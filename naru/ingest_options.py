@@ -101,6 +101,8 @@ OPTIONS: tuple[Option, ...] = (
     Option("attribution", "attribution", _text, _TEXT, "whom maps must name"),
     Option("crs", "crs", _word, _WORD, "the coordinate reference system, such as EPSG:5186"),
     Option("encoding", "encoding", _word, _WORD, "the text encoding, such as CP949"),
+    Option("x", "x", _word, _WORD, "of a table: the column with longitudes or eastings"),
+    Option("y", "y", _word, _WORD, "of a table: the column with latitudes or northings"),
     Option("minzoom", "minzoom", _zoom, _ZOOM, "the first zoom with tiles"),
     Option("maxzoom", "maxzoom", _zoom, _ZOOM, "the last zoom with tiles"),
     Option("keep_all", "keep_all", _flag, _FLAG, "keep every feature at every zoom"),

@@ -21,6 +21,7 @@ from naru.schema import archives, catalogue_state, layers, tilesets, versions
 
 _LAYER_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 Also = Callable[[sa.Connection, Sequence[Version]], None]
+_AMENDABLE = ("title_ko", "title_en", "visibility", "licence", "attribution")
 RESERVED_IDS = frozenset({"naru"})  # /styles/naru.json is the whole map
 
 
@@ -175,7 +176,15 @@ class Catalogue:
             UnknownLayer: there is none of that id.
         """
         changes = {"title_ko": title_ko, "title_en": title_en}
-        values = {name: text for name, text in changes.items() if text is not None}
+        self.amend(layer_id, {name: text for name, text in changes.items() if text is not None})
+
+    def amend(self, layer_id: str, changes: Mapping[str, str]) -> None:
+        """Change what a layer says of itself: title_ko, title_en, visibility, licence, attribution.
+
+        Raises:
+            UnknownLayer: there is none of that id.
+        """
+        values = {name: changes[name] for name in _AMENDABLE if name in changes}
         with self.database.write() as connection:
             advance(connection)
             _live_number(connection, layer_id)

@@ -68,6 +68,16 @@ class Grant:
             raise ScopeDenied("the id is taken by a layer that the key may not change", layer=layer_id, remedy=_ASK)
         self.check_visibility(layer_id, after)
 
+    def check_id(self, layer_id: str) -> None:
+        """Return if a file with this id may become layers in the list: `id`, or `id-…` where it holds several.
+
+        Raises:
+            ScopeDenied: none of the listed ids begins so.
+        """
+        listed = self.layers is None or any(f"{one}-".startswith(f"{layer_id}-") for one in self.layers)
+        if not listed:
+            self._check_list(layer_id)
+
     def check_visibility(self, layer_id: str | None, visibility: str) -> None:
         """Return if the key may make layers of this visibility.
 

@@ -16,7 +16,10 @@ from naru.errors import BadLayerId, BadRequest
 from naru.records import FUNCTIONS
 
 LONGEST_TEXT = 2000  # characters
-HIGHEST_ZOOM = 18
+HIGHEST_ZOOM = 24  # of rasters; the tiling engine refuses what is too fine for vectors
+RASTER_KINDS = ("imagery", "elevation", "classes", "data")
+PYRAMIDS = ("webp", "png", "jpeg")
+_MOST_BANDS = 16
 _VISIBILITY = re.compile(r"public|private|group:[^\s,]{1,64}")
 _TRUE, _FALSE = frozenset(("1", "true", "yes", "on")), frozenset(("0", "false", "no", "off", ""))
 
@@ -80,6 +83,36 @@ def _zoom(value: str) -> int:
     return int(value)
 
 
+def _one_of(*words: str) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if value not in words:
+            raise Unfit(" or ".join(words))
+        return value
+
+    return read
+
+
+def read_bands(value: str) -> list[int]:
+    """Return the numbers of a raster's bands, counted from 1.
+
+    Raises:
+        Unfit: it is no list of them.
+
+    >>> read_bands("3,2,1")
+    [3, 2, 1]
+    """
+    parts = [part.strip() for part in value.split(",")]
+    if len(parts) > _MOST_BANDS or not all(re.fullmatch(r"[1-9][0-9]{0,2}", part) for part in parts):
+        raise Unfit("numbers of bands from 1 on, such as 3,2,1")
+    return [int(part) for part in parts]
+
+
+def _quality(value: str) -> int:
+    if not re.fullmatch(r"[1-9][0-9]?|100", value):
+        raise Unfit("a whole number from 1 to 100")
+    return int(value)
+
+
 def _flag(value: str) -> bool:
     if value.lower() not in _TRUE | _FALSE:
         raise Unfit("true or false")
@@ -89,6 +122,7 @@ def _flag(value: str) -> bool:
 _TEXT: Mapping[str, Any] = {"type": "string", "maxLength": LONGEST_TEXT}
 _FLAG: Mapping[str, Any] = {"type": "boolean"}
 _ZOOM: Mapping[str, Any] = {"type": "integer", "minimum": 0, "maximum": HIGHEST_ZOOM}
+_QUALITY: Mapping[str, Any] = {"type": "integer", "minimum": 1, "maximum": 100}
 _WORD: Mapping[str, Any] = {"type": "string", "maxLength": 100}
 
 OPTIONS: tuple[Option, ...] = (
@@ -105,6 +139,14 @@ OPTIONS: tuple[Option, ...] = (
     Option("y", "y", _word, _WORD, "of a table: the column with latitudes or northings"),
     Option("minzoom", "minzoom", _zoom, _ZOOM, "the first zoom with tiles"),
     Option("maxzoom", "maxzoom", _zoom, _ZOOM, "the last zoom with tiles"),
+    Option(
+        "kind", "kind", _one_of(*RASTER_KINDS), {"type": "string", "enum": list(RASTER_KINDS)}, "what a raster is"
+    ),
+    Option("bands", "bands", read_bands, _WORD, "which bands of a raster, such as 3,2,1"),
+    Option("quality", "quality", _quality, _QUALITY, "of a raster's pictures; 100 is lossless"),
+    Option(
+        "pyramid", "pyramid", _one_of(*PYRAMIDS), {"type": "string", "enum": list(PYRAMIDS)}, "make its tiles now"
+    ),
     Option("keep_all", "keep_all", _flag, _FLAG, "keep every feature at every zoom"),
     Option("dry_run", "dry_run", _flag, _FLAG, "say what would happen; publish nothing"),
     Option("replace", "replace", _flag, _FLAG, "false: refuse an id that exists (else: its next version)"),

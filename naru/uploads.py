@@ -58,6 +58,12 @@ class Stored:
     size: int = 0
 
     @property
+    def name(self) -> str:
+        """What the user calls the whole: the one file, or the first that others go with."""
+        shapefiles = (shown for stored, shown in self.names.items() if stored.endswith(".shp"))
+        return next(shapefiles, next(iter(self.names.values())))
+
+    @property
     def source(self) -> Path:
         """What a job reads: the file, or the folder where there are several."""
         return self.folder / next(iter(self.names)) if len(self.names) == 1 else self.folder

@@ -7,15 +7,28 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication
 
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from naru import errors
 from naru.settings import Clock, Settings
-from tileserver import health, layers, openapi, pages, styles, tilejson
+from tileserver import (
+    health,
+    job_events,
+    jobs,
+    layers,
+    management,
+    openapi,
+    pages,
+    styles,
+    tilejson,
+    tus,
+    uploads,
+)
 from tileserver.access import Caller, identify, presented_key
 from tileserver.documents import json_document
 from tileserver.lane import Lane
+from tileserver.managing import check_manager
 from tileserver.problems import problem
 from tileserver.routes import Route
 from tileserver.service import Service
@@ -43,6 +56,11 @@ ROUTES: tuple[Route, ...] = (
     *layers.ROUTES,
     *tilejson.ROUTES,
     *styles.ROUTES,
+    *uploads.ROUTES,
+    *tus.ROUTES,
+    *jobs.ROUTES,
+    *job_events.ROUTES,
+    *management.ROUTES,
     Route(
         "/openapi.json",
         "open",
@@ -52,6 +70,8 @@ ROUTES: tuple[Route, ...] = (
         tag="pages",
     ),
 )
+
+_OWN_PAGES_ONLY = frozenset(route.endpoint for route in ROUTES if route.scope == "manage")
 
 
 def create_app(settings: Settings, clock: Clock = time.time, loopback: str = "") -> Flask:
@@ -70,7 +90,8 @@ def create_app(settings: Settings, clock: Clock = time.time, loopback: str = "")
     app.extensions["naru"] = service
     for route in ROUTES:
         view = _guarded(route, service)
-        app.add_url_rule(route.rule, route.endpoint, view, methods=["GET"], provide_automatic_options=False)
+        methods = [route.method]
+        app.add_url_rule(route.rule, route.endpoint, view, methods=methods, provide_automatic_options=False)
     app.before_request(_refuse_other_spellings)
     app.before_request(_answer_preflight)
     app.after_request(_add_security_headers)
@@ -96,9 +117,11 @@ def _guarded(route: Route, service: Service) -> Callable[..., Response]:
         presented = presented_key(request.environ)
         if route.scope == "open":
             return route.view(service, Caller(None, presented), **parameters)
-        caller = Caller(_identify(service, must=route.scope == "layer"), presented)
+        caller = Caller(_identify(service, must=route.scope in ("layer", "manage")), presented)
         if route.scope == "visible":
             return route.view(service, caller, **parameters)
+        if route.scope == "manage":
+            check_manager(caller)
         return _counted(service, caller, lambda: route.view(service, caller, **parameters))
 
     return view
@@ -139,15 +162,34 @@ def _answer_preflight() -> Response | None:
         return None
     response = Response(status=204)
     del response.headers["Content-Type"]
-    response.headers["Allow"] = response.headers["Access-Control-Allow-Methods"] = "GET, HEAD, OPTIONS"
-    response.headers["Access-Control-Allow-Headers"] = _ASKED_HEADERS
-    response.headers["Access-Control-Max-Age"] = _CORS_AGE_S
+    served = _methods_here()
+    response.headers["Allow"] = ", ".join((*served, "OPTIONS"))
+    response.headers.update(tus.offer(current_app.extensions["naru"], request.path))
+    if shared := [method for method, endpoint in served.items() if endpoint not in _OWN_PAGES_ONLY]:
+        response.headers["Access-Control-Allow-Methods"] = ", ".join((*shared, "OPTIONS"))
+        response.headers["Access-Control-Allow-Headers"] = _ASKED_HEADERS
+        response.headers["Access-Control-Max-Age"] = _CORS_AGE_S
+    else:
+        response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
     return response
 
 
+def _methods_here() -> dict[str, str]:
+    """Return the methods that the request's address takes, and the endpoint of each."""
+    refused, adapter = request.routing_exception, current_app.create_url_adapter(request)
+    if not isinstance(refused, MethodNotAllowed) or adapter is None:
+        return {}
+    return {method: adapter.match(method=method)[0] for method in sorted(refused.valid_methods or ())}
+
+
 def _add_security_headers(response: Response) -> Response:
+    if request.endpoint in _OWN_PAGES_ONLY:
+        response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
     for name, value in _SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
+    if response.headers["Cross-Origin-Resource-Policy"] == "same-origin":  # pages of other sites learn nothing
+        for name in ("Access-Control-Allow-Origin", "Access-Control-Expose-Headers"):
+            response.headers.pop(name, None)
     return response
 
 
@@ -155,14 +197,18 @@ def _answer_error(error: Exception) -> Response:
     reply = problem(_named(error))
     response = Response(reply.body, reply.code, reply.headers)
     if isinstance(error, MethodNotAllowed):
-        response.headers["Allow"] = "GET, HEAD, OPTIONS"
+        response.headers["Allow"] = _allowed()
     return response
+
+
+def _allowed() -> str:
+    return ", ".join((*_methods_here(), "OPTIONS"))
 
 
 def _named(error: Exception) -> Exception:
     """Return Flask's own errors under our names."""
     if isinstance(error, MethodNotAllowed):
-        return errors.MethodNotAllowed(f"{request.method} is not served here", remedy="Use GET, HEAD or OPTIONS.")
+        return errors.MethodNotAllowed(f"{request.method} is not served here", remedy=f"Use {_allowed()}.")
     if isinstance(error, NotFound):
         return errors.RouteUnknown("nothing is served under this address", remedy="/openapi.json lists what is.")
     if isinstance(error, HTTPException) and error.code is not None and error.code < 500:

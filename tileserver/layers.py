@@ -12,6 +12,7 @@ from naru.style import colour_of
 from tileserver.access import Caller
 from tileserver.addresses import base_address
 from tileserver.documents import json_document
+from tileserver.managing import may_manage
 from tileserver.routes import LAYER_ID, Route, Service
 
 
@@ -25,9 +26,11 @@ def list_layers(service: Service, caller: Caller) -> Response:
 def show_layer(service: Service, caller: Caller, layer: str) -> Response:
     """One layer."""
     found = service.keeper.current.layers.get(layer)
-    if found is None or not caller.sees(found):
+    manages = found is not None and may_manage(caller, found)
+    if found is None or not (manages or caller.sees(found)):
         raise UnknownLayer(layer)
-    return json_document(describe(found, service), shared=False)
+    told = describe(found, service)
+    return json_document(told | (provenance(found, service) if manages else {}), shared=False)
 
 
 def describe(layer: Layer, service: Service) -> dict[str, Any]:
@@ -51,6 +54,22 @@ def describe(layer: Layer, service: Service) -> dict[str, Any]:
         "tilejson": f"{base}/tiles/{layer.id}.json",
         "style": f"{base}/styles/{layer.id}.json",
         "legend": legend(layer),
+    }
+
+
+def provenance(layer: Layer, service: Service) -> dict[str, Any]:
+    """Return every version of a layer with where it came from, newest first: for who may manage it."""
+    found = service.house.catalogue.versions(layer.id)
+    return {
+        "versions": [
+            {
+                "version": version.number,
+                "live": version.number == layer.live.number,
+                "created": version.created.isoformat(),
+                "report": version.report,
+            }
+            for version in reversed(found)
+        ]
     }
 
 

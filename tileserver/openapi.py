@@ -16,11 +16,13 @@ _SECURITY: dict[Scope, list[dict[str, list[str]]]] = {
     "open": [],
     "visible": [{}, {"header": []}, {"bearer": []}, {"query": []}],
     "layer": [{}, {"header": []}, {"bearer": []}, {"query": []}],
+    "manage": [{"header": []}, {"bearer": []}, {"query": []}],
 }
 _REFUSALS: dict[Scope, tuple[int, ...]] = {
     "open": (),
     "visible": (401, 403),
     "layer": (401, 403, 404, 429, 503),
+    "manage": (401, 403, 429, 503),
 }
 _REFUSED = {"layers": (400, 404)}  # by path parameter; others: 404
 _MEANING = {
@@ -54,9 +56,16 @@ def document(routes: Iterable[Route], settings: Settings) -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
         },
         "servers": [{"url": settings.public_url or "/"}],
-        "paths": {openapi_path(route.rule): {"get": _operation(route)} for route in routes},
+        "paths": _paths(routes),
         "components": {"securitySchemes": _SCHEMES, "schemas": {"Problem": _PROBLEM}},
     }
+
+
+def _paths(routes: Iterable[Route]) -> dict[str, dict[str, Any]]:
+    paths: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        paths.setdefault(openapi_path(route.rule), {})[route.method.lower()] = _operation(route)
+    return paths
 
 
 def _operation(route: Route) -> dict[str, Any]:
@@ -71,10 +80,14 @@ def _operation(route: Route) -> dict[str, Any]:
     refusals = {*_REFUSALS[route.scope], *(status for name in names for status in _REFUSED.get(name, (404,)))}
     for status in sorted(refusals):
         operation["responses"].setdefault(str(status), _refusal(_MEANING[status]))
-    if names:
-        operation["parameters"] = [
-            {"name": name, "in": "path", "required": True, **route.parameters[name]} for name in names
-        ]
+    parameters = [{"name": name, "in": "path", "required": True, **route.parameters[name]} for name in names]
+    parameters += [{"name": name, "in": "query", **told} for name, told in route.query.items()]
+    parameters += [{"name": name, "in": "header", "schema": _TEXT} for name in route.headers]
+    if parameters:
+        operation["parameters"] = parameters
+    if route.body:
+        content = {media_type: {"schema": schema} for media_type, schema in route.body.items()}
+        operation["requestBody"] = {"content": content}
     return operation
 
 

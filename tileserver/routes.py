@@ -14,9 +14,11 @@ from flask import Response
 from tileserver.access import Caller
 from tileserver.service import Service
 
-Scope = Literal["open", "visible", "layer"]
+Scope = Literal["open", "visible", "layer", "manage"]
 """open: nobody is asked who they are. visible: shows what the caller may see, counts nothing.
-layer: needs permission for the layer, and counts one request."""
+layer: needs permission for the layer, and counts one request.
+manage: needs a key with the function manage, counts one request, and is not for pages of other sites."""
+Method = Literal["GET", "POST", "PATCH", "DELETE"]  # HEAD goes with GET
 
 View = Callable[..., Response]  # view(service, caller, **path parameters)
 
@@ -32,6 +34,10 @@ class Route:
     answers: Mapping[int, tuple[str, str]]  # status: (description, media type; empty: no body)
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # path parameter: OpenAPI fields
     tag: str = "map"
+    query: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # query parameter: OpenAPI fields
+    method: Method = "GET"
+    body: Mapping[str, Any] = field(default_factory=dict)  # OpenAPI's request body: media type to schema
+    headers: tuple[str, ...] = ()  # that the view reads, for the OpenAPI document
 
     @property
     def endpoint(self) -> str:
@@ -49,4 +55,4 @@ LAYER_IDS = {
 }
 NUMBER = {"schema": {"type": "string", "pattern": "^(0|[1-9][0-9]{0,7})$"}}
 
-__all__ = ["LAYER_ID", "LAYER_IDS", "NUMBER", "Caller", "Route", "Scope", "Service", "View"]
+__all__ = ["LAYER_ID", "LAYER_IDS", "NUMBER", "Caller", "Method", "Route", "Scope", "Service", "View"]

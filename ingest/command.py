@@ -17,8 +17,9 @@ from ingest.reading import warm_up
 from naru.catalogue import check_layer_id
 from naru.errors import BadSetting, EncodingUnknown, NaruError
 from naru.house import House
+from naru.ingest_options import HIGHEST_ZOOM, PYRAMIDS, RASTER_KINDS, Unfit, read_bands
 from naru.jobs import worker_name
-from naru.records import FUNCTIONS, Job, Progress
+from naru.records import FUNCTIONS, Changes, Job, Progress
 from naru.settings import Settings
 from naru.terminal import (
     human_bytes,
@@ -43,6 +44,13 @@ def run_job_handler(house: House, job: Job, progress: Progress) -> Mapping[str, 
     return job_result(ingest_file(house, Path(job.params["file"]), options, workdir, progress, job=job))
 
 
+def _bands(context: click.Context, parameter: click.Parameter, value: str | None) -> list[int] | None:
+    try:
+        return None if value is None else read_bands(value)
+    except Unfit as unfit:
+        raise click.BadParameter(f"give {unfit}") from unfit
+
+
 @click.command()
 @click.argument("files", metavar="FILE…", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--id", "id", help="The layer's id in addresses: small letters, digits, hyphens.")
@@ -56,8 +64,18 @@ def run_job_handler(house: House, job: Job, progress: Progress) -> Mapping[str, 
 @click.option("--encoding", help="The text encoding, such as CP949, when the file does not say.")
 @click.option("--x", help="The column of a table that holds longitudes or eastings; goes with --y.")
 @click.option("--y", help="The column of a table that holds latitudes or northings.")
-@click.option("--minzoom", type=click.IntRange(0, 18), help="The first zoom with tiles.  [default: 0]")
-@click.option("--maxzoom", type=click.IntRange(0, 18), help="The last zoom with tiles.  [default: by the data]")
+@click.option("--minzoom", type=click.IntRange(0, HIGHEST_ZOOM), help="The first zoom with tiles.  [default: 0]")
+@click.option(
+    "--maxzoom", type=click.IntRange(0, HIGHEST_ZOOM), help="The last zoom with tiles.  [default: by the data]"
+)
+@click.option("--kind", type=click.Choice(RASTER_KINDS), help="What a raster is.  [default: by its pixels]")
+@click.option(
+    "--bands", callback=_bands, help="Which bands of a raster, such as 3,2,1.  [default: red, green, blue]"
+)
+@click.option(
+    "--quality", type=click.IntRange(1, 100), help="Of a raster's pictures; 100 is lossless.  [default: 75]"
+)
+@click.option("--pyramid", type=click.Choice(PYRAMIDS), help="Make a raster's tiles now, as such pictures.")
 @click.option("--keep-all", is_flag=True, help="Keep every feature at every zoom, however large tiles become.")
 @click.option("--replace/--no-replace", default=True, help="Whether an id that exists gets a next version.")
 @click.option("--dry-run", is_flag=True, help="Say what would happen; publish nothing.")
@@ -150,8 +168,10 @@ def _queue(house: House, files: tuple[Path, ...], options: Mapping[str, Any], as
 
 def _tell(layer: Mapping[str, Any], dry_run: bool) -> None:
     head = "would become" if dry_run else f"is live (version {layer['version']}):"
+    raster = layer["kind"] == "raster"
+    what = "a raster" if raster else f"{layer['features_published']} of {layer['features_read']} features"
     click.echo(
-        f"{layer['id']} {head} {layer['features_published']} of {layer['features_read']} features, "
+        f"{layer['id']} {head} {what}, "
         f"z{layer['minzoom']}-{layer['maxzoom']}, {layer['tiles']} tiles, {human_bytes(layer['bytes'])}"
     )
     click.echo(f"  coordinates: {layer['crs']} ({layer['crs_how']})")
@@ -160,5 +180,7 @@ def _tell(layer: Mapping[str, Any], dry_run: bool) -> None:
     for verb, name in (("dropped", "features_dropped"), ("repaired", "features_repaired")):
         for count in layer[name]:
             click.echo(f"  {verb} {count['count']}: {count['reason']}")
+    if "changes" in layer:
+        click.echo(f"  since the version before: {Changes.from_dict(layer['changes'])}")
     for warning in layer["warnings"]:
         click.echo(f"  warning: {warning}")

@@ -20,14 +20,25 @@ from sqlalchemy import Connection
 
 from ingest.encoding import normalise
 from ingest.naming import layer_ids, legible
+from ingest.raster_layers import (
+    QUALITY,
+    PackedRaster,
+    RasterWish,
+    encode_raster,
+    raster_draft,
+    raster_report,
+    raster_tilesets,
+)
+from ingest.rasters import ReadRaster
 from ingest.reading import ReadLayer, ReadOptions, read_file
+from ingest.succession import changes_since
 from ingest.tiling import TilingOptions, TilingResult, build_tileset
 from naru.catalogue import check_layer_id
 from naru.errors import ArchiveDamaged, BadInput, LayerExists, NoFeatures, UnknownLayer
 from naru.grants import Grant
 from naru.house import House
 from naru.pmtiles import PMTilesReader, mapped
-from naru.records import Count, Draft, Function, IngestReport, Job, Layer, Progress, Release, Tileset, Version
+from naru.records import Count, Draft, Function, IngestReport, Job, Kind, Layer, Progress, Release, Tileset, Version
 from naru.stations import between
 from naru.storage import disk_errors
 from naru.style import Look, Style, choose_colour, default_style, label_field
@@ -55,6 +66,10 @@ class IngestOptions:
     replace: bool = True  # False: an id that is taken is refused, instead of getting a new version
     name: str | None = None  # what the user calls the file, where it is kept under another name
     names: Mapping[str, str] = field(default_factory=dict)  # and each file of a folder: kept as, called
+    kind: str | None = None  # of a raster: imagery, elevation, classes or data
+    bands: tuple[int, ...] | None = None  # of a raster, counted from 1
+    quality: int | None = None  # of a raster's WebP or JPEG; 100 is lossless
+    pyramid: str | None = None  # of a raster: webp, png or jpeg
     grant: Grant | None = None  # what the key that handed it in may make; None: anything
 
     @classmethod
@@ -63,6 +78,8 @@ class IngestOptions:
         known = {name: params[name] for name in cls.__dataclass_fields__ if name in params}
         if known.get("grant") is not None:
             known["grant"] = Grant.from_dict(known["grant"])
+        if known.get("bands") is not None:
+            known["bands"] = tuple(known["bands"])
         return cls(**known)
 
     def called(self, path: Path) -> str:
@@ -74,7 +91,7 @@ class IngestOptions:
 class Plan:
     """One layer of the file: what it will be called, and what it replaces."""
 
-    read: ReadLayer
+    read: ReadLayer | ReadRaster
     draft: Draft
     expected: int | None
 
@@ -84,9 +101,17 @@ class Packed:
     """One layer, ready to be published: source and pyramid lie in the work folder."""
 
     plan: Plan
+    made: Tiled | PackedRaster
+    report: IngestReport
+
+
+@dataclass(frozen=True)
+class Tiled:
+    """A vector layer's source and pyramid, in the work folder."""
+
+    source: Path
     tiles: Path
     result: TilingResult
-    report: IngestReport
 
 
 def ingest_file(
@@ -135,7 +160,7 @@ def part(progress: Progress, start: float, end: float) -> Progress:
     return lambda fraction, message: progress(start + (end - start) * fraction, message)
 
 
-def _read(path: Path, options: IngestOptions, workdir: Path, progress: Progress) -> list[ReadLayer]:
+def _read(path: Path, options: IngestOptions, workdir: Path, progress: Progress) -> list[ReadLayer | ReadRaster]:
     wanted = ReadOptions(
         crs=options.crs,
         encoding=options.encoding,
@@ -143,6 +168,8 @@ def _read(path: Path, options: IngestOptions, workdir: Path, progress: Progress)
         y=options.y,
         name=options.name,
         names=options.names,
+        kind=options.kind,
+        bands=options.bands,
     )
     read = read_file(path, workdir, wanted, progress)
     if not read:
@@ -153,7 +180,7 @@ def _read(path: Path, options: IngestOptions, workdir: Path, progress: Progress)
 
 
 def _plan(
-    house: House, path: Path, read: Sequence[ReadLayer], options: IngestOptions, progress: Progress
+    house: House, path: Path, read: Sequence[ReadLayer | ReadRaster], options: IngestOptions, progress: Progress
 ) -> list[Plan]:
     """Decide each layer's id, titles and rights before the long work begins."""
     progress(0.0, "planning")
@@ -185,11 +212,14 @@ def _check_wanted(house: House, layer_id: str, options: IngestOptions) -> None:
         )
 
 
-def _plan_one(house: House, read: ReadLayer, layer_id: str, options: IngestOptions, several: bool) -> Plan:
+def _plan_one(
+    house: House, read: ReadLayer | ReadRaster, layer_id: str, options: IngestOptions, several: bool
+) -> Plan:
     before = _live(house, layer_id)
     title = None if several else options.title_ko
     title_ko = title or (before.title_ko if before else read.name)
     title_en = (None if several else options.title_en) or (before.title_en if before else title_ko)
+    changes, warnings = changes_since(house, before, read)
     draft = Draft(
         id=layer_id,
         title_ko=title_ko,
@@ -198,23 +228,33 @@ def _plan_one(house: House, read: ReadLayer, layer_id: str, options: IngestOptio
         visibility=options.visibility or (before.visibility if before else "public"),
         licence=_first(options.licence, before.licence if before else None),
         attribution=_first(options.attribution, before.attribution if before else None),
-        kind="vector",
+        kind=_kind(read),
         geometry=read.geometry,
         style=(),
         report=replace(
-            _reading_report(read, layer_id), warnings=(*read.warnings, *_unused(read, options, several))
+            _reading_report(read, layer_id),
+            warnings=(*read.warnings, *warnings, *_unused(read, options, several)),
+            changes=changes,
         ),
     )
     return Plan(read, draft, before.live.number if before else None)
 
 
-def _unused(read: ReadLayer, options: IngestOptions, several: bool) -> list[str]:
+def _kind(read: ReadLayer | ReadRaster) -> Kind:
+    return "raster" if isinstance(read, ReadRaster) else "vector"
+
+
+def _unused(read: ReadLayer | ReadRaster, options: IngestOptions, several: bool) -> list[str]:
     """Return a warning for each option that could not take effect."""
     out = []
     if several and (options.title_ko or options.title_en):
         out.append("the title was not used: the file holds several layers; see `naru layers rename`")
     if options.encoding and (read.encoding is None or normalise(options.encoding) != normalise(read.encoding)):
         out.append(f"--encoding {options.encoding} was not used: {read.encoding_how or 'the format says its own'}")
+    raster = isinstance(read, ReadRaster)
+    given = {"--keep-all": options.keep_all} if raster else {"--kind": options.kind, "--bands": options.bands}
+    given |= {} if raster else {"--pyramid": options.pyramid, "--quality": options.quality}
+    out += [f"{name} was not used: it is a {_kind(read)} layer" for name, value in given.items() if value]
     return out
 
 
@@ -238,20 +278,26 @@ def _encode(plans: Sequence[Plan], options: IngestOptions, workdir: Path, progre
 
 
 def _encode_one(plan: Plan, options: IngestOptions, workdir: Path, progress: Progress) -> Packed:
-    draft = plan.draft
+    draft, read = plan.draft, plan.read
+    if isinstance(read, ReadRaster):
+        wish = RasterWish(options.minzoom, options.maxzoom, options.quality or QUALITY, options.pyramid)
+        raster = encode_raster(read, draft.id, wish, workdir, progress)
+        report = raster_report(draft.report, raster)
+        return Packed(replace(plan, draft=replace(draft, report=report)), raster, report)
     tiling = TilingOptions(
         layer=draft.id,
         minzoom=options.minzoom or 0,
         maxzoom=options.maxzoom,
-        label=label_field(_fields(plan.read.parquet)),
+        label=label_field(_fields(read.parquet)),
         keep_all=options.keep_all,
         name=draft.title_ko,
         attribution=draft.attribution,
     )
     tiles = workdir / f"{draft.id}.pmtiles"
-    result = build_tileset(plan.read.parquet, tiles, tiling, progress)
+    result = build_tileset(read.parquet, tiles, tiling, progress)
     report = _full_report(draft.report, result)
-    return Packed(replace(plan, draft=replace(draft, report=report)), tiles, result, report)
+    made = Tiled(read.parquet, tiles, result)
+    return Packed(replace(plan, draft=replace(draft, report=report)), made, report)
 
 
 def _fields(parquet: Path) -> dict[str, str]:
@@ -276,7 +322,8 @@ def _publish(house: House, packed: Sequence[Packed], progress: Progress, job: Jo
     """Verify, move the archives in, then flip every layer of the file live at once."""
     progress(0.0, "publishing")
     for one in packed:
-        _verify(one)
+        if isinstance(one.made, Tiled):  # rasters were verified when they came out of the sandbox
+            _verify(one.made)
     releases = [_release(house, one, draft) for one, draft in zip(packed, _drafts(house, packed), strict=True)]
     progress(1.0, "publishing")
 
@@ -301,29 +348,37 @@ def _drafts(house: House, packed: Sequence[Packed]) -> list[Draft]:
     styles: dict[str, Style] = {layer.id: layer.style for layer in house.catalogue.layers()}
     drafts = []
     for one in packed:
-        drafts.append(_styled(one.plan.draft, one.result, styles))
+        draft, made = one.plan.draft, one.made
+        drafted = (
+            raster_draft(draft, made) if isinstance(made, PackedRaster) else _styled(draft, made.result, styles)
+        )
+        drafts.append(drafted)
         styles[drafts[-1].id] = drafts[-1].style
     return drafts
 
 
-def _verify(one: Packed) -> None:
+def _verify(made: Tiled) -> None:
     """Re-open what was written, as a server will."""
-    with mapped(one.tiles) as file:
+    with mapped(made.tiles) as file:
         reader = PMTilesReader(file)
         reader.check()
-        if reader.header.addressed_tiles != one.result.tiles:
+        if reader.header.addressed_tiles != made.result.tiles:
             raise ArchiveDamaged(
-                f"{reader.header.addressed_tiles} of {one.result.tiles} tiles were written",
-                file=one.tiles.name,
+                f"{reader.header.addressed_tiles} of {made.result.tiles} tiles were written",
+                file=made.tiles.name,
                 remedy="Check the disk (`naru doctor`), then run again.",
             )
 
 
 def _release(house: House, one: Packed, draft: Draft) -> Release:
-    result = one.result
-    source = house.storage.put(one.plan.read.parquet)
+    made, read = one.made, one.plan.read
+    if isinstance(made, PackedRaster):
+        assert isinstance(read, ReadRaster)
+        return Release(draft, *raster_tilesets(made, read, house.storage.put), one.plan.expected)
+    result = made.result
+    source = house.storage.put(made.source)
     tileset = Tileset(
-        archive=house.storage.put(one.tiles),
+        archive=house.storage.put(made.tiles),
         tile_type="mvt",
         tile_matrix_set="WebMercatorQuad",
         minzoom=result.minzoom,
@@ -336,10 +391,10 @@ def _release(house: House, one: Packed, draft: Draft) -> Release:
     return Release(draft, source, (tileset,), one.plan.expected)
 
 
-def _reading_report(read: ReadLayer, layer_id: str) -> IngestReport:
+def _reading_report(read: ReadLayer | ReadRaster, layer_id: str) -> IngestReport:
     return IngestReport(
         id=layer_id,
-        kind="vector",
+        kind=_kind(read),
         features_read=read.features_read,
         features_published=read.features_kept,
         features_dropped=tuple(read.dropped),

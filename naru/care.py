@@ -11,6 +11,7 @@ import tarfile
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -22,6 +23,7 @@ from naru.settings import Settings, unknown_settings
 from naru.storage import Storage, sync_file
 
 GRACE_S = 3600.0  # readers in flight may hold an archive this long after it left the catalogue
+DELETED_S = 7 * 86400.0  # a deleted layer can be restored for this long
 _CATALOGUE = "catalog.sqlite"
 _PEPPER = "key-pepper"
 
@@ -49,13 +51,19 @@ def verify(house: House, progress: Progress) -> list[ArchiveDamaged]:
     return wrong
 
 
-def sweep(house: House, *, grace_s: float = GRACE_S, dry_run: bool = False) -> list[tuple[str, int]]:
-    """Remove what nothing points to any more: archives, strays, folders of ended jobs; return name and size."""
+def sweep(house: House, *, grace_s: float | None = None, dry_run: bool = False) -> list[tuple[str, int]]:
+    """Remove what nothing points to any more: archives, strays, folders of ended jobs; return name and size.
+
+    `grace_s` is how long things are left untouched; None: files for an hour, deleted layers for a week.
+    """
+    files_s = GRACE_S if grace_s is None else grace_s
+    long_deleted = house.catalogue.now() - timedelta(seconds=DELETED_S if grace_s is None else grace_s)
     if not dry_run:
         house.jobs.settle()
-    keep = {archive.name for archive in house.catalogue.archives()}
-    gone = house.storage.sweep(keep, older_than_s=grace_s, dry_run=dry_run)
-    return gone + _sweep_jobs(house, grace_s, dry_run) + _sweep_uploads(house, grace_s, dry_run)
+        house.catalogue.purge(long_deleted)
+    keep = {archive.name for archive in house.catalogue.archives(but_deleted=long_deleted)}
+    gone = house.storage.sweep(keep, older_than_s=files_s, dry_run=dry_run)
+    return gone + _sweep_jobs(house, files_s, dry_run) + _sweep_uploads(house, files_s, dry_run)
 
 
 def _sweep_jobs(house: House, grace_s: float, dry_run: bool) -> list[tuple[str, int]]:

@@ -112,7 +112,7 @@ class Catalogue:
     def _publish_one(self, connection: sa.Connection, release: Release) -> Version:
         draft = release.draft
         check_layer_id(draft.id)
-        live = connection.execute(sa.select(layers.c.live_version).where(layers.c.id == draft.id)).scalar()
+        live = connection.execute(_number_of_live(draft.id)).scalar()
         if live != release.expected:
             raise PublishConflict(
                 f"version {live} was published while this one was being made",
@@ -191,7 +191,7 @@ class Catalogue:
             connection.execute(layers.update().where(layers.c.id == layer_id).values(updated=self.now(), **values))
 
     def delete(self, layer_id: str) -> None:
-        """Take a layer and its versions out of the catalogue; `naru gc` sweeps the archives later.
+        """Take a layer off the map. It can be restored until it is purged, with all its versions.
 
         Raises:
             UnknownLayer: there is none of that id.
@@ -199,15 +199,47 @@ class Catalogue:
         with self.database.write() as connection:
             advance(connection)
             _live_number(connection, layer_id)
-            connection.execute(layers.delete().where(layers.c.id == layer_id))
+            connection.execute(layers.update().where(layers.c.id == layer_id).values(deleted=self.now()))
 
-    def archives(self) -> list[Archive]:
-        """Return every archive that some version points to."""
+    def restore(self, layer_id: str) -> int:
+        """Put a deleted layer back as it was; return the number of its live version.
+
+        Raises:
+            UnknownLayer: no layer of that id was deleted, or it has been purged since.
+        """
+        deleted = sa.and_(layers.c.id == layer_id, layers.c.deleted.is_not(None))
+        with self.database.write() as connection:
+            advance(connection)
+            if not connection.execute(layers.update().where(deleted).values(deleted=None)).rowcount:
+                raise UnknownLayer(layer_id)
+            return _live_number(connection, layer_id)
+
+    def deleted(self) -> list[tuple[str, datetime]]:
+        """Return the ids of deleted layers that can be restored, and when each was deleted; newest first."""
+        query = sa.select(layers.c.id, layers.c.deleted).where(layers.c.deleted.is_not(None))
+        with self.database.read() as connection:
+            rows = connection.execute(query.order_by(layers.c.deleted.desc(), layers.c.id)).all()
+        return [(row.id, row.deleted) for row in rows]
+
+    def purge(self, before: datetime) -> list[str]:
+        """Forget the layers that were deleted at `before` or earlier, and all their versions; return their ids.
+
+        Their archives go with the next sweep of the storage.
+        """
+        with self.database.write() as connection:
+            gone = layers.delete().where(layers.c.deleted <= before).returning(layers.c.id)
+            return sorted(connection.execute(gone).scalars())
+
+    def archives(self, but_deleted: datetime | None = None) -> list[Archive]:
+        """Return every archive that some version points to; not those of layers deleted at a moment or earlier."""
+        of_layers = sa.select(layers.c.id)
+        if but_deleted is not None:
+            of_layers = of_layers.where(sa.or_(layers.c.deleted.is_(None), layers.c.deleted > but_deleted))
         used = sa.union(
             sa.select(versions.c.source_sha256, versions.c.source_suffix).where(
-                versions.c.source_sha256.is_not(None)
+                versions.c.source_sha256.is_not(None), versions.c.layer_id.in_(of_layers)
             ),
-            sa.select(tilesets.c.sha256, tilesets.c.suffix),
+            sa.select(tilesets.c.sha256, tilesets.c.suffix).where(tilesets.c.layer_id.in_(of_layers)),
         ).subquery()
         query = sa.select(archives).join(
             used, sa.and_(archives.c.sha256 == used.c[0], archives.c.suffix == used.c[1])
@@ -226,7 +258,8 @@ class Catalogue:
 
 def _live_layers() -> sa.Select[Any]:
     live = sa.and_(versions.c.layer_id == layers.c.id, versions.c.number == layers.c.live_version)
-    return _joined(sa.select(layers, *_VERSION_COLUMNS).select_from(layers.join(versions, live)))
+    query = sa.select(layers, *_VERSION_COLUMNS).select_from(layers.join(versions, live))
+    return _joined(query.where(layers.c.deleted.is_(None)))
 
 
 def _versions() -> sa.Select[Any]:
@@ -251,10 +284,14 @@ def _joined(query: sa.Select[Any]) -> sa.Select[Any]:
 
 
 def _live_number(connection: sa.Connection, layer_id: str) -> int:
-    live = connection.execute(sa.select(layers.c.live_version).where(layers.c.id == layer_id)).scalar()
+    live = connection.execute(_number_of_live(layer_id)).scalar()
     if live is None:
         raise UnknownLayer(layer_id)
     return int(live)
+
+
+def _number_of_live(layer_id: str) -> sa.Select[Any]:
+    return sa.select(layers.c.live_version).where(layers.c.id == layer_id, layers.c.deleted.is_(None))
 
 
 def _tilesets_by_version(
@@ -332,6 +369,7 @@ def _insert_layer_or_update(connection: sa.Connection, draft: Draft, version: Ve
         "style": [dict(part) for part in draft.style],
         "live_version": version.number,
         "updated": version.created,
+        "deleted": None,  # who publishes under a deleted layer's id goes on with its numbers
     }
     done = connection.execute(layers.update().where(layers.c.id == draft.id).values(**values))
     if not done.rowcount:

@@ -37,10 +37,12 @@ def verify(settings: Settings, as_json: bool) -> int:
 
 @click.command()
 @click.option("--dry-run", is_flag=True, help="Say what would go; remove nothing.")
-@click.option("--grace", type=float, default=care.GRACE_S, show_default=True, help="Seconds to leave untouched.")
+@click.option(
+    "--grace", type=float, help="Seconds to leave things untouched; else an hour, and a week for deleted layers."
+)
 @json_option
 @click.pass_obj
-def gc(settings: Settings, dry_run: bool, grace: float, as_json: bool) -> None:
+def gc(settings: Settings, dry_run: bool, grace: float | None, as_json: bool) -> None:
     """Remove what nothing points to any more."""
     gone = care.sweep(open_house(settings), grace_s=grace, dry_run=dry_run)
     total = sum(size for _, size in gone)

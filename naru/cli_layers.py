@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import click
 
-from naru.records import Layer
+from naru.errors import BadSelection, UnknownVersion
+from naru.house import House
+from naru.records import Archive, Layer, Version
 from naru.settings import Settings
 from naru.terminal import json_option, open_house, print_json
 
 
 @click.group()
 def layers() -> None:
-    """The catalogue: list, show, publish, roll back, rename, delete."""
+    """The catalogue: list, show, compare, publish, roll back, rename, delete, restore."""
 
 
 def layer_summary(layer: Layer) -> dict[str, Any]:
@@ -39,11 +42,16 @@ def layer_summary(layer: Layer) -> dict[str, Any]:
 
 
 @layers.command("list")
+@click.option("--deleted", is_flag=True, help="List the deleted layers that can still be restored.")
 @json_option
 @click.pass_obj
-def list_layers(settings: Settings, as_json: bool) -> None:
+def list_layers(settings: Settings, deleted: bool, as_json: bool) -> None:
     """List every layer with its live version."""
-    found = [layer_summary(layer) for layer in open_house(settings).catalogue.layers()]
+    catalogue = open_house(settings).catalogue
+    if deleted:
+        _list_deleted(catalogue.deleted(), as_json)
+        return
+    found = [layer_summary(layer) for layer in catalogue.layers()]
     if as_json:
         print_json({"layers": found})
         return
@@ -90,6 +98,47 @@ def show(settings: Settings, layer_id: str, as_json: bool) -> None:
 
 @layers.command()
 @click.argument("layer_id", metavar="LAYER")
+@click.argument("old", type=int, required=False)
+@click.argument("new", type=int, required=False)
+@json_option
+@click.pass_obj
+def diff(settings: Settings, layer_id: str, old: int | None, new: int | None, as_json: bool) -> None:
+    """Compare two versions of LAYER: OLD (the one before) and NEW (the live one)."""
+    house = open_house(settings)
+    to = new if new is not None else house.catalogue.layer(layer_id).live.number
+    pair = [_version(house, layer_id, number) for number in (old if old is not None else to - 1, to)]
+    from naru.changes import compare  # loads Arrow
+
+    changes = compare(*(house.storage.path(_features_of(version)) for version in pair))
+    if as_json:
+        print_json({"id": layer_id, "old": pair[0].number, "new": pair[1].number, "changes": changes.to_dict()})
+    else:
+        click.echo(f"{layer_id} version {pair[0].number} to {pair[1].number}: {changes}.")
+
+
+def _version(house: House, layer_id: str, number: int) -> Version:
+    for version in house.catalogue.versions(layer_id):
+        if version.number == number:
+            return version
+    raise UnknownVersion(
+        f"there is no version {number}",
+        layer=layer_id,
+        remedy=f"`naru layers show {layer_id}` lists the versions there are.",
+    )
+
+
+def _features_of(version: Version) -> Archive:
+    if version.source is None or version.source.suffix != ".parquet":
+        raise BadSelection(
+            f"version {version.number} has no features of its own to compare",
+            layer=version.layer_id,
+            remedy="Only versions that came from vector data can be compared.",
+        )
+    return version.source
+
+
+@layers.command()
+@click.argument("layer_id", metavar="LAYER")
 @click.argument("version", type=int)
 @json_option
 @click.pass_obj
@@ -130,13 +179,33 @@ def rename(settings: Settings, layer_id: str, title_ko: str | None, title_en: st
 @json_option
 @click.pass_obj
 def delete(settings: Settings, layer_id: str, yes: bool, as_json: bool) -> None:
-    """Take LAYER off the map, with all its versions. Its files go with the next `naru gc`."""
+    """Take LAYER off the map. `naru layers restore` brings it back for a week; then `naru gc` removes it."""
     catalogue = open_house(settings).catalogue
     number = catalogue.layer(layer_id).live.number
     if not yes and not as_json:
         click.confirm(f"Delete {layer_id} and its {len(catalogue.versions(layer_id))} version(s)?", abort=True)
     catalogue.delete(layer_id)
     _tell(as_json, layer_id, number, "was deleted")
+
+
+@layers.command()
+@click.argument("layer_id", metavar="LAYER")
+@json_option
+@click.pass_obj
+def restore(settings: Settings, layer_id: str, as_json: bool) -> None:
+    """Put a deleted LAYER back on the map, with all its versions."""
+    number = open_house(settings).catalogue.restore(layer_id)
+    _tell(as_json, layer_id, number, "is back")
+
+
+def _list_deleted(found: Sequence[tuple[str, datetime]], as_json: bool) -> None:
+    if as_json:
+        print_json({"deleted": [{"id": layer_id, "deleted": at.isoformat()} for layer_id, at in found]})
+        return
+    if not found:
+        click.echo("No deleted layer waits to be removed.")
+    for layer_id, at in found:
+        click.echo(f"{layer_id:<28} deleted {at.isoformat(timespec='minutes')}")
 
 
 def _plain(value: Any) -> str:

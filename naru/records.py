@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -21,6 +21,46 @@ class Count:
 
     reason: str
     count: int
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What differs between two versions of a layer; `compared_by` says how features were paired."""
+
+    added: int
+    removed: int
+    changed: int  # attributes or geometry differ
+    moved: int  # of the changed, those whose geometry differs
+    unchanged: int
+    compared_by: str
+    fields_added: tuple[str, ...] = ()
+    fields_removed: tuple[str, ...] = ()
+
+    @property
+    def total(self) -> int:
+        """How many features differ."""
+        return self.added + self.removed + self.changed
+
+    @classmethod
+    def from_dict(cls, given: Mapping[str, Any]) -> Changes:
+        """Build it from its JSON shape."""
+        values: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in given.items()}
+        return cls(**values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON shape."""
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}
+
+    def __str__(self) -> str:
+        """Say it in words.
+
+        >>> str(Changes(2, 0, 1, 1, 97, "field 'code'"))
+        "2 added, 0 removed, 1 changed (1 of them moved), 97 unchanged; compared by field 'code'"
+        """
+        parts = f"{self.added} added, {self.removed} removed, {self.changed} changed ({self.moved} of them moved)"
+        fields = [("new fields", self.fields_added), ("fields gone", self.fields_removed)]
+        told = "".join(f"; {what}: {', '.join(names)}" for what, names in fields if names)
+        return f"{parts}, {self.unchanged} unchanged; compared by {self.compared_by}{told}"
 
 
 @dataclass(frozen=True)
@@ -45,15 +85,18 @@ class IngestReport:
     bytes: int
     warnings: tuple[str, ...] = ()
     version: int | None = None  # absent in a dry run
+    changes: Changes | None = None  # against the version that is replaced; absent where there is none
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the JSON shape of the contract; `version` only when something was published."""
+        """Return the JSON shape of the contract; `version` and `changes` only where there are any."""
         out = {name: getattr(self, name) for name in self.__dataclass_fields__}
         for name in ("features_dropped", "features_repaired"):
             out[name] = [{"reason": c.reason, "count": c.count} for c in out[name]]
         out["bounds"], out["warnings"] = list(self.bounds), list(self.warnings)
-        if self.version is None:
-            del out["version"]
+        out["changes"] = self.changes.to_dict() if self.changes else None
+        for name in ("version", "changes"):
+            if out[name] is None:
+                del out[name]
         return out
 
 

@@ -73,6 +73,7 @@ layers = sa.Table(
     _column("live_version", sa.Integer),
     _column("created", UtcTime),
     _column("updated", UtcTime),
+    _column("deleted", UtcTime, nullable=True),  # null: the layer is there
 )
 
 versions = sa.Table(

@@ -119,7 +119,13 @@ def test_gc_takes_only_what_nothing_points_to(home: Path) -> None:
     assert naru_json("gc", "--grace", "0", home=home)["bytes"] == 15
     assert {p.name for p in (home / "archives").iterdir()} == before
     naru_json("layers", "delete", "sites", "--yes", home=home)
-    assert len(naru_json("gc", "--grace", "0", home=home)["removed"]) == 4
+    assert naru_json("gc", home=home)["removed"] == []  # a deleted layer waits for a week
+    assert [row["id"] for row in naru_json("layers", "list", "--deleted", home=home)["deleted"]] == ["sites"]
+    would = naru_json("gc", "--grace", "0", "--dry-run", home=home)["removed"]
+    assert naru_json("layers", "restore", "sites", home=home)["done"] == "is back"
+    naru_json("layers", "delete", "sites", "--yes", home=home)
+    gone = naru_json("gc", "--grace", "0", home=home)["removed"]
+    assert gone == would and len(gone) == 4
     assert naru_json("verify", home=home) == {"archives": 0, "damaged": []}
 
 

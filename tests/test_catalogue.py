@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -111,13 +112,46 @@ def test_every_change_advances_the_generation(catalogue: Catalogue) -> None:
     assert seen == sorted(set(seen))
 
 
-def test_delete_forgets_the_layer_but_not_the_archives_of_others(catalogue: Catalogue) -> None:
+def test_a_deleted_layer_is_gone_from_every_list_and_can_be_restored(catalogue: Catalogue) -> None:
+    catalogue.publish([release("one", None, "a")])
+    catalogue.publish([release("one", 1, "b")])
+    catalogue.delete("one")
+    assert catalogue.layers() == []
+    for gone in (catalogue.layer, catalogue.versions, catalogue.rollback, catalogue.delete):
+        with pytest.raises(UnknownLayer):
+            gone("one")
+    assert [layer_id for layer_id, _ in catalogue.deleted()] == ["one"]
+    assert catalogue.restore("one") == 2
+    assert [version.number for version in catalogue.versions("one")] == [1, 2]
+    assert catalogue.deleted() == []
+    with pytest.raises(UnknownLayer):
+        catalogue.restore("one")
+
+
+def test_a_purge_forgets_a_deleted_layer_but_not_the_archives_of_others(catalogue: Catalogue) -> None:
     catalogue.publish([release("one", None, "a")])
     catalogue.publish([release("two", None, "a")])
+    catalogue.publish([release("three", None, "b")])
     catalogue.delete("one")
+    catalogue.delete("three")
+    before, after = catalogue.now() - timedelta(days=1), catalogue.now() + timedelta(days=1)
+    assert catalogue.purge(before) == []
+    assert len(catalogue.archives()) == 4
+    of_two = {archive("a").name, archive("a", ".parquet").name}
+    assert {a.name for a in catalogue.archives(but_deleted=after)} == of_two
+    assert catalogue.purge(after) == ["one", "three"]
+    assert {a.name for a in catalogue.archives()} == of_two
     with pytest.raises(UnknownLayer):
-        catalogue.layer("one")
-    assert {a.name for a in catalogue.archives()} == {archive("a").name, archive("a", ".parquet").name}
+        catalogue.restore("one")
+
+
+def test_who_publishes_under_a_deleted_id_goes_on_with_its_numbers(catalogue: Catalogue) -> None:
+    catalogue.publish([release("one", None, "a")])
+    catalogue.delete("one")
+    [version] = catalogue.publish([release("one", None, "b")])
+    assert version.number == 2
+    assert catalogue.deleted() == []
+    assert catalogue.rollback("one") == 1
 
 
 def test_set_live_refuses_what_is_not_there(catalogue: Catalogue) -> None:

@@ -28,6 +28,7 @@ _SPOKEN = {
 _WORDS = re.compile("|".join(_SPOKEN))
 _GAPS = re.compile(r"[\s\-‐-―−·.,_/]+")
 _NUMBER = re.compile(r"([가-힣])([가-힣])((?:[0-9]{2}){2,5})")
+_LETTERS = re.compile(r"\S ?\S ?")
 _REMEDY = "Write it like 다사 5392 5204."
 
 
@@ -85,8 +86,7 @@ def decode(text: str) -> PointCell:
     >>> decode("다마 사사공육 일이오육").number, decode("다사 067 028").size_m
     ('다마 4406 1256', 100)
     """
-    plain = _GAPS.sub("", unicodedata.normalize("NFC", unicodedata.normalize("NFKC", text)))
-    match = _NUMBER.fullmatch(plain[:2] + _WORDS.sub(lambda m: _SPOKEN[m.group()], plain[2:]))
+    match = _NUMBER.fullmatch(_plain(text))
     if match is None:
         shown = " ".join(text.split())[:40]
         raise BadPointNumber(f"'{shown}' is no national point number", remedy=_REMEDY)
@@ -103,6 +103,20 @@ def decode(text: str) -> PointCell:
         _SOUTH + NORTH_LETTERS.index(row) * _SQUARE + int(digits[half:]) * size,
         size,
     )
+
+
+def _plain(text: str) -> str:
+    """Return letters and digits without gaps; "" when the gap between the digits is not in their middle.
+
+    Four digits in one piece are half a number rather than a whole one of a 1 km cell.
+    """
+    composed = _GAPS.sub(" ", unicodedata.normalize("NFC", unicodedata.normalize("NFKC", text))).strip()
+    head = _LETTERS.match(composed)
+    letters = head.group() if head else ""
+    groups = _WORDS.sub(lambda m: _SPOKEN[m.group()], composed[len(letters) :]).split()
+    rest = "".join(groups)
+    whole = len(groups[0]) == len(groups[1]) if len(groups) == 2 else len(groups) > 2 or len(rest) >= 6
+    return letters.replace(" ", "") + rest if whole else ""
 
 
 def _inside(easting: float, northing: float) -> bool:

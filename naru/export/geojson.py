@@ -24,7 +24,7 @@ def pieces(export: Export) -> Iterator[bytes]:
     yield f'{head}, "features": [\n'.encode()
     before = ""
     for batch in export.batches():
-        yield (before + ",\n".join(_features(batch).to_pylist())).encode()
+        yield (before + ",\n".join(features(batch).to_pylist())).encode()
         before = ",\n"
     yield b"\n]}\n"
 
@@ -40,7 +40,7 @@ def _head(export: Export) -> dict[str, Any]:
     return head | export.about.members()
 
 
-def _features(batch: Batch) -> Texts:
+def features(batch: Batch) -> Texts:
     """Return one text a feature."""
     geometries = shapely.to_geojson(shapely.orient_polygons(batch.geometries, exterior_cw=False))
     return join(

@@ -33,7 +33,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Export:
-    """Features on their way out. `lost` counts, by reason, what the format could not hold."""
+    """Features on their way out. `notes` counts, by reason, what the format could not hold as it was."""
 
     format: Format
     about: About
@@ -41,7 +41,7 @@ class Export:
     selection: Selection  # its `crs` is set, unless the source's own has no code
     encoding: str
     progress: Progress
-    lost: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
 
     @cached_property
     def crs(self) -> CRS:

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-Texts = pa.StringArray
+Texts = Any  # a pyarrow.StringArray; pyarrow has no types of its own
 _FORBIDDEN_IN_XML = "[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x{FFFE}\\x{FFFF}]"  # XML 1.0 §2.2
 _JSON_CONTROL = "[\\x00-\\x1f]"
 

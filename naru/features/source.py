@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,6 +29,7 @@ from naru.records import BBox
 
 Ints = npt.NDArray[np.int64]
 BATCH_ROWS = 8192
+BATCH_BYTES = 16 << 20  # of geometry at a time, about
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
@@ -94,6 +96,18 @@ class FeatureSource:
         """The field that a `period` looks at: the first date or time."""
         return next((field for field in self.fields if field.kind in ("date", "datetime")), None)
 
+    @cached_property
+    def period(self) -> tuple[datetime, datetime] | None:
+        """The first and last moment (UTC) of `time_field`, by the file's statistics; None where unknown."""
+        if self.time_field is None:
+            return None
+        column, edges = self.column_index(self.time_field.name), list[datetime]()
+        for number in range(self.metadata.num_row_groups):
+            known = self.metadata.row_group(number).column(column).statistics
+            if known is not None and known.has_min_max:
+                edges += [_moment(known.min), _moment(known.max)]
+        return (min(edges), max(edges)) if edges else None
+
     def field(self, name: str) -> Field:
         """Return a field.
 
@@ -105,14 +119,28 @@ class FeatureSource:
                 return field
         raise unknown_field(name, [f.name for f in self.fields])
 
-    def select(self, selection: Selection, batch_rows: int = BATCH_ROWS) -> Iterator[Batch]:
+    def within(self, name: str, low: float, high: float) -> bool:
+        """Tell whether all values of a field are surely from `low` to `high`, by the file's statistics."""
+        column = self.column_index(name)
+        for number in range(self.metadata.num_row_groups):
+            about = self.metadata.row_group(number).column(column)
+            known = about.statistics
+            if known is None or (not known.has_min_max and known.null_count != about.num_values):
+                return False
+            if known.has_min_max and not low <= known.min <= known.max <= high:
+                return False
+        return True
+
+    def select(self, selection: Selection, batch_rows: int = BATCH_ROWS, *, bare: bool = False) -> Iterator[Batch]:
         """Return the features of a selection in row order, in batches of at most `batch_rows`, as they are read.
+
+        `bare`: the attributes are enough, geometries are None.
 
         Raises:
             BadSelection: now, for what cannot be asked; while reading, for a feature without place in `crs`.
             ArchiveDamaged: while reading.
         """
-        return _select(_Query.of(self, selection), batch_rows)
+        return _select(_Query.of(self, selection, bare=bare), batch_rows)
 
     def count(self, selection: Selection) -> int:
         """Return how many features match, before `limit` and `offset`; reads geometry only at the box's edge.
@@ -120,7 +148,7 @@ class FeatureSource:
         Raises:
             BadSelection, ArchiveDamaged: as `select`.
         """
-        return _count(_Query.of(self, selection))
+        return _count(_Query.of(self, selection, bare=True))
 
     @cached_property
     def _groups(self) -> tuple[_Group, ...]:
@@ -138,6 +166,12 @@ class FeatureSource:
         schema = self.metadata.schema
         found = [i for i in range(len(schema)) if schema.column(i).path == path]
         return found[-1] if nested else found[0]  # the covering column comes last
+
+
+def _moment(value: date | datetime) -> datetime:
+    if not isinstance(value, datetime):
+        return datetime.combine(value, time.min, UTC)
+    return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 class _Group(NamedTuple):
@@ -167,9 +201,10 @@ class _Query:
     fields: tuple[str, ...]
     limit: int | None
     offset: int
+    bare: bool
 
     @classmethod
-    def of(cls, source: FeatureSource, wanted: Selection) -> _Query:
+    def of(cls, source: FeatureSource, wanted: Selection, *, bare: bool) -> _Query:
         conditions: list[Condition | Period] = [Condition.of(f, source.field(f.field)) for f in wanted.filters]
         if wanted.period is not None and source.time_field is not None:
             conditions.append(Period(source.time_field, wanted.period))
@@ -186,6 +221,7 @@ class _Query:
             fields=tuple(f.name for f in source.fields) if wanted.fields is None else tuple(dict.fromkeys(names)),
             limit=wanted.limit,
             offset=wanted.offset,
+            bare=bare,
         )
 
     @property
@@ -270,7 +306,8 @@ def _select(query: _Query, batch_rows: int) -> Iterator[Batch]:
             if query.everything and skip >= group.rows:
                 skip -= group.rows
                 continue
-            for piece in _pieces(query, file, group, _choose(query, file, group), query.fields, batch_rows):
+            rows = _fitting(query.source, group, batch_rows)
+            for piece in _pieces(query, file, group, _choose(query, file, group), query.fields, rows):
                 batch = _cut(piece, skip, left)
                 skip = max(0, skip - len(piece.ids))
                 if len(batch.ids):
@@ -282,6 +319,19 @@ def _select(query: _Query, batch_rows: int) -> Iterator[Batch]:
                     )
                 if left == 0:
                     return
+
+
+def _moved(query: _Query, batch: Batch) -> Batch:
+    if query.move is None or query.bare:
+        return batch
+    return batch._replace(geometries=query.move(batch.geometries, batch.ids))
+
+
+def _fitting(source: FeatureSource, group: _Group, most: int) -> int:
+    """Return how many rows of a group to read at a time, so that large geometries do not fill the memory."""
+    about = source.metadata.row_group(group.number).column(source.column_index(source.geometry_column))
+    a_row = max(1, int(about.total_uncompressed_size) // max(1, group.rows))
+    return max(1, min(most, BATCH_BYTES // a_row))
 
 
 def _cut(batch: Batch, skip: int, left: int | None) -> Batch:
@@ -305,7 +355,8 @@ def _pieces(
     chosen = choice.sure | choice.maybe
     if not chosen.any():
         return
-    columns, at = [*fields, query.source.geometry_column], 0
+    shapeless = query.bare and not choice.maybe.any()
+    columns, at = [*fields, *([] if shapeless else [query.source.geometry_column])], 0
     for read in file.iter_batches(batch_rows, row_groups=[group.number], columns=columns, use_threads=False):
         here = slice(at, at + read.num_rows)
         if chosen[here].any():
@@ -317,6 +368,8 @@ def _pieces(
 def _decoded(query: _Query, read: pa.RecordBatch, start: int, chosen: Mask, fields: tuple[str, ...]) -> Batch:
     index = np.flatnonzero(chosen)
     rows = read if len(index) == read.num_rows else read.take(pa.array(index))
+    if query.source.geometry_column not in rows.schema.names:
+        return Batch(index + start + 1, rows.select(list(fields)), np.full(len(index), None, dtype=object))
     wkb = rows.column(query.source.geometry_column).to_numpy(zero_copy_only=False)
     try:
         geometries = shapely.from_wkb(wkb)

@@ -8,12 +8,10 @@ image of its own, and needs no decoding to be sent.
 from __future__ import annotations
 
 import math
+import operator
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-
-import numpy as np
-from numpy.typing import NDArray
 
 from naru.errors import TileOutOfRange
 from naru.pmtiles.reader import GetBytes
@@ -80,7 +78,7 @@ class Cog:
         kinds = [directory.number(_SUBFILE, 0) for directory in found]
         reduced = [d for d, kind in zip(found[1:], kinds[1:], strict=True) if kind & (_REDUCED | _MASK) == _REDUCED]
         self.bands = base.number(_SAMPLES, 1)
-        self.has_alpha = bool(np.isin(base.numbers(_EXTRA), _ALPHA).any())
+        self.has_alpha = any(kind in _ALPHA for kind in base.counts(_EXTRA))
         self.has_mask = any(kind & _MASK for kind in kinds)
         self._webp = base.number(_COMPRESSION, 1) == _WEBP and base.number(_BITS, 1) == 8
         self._levels = {level.zoom: level for level in _levels(base, reduced)}
@@ -115,6 +113,12 @@ class Cog:
             )
         return found
 
+    def has(self, z: int, x: int, y: int) -> bool:
+        """Tell whether anything is stored for a tile; raises TileOutOfRange as `get` does."""
+        level = self.level(z)
+        index = level.index(x, y)
+        return index is not None and level.counts[index] > 0
+
     def get(self, z: int, x: int, y: int) -> bytes | None:
         """Return the block of a tile as it is stored, or None: nothing is there.
 
@@ -134,17 +138,9 @@ class Cog:
 
     def _check_end(self) -> None:
         """Look at the last byte that any block claims, so that a file cut short is found when it is opened."""
-        ends = [_last_byte(level) for level in self._levels.values()]
-        last = max(ends, default=0)
+        last = max(max(map(operator.add, level.offsets, level.counts)) for level in self._levels.values())
         if last and not self._get_bytes(last - 1, 1):
             raise damaged(f"its blocks reach to byte {last}, beyond its end")
-
-
-def _last_byte(level: Level) -> int:
-    offsets, counts = np.frombuffer(level.offsets, "u8"), np.frombuffer(level.counts, "u8")
-    if (offsets > 1 << 62).any() or (counts > 1 << 32).any():
-        raise damaged("a block lies where no file reaches")
-    return int((offsets + counts).max(initial=0, where=counts > 0))
 
 
 def _levels(base: Directory, reduced: list[Directory]) -> Iterator[Level]:
@@ -167,16 +163,10 @@ def _level(directory: Directory, overview: int, place: tuple[int, int, int]) -> 
         raise damaged("its bands lie apart, where a tile needs them together")
     width, height = directory.number(_WIDTH), directory.number(_HEIGHT)
     columns, rows = -(-width // BLOCK), -(-height // BLOCK)
-    offsets, counts = directory.numbers(_OFFSETS), directory.numbers(_COUNTS)
-    if not columns * rows == offsets.size == counts.size or not offsets.size:
-        raise damaged(f"{offsets.size} offsets and {counts.size} lengths for {columns} × {rows} blocks")
-    sizes = (columns, rows, width, height)
-    return Level(place[0], overview, place[1], place[2], *sizes, _column(offsets), _column(counts))
-
-
-def _column(values: NDArray[np.integer]) -> array[int]:
-    """Return numbers as an array of Python's: reading one costs a tenth of what it does in numpy's."""
-    return array("Q", values.astype("u8").tobytes())
+    offsets, counts = directory.counts(_OFFSETS), directory.counts(_COUNTS)
+    if not columns * rows == len(offsets) == len(counts) or not offsets:
+        raise damaged(f"{len(offsets)} offsets and {len(counts)} lengths for {columns} × {rows} blocks")
+    return Level(place[0], overview, place[1], place[2], columns, rows, width, height, offsets, counts)
 
 
 def _place(base: Directory) -> tuple[int, int, int]:
@@ -184,8 +174,8 @@ def _place(base: Directory) -> tuple[int, int, int]:
     keys = _geo_keys(base)
     if keys.get(_PROJECTED_KEY) != _WEB_MERCATOR_EPSG or keys.get(_RASTER_TYPE_KEY, 1) != _PIXEL_IS_AREA:
         raise damaged("it does not lie in EPSG:3857 with pixels that are areas")
-    scale, tie = base.numbers(_PIXEL_SCALE), base.numbers(_TIE_POINT)
-    if scale.size < 2 or tie.size != 6 or not np.isfinite(scale).all() or not np.isfinite(tie).all():
+    scale, tie = base.reals(_PIXEL_SCALE), base.reals(_TIE_POINT)
+    if len(scale) < 2 or len(tie) != 6 or not all(map(math.isfinite, (*scale, *tie))):
         raise damaged("it does not say where it lies")
     across, down = float(scale[0]), float(scale[1])
     if tie[0] or tie[1] or across <= 0 or abs(across - down) > across * 1e-9:
@@ -206,6 +196,6 @@ def _corner(tiles: float) -> int:
 
 def _geo_keys(base: Directory) -> dict[int, int]:
     """Return the GeoKeys that are plain numbers (GeoTIFF 1.1 §7.1.2): id, place, count, value by fours."""
-    numbers = base.numbers(_GEO_KEYS)
-    rows = numbers[4 : numbers.size // 4 * 4].reshape(-1, 4)
+    numbers = base.counts(_GEO_KEYS)
+    rows = (numbers[at : at + 4] for at in range(4, len(numbers) // 4 * 4, 4))
     return {int(key): int(value) for key, place, _, value in rows if not place}

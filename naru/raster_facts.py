@@ -9,6 +9,8 @@ from typing import Any, Literal, get_args
 from naru.errors import ArchiveDamaged
 
 RasterRole = Literal["imagery", "elevation", "classes", "data"]
+Encoding = Literal["mapbox", "terrarium"]  # of heights as colours: naru/terrain_rgb.py
+ENCODINGS: tuple[Encoding, ...] = ("mapbox", "terrarium")
 Colour = tuple[int, int, int, int]  # red, green, blue, alpha, 0 … 255
 _REMEDY = "Ingest the raster again."
 
@@ -53,6 +55,16 @@ class RasterFacts:
         except (AttributeError, KeyError, TypeError, ValueError) as cause:
             raise ArchiveDamaged("what the catalogue says of the raster is incomplete", remedy=_REMEDY) from cause
 
+    def span(self, band: int = 0) -> BandRange:
+        """Return between which values a band lies.
+
+        Raises:
+            ArchiveDamaged: nobody knows.
+        """
+        if band < len(self.ranges):
+            return self.ranges[band]
+        raise ArchiveDamaged(f"between which values band {band + 1} lies is not known", remedy=_REMEDY)
+
 
 _PICTURES = {"role": "imagery", "dtype": "uint8"}  # a pre-rendered pyramid of which nothing else is known
 
@@ -72,6 +84,8 @@ def _facts(found: Mapping[str, Any]) -> RasterFacts:
 
 
 def _range(band: Mapping[str, Any]) -> BandRange:
+    if band["min"] is None:  # not one pixel of the band has a value
+        return BandRange(0.0, 1.0, 0.0, 1.0)
     low, high = float(band["min"]), float(band["max"])
     return BandRange(low, high, float(band.get("p2", low)), float(band.get("p98", high)))
 

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+from naru.ramps import palette_colour, ramp_stops
 from naru.raster_facts import BandRange, RasterFacts
-from naru.shading import palette_colour, ramp_stops
 from naru.style import StyleLayer
 
 _MOST_CLASSES = 64  # in a legend
 _UNKNOWN = BandRange(0.0, 1.0, 0.0, 1.0)
 TERRAIN_TYPES = frozenset(("hillshade", "color-relief"))  # style layers that read heights, not pictures
+PICTURE_TYPES = TERRAIN_TYPES | {"raster"}
 
 
-def raster_style(layer_id: str, facts: RasterFacts) -> tuple[StyleLayer, ...]:
+def raster_style(layer_id: str, facts: RasterFacts, *, drawn: bool = False) -> tuple[StyleLayer, ...]:
     """Return the generated style of a raster layer (MapLibre style specification v8), without `source`.
 
-    Elevation is drawn by the map from its heights: a colour ramp with hill shading over it.
+    Elevation is drawn by the map from its heights: a colour ramp with hill shading over it; unless its tiles are
+    pictures that are `drawn` already.
     """
-    if facts.role == "elevation":
+    if facts.role == "elevation" and not drawn:
         return _colours(layer_id, facts), _shade(layer_id)
     paint = {"raster-resampling": "nearest" if facts.role == "classes" else "linear"}
     return ({"id": f"{layer_id}--raster", "type": "raster", "paint": paint},)

@@ -6,15 +6,13 @@ go as uint8.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from naru.ramps import palette_colour, ramp_stops
 from naru.raster_facts import BandRange, Colour
 from naru.style import palette
 
@@ -22,20 +20,6 @@ Values = NDArray[Any]
 Pixels = NDArray[np.uint8]
 _SUN_AZIMUTH, _SUN_ALTITUDE = 315.0, 45.0  # degrees: from the north-west, as on printed maps
 _SHADE = 0.55  # how much of the colour the shade may take
-
-
-@cache
-def ramp_colours(name: str) -> tuple[str, ...]:
-    """Return the colours of a ramp, lowest first, as #rrggbb."""
-    loaded: dict[str, list[str]] = json.loads((files("styles") / "ramps.json").read_text("utf-8"))
-    return tuple(loaded[name])
-
-
-def ramp_stops(name: str, span: BandRange) -> list[tuple[float, str]]:
-    """Return (value, colour) of a ramp spread evenly over what a band is stretched to."""
-    low, high = span.stretch
-    colours = ramp_colours(name)
-    return [(low + (high - low) * k / (len(colours) - 1), colour) for k, colour in enumerate(colours)]
 
 
 def stretched(values: Values, span: BandRange) -> Pixels:
@@ -74,8 +58,9 @@ def hillshade(heights: Values, pixel_m: float) -> NDArray[np.float32]:
     east = h[:-2, 2:] + 2 * h[1:-1, 2:] + h[2:, 2:]
     north = h[:-2, :-2] + 2 * h[:-2, 1:-1] + h[:-2, 2:]
     south = h[2:, :-2] + 2 * h[2:, 1:-1] + h[2:, 2:]
-    eastward = np.nan_to_num((east - west) / (8 * pixel_m))
-    northward = np.nan_to_num((north - south) / (8 * pixel_m))
+    eastward, northward = (east - west) / (8 * pixel_m), (north - south) / (8 * pixel_m)
+    unknown = np.isnan(eastward + northward)
+    eastward[unknown] = northward[unknown] = 0
     azimuth, altitude = np.radians(_SUN_AZIMUTH), np.radians(_SUN_ALTITUDE)
     towards = eastward * np.sin(azimuth) + northward * np.cos(azimuth)
     lit = (np.sin(altitude) - np.cos(altitude) * towards) / np.sqrt(1 + eastward**2 + northward**2)
@@ -102,12 +87,6 @@ def classed(values: Values, colormap: Mapping[int, Colour]) -> Pixels:
     place = np.clip(np.searchsorted(known, values), 0, len(known) - 1)
     found = np.where((known[place] == values)[..., None], table[place], 0)
     return np.moveaxis(found, -1, 0).astype("u1")
-
-
-def palette_colour(value: int) -> str:
-    """Return the palette's colour for a class that has none of its own."""
-    colours = palette()["content"]
-    return colours[value % len(colours)]
 
 
 def _by_palette(values: Values) -> Pixels:

@@ -9,13 +9,13 @@ rounded to a step that doubles with each zoom up from 14. There is no word for "
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Encoding = Literal["mapbox", "terrarium"]
-ENCODINGS: tuple[Encoding, ...] = ("mapbox", "terrarium")
+from naru.raster_facts import Encoding
+
 _EXACT_ZOOM = 14  # a pixel is some 8 m there, in Korea
 _MOST_DOUBLINGS = 3  # steps of about a metre: coarser ones would be seen as terraces
 _STEP_M = {"mapbox": 0.1, "terrarium": 1 / 8}  # at zoom 14

@@ -6,12 +6,11 @@ Only what a tiled pyramid needs is read. Every number in the file is held to be 
 from __future__ import annotations
 
 import struct
+import sys
+from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
 
 from naru.errors import ArchiveDamaged
 from naru.pmtiles.reader import GetBytes
@@ -20,9 +19,11 @@ REMEDY = "Restore the archive from a backup, or ingest the raster again."
 _MOST_DIRECTORIES = 128
 _MOST_ENTRIES = 512  # tags of one directory
 _MOST_VALUES = 1 << 26  # of one tag: 2^26 blocks of 256 pixels are a raster of 2 million pixels square
-# code: (numpy's name, bytes of one value); TIFF 6.0 p. 15, BigTIFF's 16 to 18
-_TYPES = {1: "u1", 2: "S1", 3: "u2", 4: "u4", 6: "i1", 7: "u1", 8: "i2", 9: "i4", 11: "f4", 12: "f8", 13: "u4"}
-_BIG_TYPES = {16: "u8", 17: "i8", 18: "u8"}
+# TIFF 6.0 p. 15, BigTIFF's 16 to 18, as Python's array names them
+_TYPES = {1: "B", 2: "B", 3: "H", 4: "I", 6: "b", 7: "B", 8: "h", 9: "i", 11: "f", 12: "d", 13: "I"}
+_BIG_TYPES = {16: "Q", 17: "q", 18: "Q"}
+_WHOLE, _REAL = "BHIQ", "fd"
+_OUR_ORDER = "<" if sys.byteorder == "little" else ">"
 
 
 class _Layout(NamedTuple):
@@ -43,24 +44,42 @@ class _Layout(NamedTuple):
 class Directory:
     """One image of the file: the values of its tags, by number."""
 
-    tags: Mapping[int, NDArray[Any]]
+    tags: Mapping[int, array[Any]]
 
     def number(self, tag: int, default: int | None = None) -> int:
-        """Return a tag's first value.
+        """Return a tag's first value, a whole number and no negative one.
 
         Raises:
-            ArchiveDamaged: it is not there, and there is no `default`.
+            ArchiveDamaged: it is something else, or not there, and there is no `default`.
         """
-        values = self.tags.get(tag)
-        if values is None or not values.size:
-            if default is None:
-                raise damaged(f"tag {tag} is missing")
-            return default
-        return int(values[0])
+        values = self.counts(tag)
+        if values:
+            return int(values[0])
+        if default is None:
+            raise damaged(f"tag {tag} is missing")
+        return default
 
-    def numbers(self, tag: int) -> NDArray[Any]:
-        """Return all values of a tag; none where the tag is not there."""
-        return self.tags.get(tag, np.empty(0, "u8"))
+    def counts(self, tag: int) -> array[int]:
+        """Return all values of a tag, whole numbers and none negative; none where the tag is not there.
+
+        Raises:
+            ArchiveDamaged: they are something else.
+        """
+        values = self.tags.get(tag, array("Q"))
+        if values.typecode not in _WHOLE:
+            raise damaged(f"tag {tag} holds other than whole numbers")
+        return values
+
+    def reals(self, tag: int) -> array[float]:
+        """Return all values of a tag; none where the tag is not there.
+
+        Raises:
+            ArchiveDamaged: they are no floating-point numbers.
+        """
+        values = self.tags.get(tag, array("d"))
+        if values.typecode not in _REAL:
+            raise damaged(f"tag {tag} holds other than floating-point numbers")
+        return values
 
 
 def damaged(what: str) -> ArchiveDamaged:
@@ -124,15 +143,19 @@ def _directory(get_bytes: GetBytes, layout: _Layout, place: int) -> tuple[Direct
         name = _TYPES.get(kind) or (_BIG_TYPES.get(kind) if layout.pointer.size == 8 else None)
         if name is not None:  # rationals say nothing that we need
             inline = entries[k * layout.entry_size + layout.entry.size :][: layout.pointer.size]
-            tags[tag] = _values(get_bytes, layout, np.dtype(layout.order + name), number, inline)
+            tags[tag] = _values(get_bytes, layout, name, number, inline)
     return Directory(tags), _pointer(get_bytes, layout, start + len(entries))
 
 
-def _values(get_bytes: GetBytes, layout: _Layout, dtype: np.dtype[Any], number: int, inline: bytes) -> NDArray[Any]:
+def _values(get_bytes: GetBytes, layout: _Layout, kind: str, number: int, inline: bytes) -> array[Any]:
     """Return a tag's values: they lie in the entry itself if they fit, else where it points."""
-    size = number * dtype.itemsize
+    values = array(kind)
+    size = number * values.itemsize
     if number > _MOST_VALUES:
         raise damaged(f"a tag of {number} values cannot be")
     if size > len(inline):
         inline = _exactly(get_bytes, int(layout.pointer.unpack(inline)[0]), size)
-    return np.frombuffer(inline, dtype, number)
+    values.frombytes(inline[:size])
+    if layout.order != _OUR_ORDER:
+        values.byteswap()
+    return values

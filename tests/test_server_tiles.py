@@ -208,19 +208,33 @@ def test_encoded_digits_are_the_digits_they_encode(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/tiles/a/1/0/0.mvt", "/tiles/a,b/24/16777215/16777215.pbf", "/tiles/a/0/0/0.pbf"]
+    "path", ["/tiles/a/1/0/0.mvt", "/tiles/a,b/24/16777215/16777215.pbf", "/tiles/a/0/0/0.pbf", "/tiles/a/1/0/0.png"]
 )
 def test_canonical_addresses_are_read(path: str) -> None:
     address = parse(path)
     assert isinstance(address, TileAddress)
-    assert "/".join(map(str, address)) == path.removeprefix("/tiles/").partition(".")[0]
+    assert "/".join(map(str, address[:4])) == path.removeprefix("/tiles/").partition(".")[0]
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/tiles/a.json", "/tiles/a/1/0/0.png", "/tiles/a/1/0/0", "/tiles/a/x/1/0/0.mvt"]
+    "path", ["/", "/tiles/a.json", "/tiles/a/1/0/0.gif", "/tiles/a/1/0/0", "/tiles/a/x/1/0/0.mvt"]
 )
 def test_other_addresses_are_left_to_flask(path: str) -> None:
     assert parse(path) is None
+
+
+@pytest.mark.parametrize(
+    ("row", "kind", "scale"),
+    [("0.mvt", "mvt", 1), ("0.pbf", "mvt", 1), ("0.jpeg", "jpg", 1), ("0.jpg", "jpg", 1), ("0@2x.webp", "webp", 2)],
+)
+def test_an_extension_names_a_type_and_pictures_may_be_doubled(row: str, kind: str, scale: int) -> None:
+    assert parse(f"/tiles/a/1/0/{row}") == TileAddress("a", 1, 0, 0, kind, scale)
+
+
+@pytest.mark.parametrize("row", ["0@2x.mvt", "0@3x.png", "0@2x@2x.png", "@2x.png"])
+def test_other_sizes_are_not_read(row: str) -> None:
+    with pytest.raises(TileOutOfRange):
+        parse(f"/tiles/a/1/0/{row}")
 
 
 def test_parse_names_the_rule_it_enforces() -> None:

@@ -18,8 +18,11 @@ from tileserver import (
     jobs,
     layers,
     management,
+    ogc,
+    ogc_features,
     openapi,
     pages,
+    rasters,
     styles,
     tilejson,
     tus,
@@ -54,8 +57,11 @@ ROUTES: tuple[Route, ...] = (
     *pages.ROUTES,
     *health.ROUTES,
     *layers.ROUTES,
+    *rasters.ROUTES,
     *tilejson.ROUTES,
     *styles.ROUTES,
+    *ogc.ROUTES,
+    *ogc_features.ROUTES,
     *uploads.ROUTES,
     *tus.ROUTES,
     *jobs.ROUTES,
@@ -151,7 +157,7 @@ def _counted(service: Service, caller: Caller, answer: Callable[[], Response]) -
 def _refuse_other_spellings() -> None:
     """Refuse /docs/ and //docs: werkzeug takes them for /docs, and one answer has one address."""
     path = request.environ["PATH_INFO"]
-    if "//" in path or (path.endswith("/") and path != "/"):
+    if "//" in path or (path.endswith("/") and path not in ("/", "/ogc/")):
         raise errors.RouteUnknown("nothing is served under this address", remedy="/openapi.json lists what is.")
 
 

@@ -20,16 +20,17 @@ from tileserver.encodings import accepts_gzip
 from tileserver.keys import Key
 from tileserver.meter import Lease, QuotaMeter
 from tileserver.problems import problem
-from tileserver.pyramids import Headers, Pyramid
+from tileserver.pyramids import Answer, Pyramid, TileHeaders, check_type
 from tileserver.snapshot import Snapshot, SnapshotKeeper
 
 _PREFIX = "/tiles/"
 _PARTS = 6  # "", "tiles", layers, z, x, y.mvt
 _METHODS = frozenset(("GET", "HEAD"))
-_EXTENSIONS = frozenset(("mvt", "pbf"))
+_VECTOR = "mvt"
+_TYPES = {"mvt": _VECTOR, "pbf": _VECTOR, "png": "png", "webp": "webp", "jpg": "jpg", "jpeg": "jpg"}
+_DOUBLE = "@2x"  # twice the pixels, for dense screens
 _ZOOMS = {str(z): z for z in range(25)}
 _LONGEST_NUMBER = 8  # digits of 2^24
-Answer = tuple[str, Headers, bytes]
 
 
 class TileAddress(NamedTuple):
@@ -39,6 +40,8 @@ class TileAddress(NamedTuple):
     z: int
     x: int
     y: int
+    tile_type: str = _VECTOR  # mvt, png, webp, jpg
+    scale: int = 1
 
 
 def parse(path: str) -> TileAddress | None:
@@ -51,15 +54,18 @@ def parse(path: str) -> TileAddress | None:
         return None
     parts = path.split("/")
     row, _, extension = parts[-1].partition(".")
-    if len(parts) != _PARTS or extension not in _EXTENSIONS:
+    tile_type, scale = _TYPES.get(extension), 1
+    if len(parts) != _PARTS or tile_type is None:
         return None
+    if tile_type != _VECTOR and row.endswith(_DOUBLE):
+        row, scale = row.removesuffix(_DOUBLE), 2
     z, x, y = _ZOOMS.get(parts[3], -1), _number(parts[4]), _number(row)
     if z < 0 or x >> z or y >> z or x < 0 or y < 0:
         raise TileOutOfRange(
             "z, x and y must be plain decimal numbers, z from 0 to 24, x and y from 0 to 2^z - 1",
             remedy="/tiles/{layer}.json says which zooms a layer has.",
         )
-    return TileAddress(parts[2], z, x, y)
+    return TileAddress(parts[2], z, x, y, tile_type, scale)
 
 
 def _number(text: str) -> int:
@@ -74,11 +80,14 @@ def resolve(snapshot: Snapshot, key: Key, address: TileAddress) -> Pyramid:
 
     Raises:
         UnknownLayer, ScopeDenied, BadRequest: see `permit` and `Snapshot.composite`.
+        WrongTileType: a layer has no tiles of this type.
         TileOutOfRange: none of the layers has this zoom.
     """
     parts = tuple(snapshot.pyramid(layer_id) for layer_id in address.layers.split(","))
     for part in parts:
         permit(key, part.layer)
+        if part.stored_type != address.tile_type:
+            check_type(part, address.tile_type)
     pyramid = snapshot.composite(parts)
     if not pyramid.minzoom <= address.z <= pyramid.maxzoom:
         raise TileOutOfRange(
@@ -89,33 +98,43 @@ def resolve(snapshot: Snapshot, key: Key, address: TileAddress) -> Pyramid:
     return pyramid
 
 
-def not_modified(pyramid: Pyramid, environ: Environ, wants_gzip: bool) -> Answer | None:
+def must_be_drawn(snapshot: Snapshot, address: TileAddress, environ: Environ) -> bool:
+    """Tell whether a picture is not simply a stored tile: see `tileserver/rasters.py`, which answers then."""
+    found = snapshot.pyramids.get(address.layers)
+    return (
+        found is None
+        or found.stored_type != address.tile_type
+        or address.scale != 1
+        or "encoding=" in environ.get("QUERY_STRING", "")
+    )
+
+
+def not_modified(headers: TileHeaders, environ: Environ, as_stored: bool) -> Answer | None:
     """Return a 304 if the caller has this version already (RFC 9110 §13.1.2), before the tile is looked up."""
     condition = environ.get("HTTP_IF_NONE_MATCH")
     if condition is None:
         return None
-    headers = pyramid.headers
     known = {tag.strip().removeprefix("W/") for tag in condition.split(",")}
-    if wants_gzip and (headers.etag_gzip in known or "*" in known):
-        return "304 Not Modified", headers.not_modified_gzip, b""
+    if as_stored and (headers.etag_stored in known or "*" in known):
+        return "304 Not Modified", headers.not_modified_stored, b""
     if headers.etag_identity in known or "*" in known:
         return "304 Not Modified", headers.not_modified_identity, b""
     return None
 
 
-def fetch(pyramid: Pyramid, address: TileAddress, wants_gzip: bool) -> Answer:
+def fetch(pyramid: Pyramid, address: TileAddress, as_stored: bool) -> Answer:
     """Return the tile as it lies in the archive; unpacked only for a caller who does not take gzip."""
     tile = pyramid.get(address.z, address.x, address.y)
     if not tile:
-        return "204 No Content", pyramid.headers.empty, b""
-    if wants_gzip:
-        return "200 OK", pyramid.headers.gzip, tile
+        return pyramid.headers.empty
+    if as_stored:
+        return "200 OK", pyramid.headers.stored, tile
     return "200 OK", pyramid.headers.identity, gzip.decompress(tile)
 
 
 @dataclass(frozen=True)
 class Lane:
-    """Answers GET and HEAD of tiles; hands everything else to `app`."""
+    """Answers GET and HEAD of stored tiles; hands everything else to `app`."""
 
     app: WSGIApplication
     keeper: SnapshotKeeper
@@ -145,11 +164,15 @@ class Lane:
             address = parse(environ["PATH_INFO"])
             if address is None:
                 return None
-            snapshot, wants_gzip = self.keeper.current, accepts_gzip(environ)
+            snapshot = self.keeper.current
+            is_picture = address.tile_type != _VECTOR
+            if is_picture and must_be_drawn(snapshot, address, environ):
+                return None
             key = identify(snapshot, environ, self.clock(), self.proxies)
             lease = self.meter.admit(key)
             pyramid = resolve(snapshot, key, address)
-            return not_modified(pyramid, environ, wants_gzip) or fetch(pyramid, address, wants_gzip)
+            as_stored = is_picture or accepts_gzip(environ)
+            return not_modified(pyramid.headers, environ, as_stored) or fetch(pyramid, address, as_stored)
         except Exception as error:
             return _failed(error, lease)
 

@@ -8,10 +8,10 @@ from flask import Response, request
 
 from naru.errors import UnknownLayer
 from naru.records import Layer
-from naru.style import colour_of
 from tileserver.access import Caller
 from tileserver.addresses import base_address
 from tileserver.documents import json_document
+from tileserver.legends import legend
 from tileserver.managing import may_manage
 from tileserver.routes import LAYER_ID, Route, Service
 
@@ -46,14 +46,14 @@ def describe(layer: Layer, service: Service) -> dict[str, Any]:
         "bounds": report.get("bounds"),
         "minzoom": min((part.minzoom for part in pyramid), default=None),
         "maxzoom": max((part.maxzoom for part in pyramid), default=None),
-        "features": report.get("features_published"),
+        "features": report.get("features_published") if layer.kind == "vector" else None,
         "licence": layer.licence,
         "attribution": layer.attribution,
         "version": layer.live.number,
         "updated": layer.updated.isoformat(),
         "tilejson": f"{base}/tiles/{layer.id}.json",
         "style": f"{base}/styles/{layer.id}.json",
-        "legend": legend(layer),
+        **legend(layer),
     }
 
 
@@ -71,12 +71,6 @@ def provenance(layer: Layer, service: Service) -> dict[str, Any]:
             for version in reversed(found)
         ]
     }
-
-
-def legend(layer: Layer) -> list[dict[str, str]]:
-    """Return the layer's legend: for a plain style, its one colour."""
-    colour = colour_of(layer.style)
-    return [{"label": layer.title_ko, "color": colour}] if colour else []
 
 
 _JSON = "application/json"

@@ -12,14 +12,21 @@ from typing import Protocol
 
 from isal import igzip
 
-from naru.errors import ArchiveDamaged, BadRequest
+from naru.cog import Cog
+from naru.errors import ArchiveDamaged, BadRequest, WrongTileType
+from naru.raster_facts import RasterFacts
 from naru.records import Layer, Tileset
+from tileserver.blank import BLANK
 
 Headers = list[tuple[str, str]]
+Answer = tuple[str, Headers, bytes]
 TILE_MEDIA_TYPE = "application/vnd.mapbox-vector-tile"
+MEDIA_TYPES = {"mvt": TILE_MEDIA_TYPE, "png": "image/png", "webp": "image/webp", "jpg": "image/jpeg"}
+DRAWN_TYPES = ("png", "webp", "jpg")  # what a COG's values are drawn as
 PUBLIC_CACHING = "public, max-age=60, stale-while-revalidate=600"
 PRIVATE_CACHING = "private, no-store"
-PRIVATE_VARY = "Accept-Encoding, Authorization, X-API-Key, Origin, Referer"
+_CALLER = "Authorization, X-API-Key, Origin, Referer"
+PRIVATE_VARY = f"Accept-Encoding, {_CALLER}"
 MOST_LAYERS = 16  # in one composite tile
 _FAST = 2  # ISA-L's level; packing takes a fraction of a millisecond
 _ALWAYS = [
@@ -27,10 +34,11 @@ _ALWAYS = [
     ("Cross-Origin-Resource-Policy", "cross-origin"),
     ("X-Content-Type-Options", "nosniff"),
 ]
+_EMPTY = ("OATiles-hint", "empty")
 
 
 class TileReader(Protocol):
-    """Gives stored (gzipped) tiles by address."""
+    """Gives stored tiles by address: vector tiles gzipped, pictures as they are."""
 
     def get(self, z: int, x: int, y: int) -> bytes | None:
         """Return the stored bytes of a tile, or None where there is nothing."""
@@ -39,41 +47,59 @@ class TileReader(Protocol):
 
 @dataclass(frozen=True)
 class TileHeaders:
-    """The headers of every answer a pyramid gives."""
+    """The headers of every answer a pyramid gives; a vector tile has two representations, a picture one."""
 
-    etag_gzip: str
+    etag_stored: str
     etag_identity: str
-    gzip: Headers
+    stored: Headers
     identity: Headers
-    not_modified_gzip: Headers
+    not_modified_stored: Headers
     not_modified_identity: Headers
-    empty: Headers
+    empty: Answer  # to who asks where nothing is
 
 
 def tile_headers(version: str, *, shared: bool) -> TileHeaders:
-    """Return the headers of tiles of content `version`; `shared` caches may keep them only if everybody may.
+    """Return the headers of vector tiles of content `version`; `shared` caches may keep them only if everybody may.
 
     The entity tag names the content's version, so it is known before the tile is looked up. It belongs to one
     address (RFC 9110 §8.8.3), hence need not repeat it; gzip and identity are two representations.
     """
-    cache = ("Cache-Control", PUBLIC_CACHING if shared else PRIVATE_CACHING)
-    common = [*_ALWAYS, cache, ("Vary", "Accept-Encoding" if shared else PRIVATE_VARY)]
+    common = [*_common(shared=shared), ("Vary", "Accept-Encoding" if shared else PRIVATE_VARY)]
     etag_gzip, etag_identity = f'"{version}-gzip"', f'"{version}"'
     typed = [*common, ("Content-Type", TILE_MEDIA_TYPE)]
     return TileHeaders(
-        etag_gzip=etag_gzip,
+        etag_stored=etag_gzip,
         etag_identity=etag_identity,
-        gzip=[*typed, ("ETag", etag_gzip), ("Content-Encoding", "gzip")],
+        stored=[*typed, ("ETag", etag_gzip), ("Content-Encoding", "gzip")],
         identity=[*typed, ("ETag", etag_identity)],
-        not_modified_gzip=[*common, ("ETag", etag_gzip)],
+        not_modified_stored=[*common, ("ETag", etag_gzip)],
         not_modified_identity=[*common, ("ETag", etag_identity)],
-        empty=[*common, ("ETag", etag_identity), ("OATiles-hint", "empty")],
+        empty=("204 No Content", [*common, ("ETag", etag_identity), _EMPTY], b""),
     )
+
+
+def picture_headers(version: str, tile_type: str, *, shared: bool) -> TileHeaders:
+    """Return the headers of pictures, which are packed by themselves.
+
+    Where nothing is, PNG and WebP answer with a transparent picture, for clients that draw a missing one as
+    broken; JPEG has no transparency, and answers 204.
+    """
+    common = [*_common(shared=shared), *([] if shared else [("Vary", _CALLER)])]
+    etag = f'"{version}"'
+    unchanged = [*common, ("ETag", etag)]
+    picture = [*unchanged, ("Content-Type", MEDIA_TYPES[tile_type])]
+    blank = BLANK.get(tile_type)
+    empty = ("200 OK", [*picture, _EMPTY], blank) if blank else ("204 No Content", [*unchanged, _EMPTY], b"")
+    return TileHeaders(etag, etag, picture, picture, unchanged, unchanged, empty)
+
+
+def _common(*, shared: bool) -> Headers:
+    return [*_ALWAYS, ("Cache-Control", PUBLIC_CACHING if shared else PRIVATE_CACHING)]
 
 
 @dataclass(frozen=True)
 class LayerPyramid:
-    """One layer's vector tiles."""
+    """One layer's tiles: vector tiles, pictures that are made already, or a COG from which they are drawn."""
 
     layer: Layer
     tileset: Tileset
@@ -95,9 +121,40 @@ class LayerPyramid:
         """What the entity tag says: changes whenever the tiles do."""
         return self.tileset.archive.sha256[:20]
 
+    @property
+    def is_raster(self) -> bool:
+        """Whether its tiles are pictures."""
+        return self.tileset.tile_type != "mvt"
+
+    @cached_property
+    def cog(self) -> Cog | None:
+        """The COG from which its pictures are drawn; None where they are made already, or cannot be read."""
+        return self.reader if isinstance(self.reader, Cog) else None
+
+    @cached_property
+    def stored_type(self) -> str | None:
+        """What its stored tiles are; None where none can be sent as it is: each has to be drawn from numbers."""
+        if self.tileset.archive.suffix != ".tif":
+            return self.tileset.tile_type
+        return self.cog.tile_type if self.cog else None
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """Every type in which its tiles can be had, the best one first."""
+        if self.tileset.archive.suffix != ".tif":
+            return (self.tileset.tile_type,)
+        return tuple(sorted(DRAWN_TYPES, key=lambda kind: kind != self.tileset.tile_type))
+
+    @cached_property
+    def facts(self) -> RasterFacts:
+        """What is known of a raster; raises ArchiveDamaged where that is incomplete."""
+        return RasterFacts.of(self.tileset.rules)
+
     @cached_property
     def headers(self) -> TileHeaders:
-        """The headers of its answers."""
+        """The headers of its stored tiles."""
+        if self.is_raster:
+            return picture_headers(self.version, self.tileset.tile_type, shared=self.shared)
         return tile_headers(self.version, shared=self.shared)
 
     @cached_property
@@ -140,7 +197,29 @@ class CompositePyramid:
 Pyramid = LayerPyramid | CompositePyramid
 
 
+def check_type(part: LayerPyramid, tile_type: str) -> None:
+    """Return if a layer's tiles can be had as `tile_type`.
+
+    Raises:
+        WrongTileType: it has others.
+    """
+    if tile_type not in part.types:
+        what = "pictures" if part.is_raster else "vector tiles"
+        raise WrongTileType(
+            f"the layer's tiles are {what}, which are not to be had as .{tile_type}",
+            layer=part.layer.id,
+            remedy=f"Ask for .{' or .'.join(part.types)}.",
+        )
+
+
 def _check_disjoint(parts: Sequence[LayerPyramid]) -> None:
+    pictures = [part.layer.id for part in parts if part.is_raster]
+    if pictures:
+        raise BadRequest(
+            "only vector tiles can be joined in one tile",
+            layer=pictures[0],
+            remedy="Ask for each raster layer in a request of its own.",
+        )
     names = [layer["id"] for part in parts for layer in part.tileset.vector_layers]
     if len(parts) > MOST_LAYERS or len(set(names)) < len(names):
         raise BadRequest(

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from naru.errors import QuotaUnavailable
@@ -16,6 +16,7 @@ from tileserver.keys import KeyRing
 from tileserver.meter import QuotaMeter
 from tileserver.quotas import SqlQuotaStore
 from tileserver.snapshot import SnapshotKeeper
+from tileserver.studio import Studio
 
 log = logging.getLogger("naru.serve")
 REFRESH_S = 0.5  # a publication or a revoked key is seen within this
@@ -32,6 +33,7 @@ class Service:
     meter: QuotaMeter
     clock: Clock
     loopback: str = ""  # our own address, where callers of this machine alone can reach us
+    studio: Studio = field(default_factory=Studio)
 
     @classmethod
     def open(cls, settings: Settings, clock: Clock = time.time, loopback: str = "") -> Service:

@@ -10,17 +10,20 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from naru.cog import Cog
 from naru.errors import ArchiveDamaged, NaruError, UnknownLayer
 from naru.house import House
 from naru.pmtiles import PMTilesReader, mapped
-from naru.records import Archive, Layer, Tileset
+from naru.records import Layer, Tileset
 from naru.settings import Clock
+from naru.tms import WEB_MERCATOR
 from tileserver.keys import ANONYMOUS, Credential, Key, KeyRing
 from tileserver.keytext import digest, is_well_formed
-from tileserver.pyramids import CompositePyramid, LayerPyramid, Pyramid
+from tileserver.pyramids import CompositePyramid, LayerPyramid, Pyramid, TileReader
 
 log = logging.getLogger("naru.serve")
 _MOST_COMPOSITES = 256
@@ -33,7 +36,7 @@ class Snapshot:
 
     generation: int
     layers: Mapping[str, Layer]  # by id, in order
-    pyramids: Mapping[str, LayerPyramid]  # those with vector tiles
+    pyramids: Mapping[str, LayerPyramid]  # those with tiles in Web Mercator
     anonymous: Key | None  # None: callers without a key get nothing
     credentials: Mapping[str, Credential]  # by keyed hash
     pepper: bytes = field(repr=False)
@@ -53,7 +56,7 @@ class Snapshot:
         """Return a layer's pyramid.
 
         Raises:
-            UnknownLayer: no such layer, or none with vector tiles.
+            UnknownLayer: no such layer, or none with tiles.
         """
         found = self.pyramids.get(layer_id)
         if found is None:
@@ -82,7 +85,7 @@ class SnapshotKeeper:
 
     def __init__(self, house: House, keyring: KeyRing, pepper: bytes, clock: Clock = time.time) -> None:
         self._house, self._keyring, self._pepper, self._clock = house, keyring, pepper, clock
-        self._readers: dict[str, PMTilesReader] = {}
+        self._readers: dict[str, TileReader] = {}
         self._faults: set[str] = set()  # archives that could not be opened
         self._looked = clock()
         self._silent = False
@@ -117,12 +120,12 @@ class SnapshotKeeper:
         credentials = self._keyring.credentials()
         anonymous = self._anonymous()
         readable = anonymous.permissions.functions if anonymous else frozenset()
-        tilesets = {layer.id: _vector_tileset(layer) for layer in layers.values()}
+        tilesets = {layer.id: _tileset(layer) for layer in layers.values()}
         pyramids = {
             layer_id: LayerPyramid(
                 layer=layers[layer_id],
                 tileset=tileset,
-                reader=self._reader(layers[layer_id], tileset.archive),
+                reader=self._reader(layers[layer_id], tileset),
                 shared=layers[layer_id].visibility == "public" and layers[layer_id].function in readable,
             )
             for layer_id, tileset in tilesets.items()
@@ -137,12 +140,13 @@ class SnapshotKeeper:
         key = self._keyring.get(ANONYMOUS)
         return None if key.revoked else key
 
-    def _reader(self, layer: Layer, archive: Archive) -> PMTilesReader | ArchiveDamaged:
+    def _reader(self, layer: Layer, tileset: Tileset) -> TileReader | ArchiveDamaged:
         """Open an archive once and keep it; a damaged one must not take the other layers down."""
+        archive = tileset.archive
         if archive.name in self._readers:
             return self._readers[archive.name]
         try:
-            self._readers[archive.name] = PMTilesReader(mapped(self._house.storage.path(archive)))
+            self._readers[archive.name] = _opened(self._house.storage.path(archive), tileset)
         except (ArchiveDamaged, OSError) as error:
             if archive.name not in self._faults:  # said once, not at every look
                 log.error("layer %s cannot be served: %s", layer.id, error)
@@ -158,8 +162,18 @@ class SnapshotKeeper:
         self._faults &= wanted
 
 
-def _vector_tileset(layer: Layer) -> Tileset | None:
-    for tileset in layer.live.tilesets:
-        if tileset.tile_type == "mvt" and tileset.tile_matrix_set == "WebMercatorQuad":
-            return tileset
-    return None
+def _tileset(layer: Layer) -> Tileset | None:
+    return next((part for part in layer.live.tilesets if part.tile_matrix_set == WEB_MERCATOR), None)
+
+
+def _opened(path: Path, tileset: Tileset) -> TileReader:
+    if tileset.archive.suffix != ".tif":
+        return PMTilesReader(mapped(path))
+    cog = Cog(mapped(path))
+    if tileset.minzoom < cog.minzoom or tileset.maxzoom > cog.maxzoom:
+        raise ArchiveDamaged(
+            f"the raster archive has zooms {cog.minzoom} to {cog.maxzoom} on the tile grid, where the catalogue "
+            f"says {tileset.minzoom} to {tileset.maxzoom}",
+            remedy="Ingest the raster again.",
+        )
+    return cog

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Response, request
 
+from naru.cog import BLOCK
 from naru.errors import UnknownLayer
+from naru.raster_facts import ENCODINGS
+from naru.raster_style import PICTURE_TYPES, TERRAIN_TYPES, raster_style
 from naru.records import Layer
-from naru.style import empty_map
+from naru.style import Style, empty_map
 from tileserver.access import Caller
 from tileserver.addresses import base_address, key_query
 from tileserver.documents import json_document
+from tileserver.legends import known_facts
 from tileserver.routes import LAYER_ID, Route, Service
 
 
@@ -41,20 +45,44 @@ _ORDER = ("basemap", "content", "twin")
 
 
 def style(layers: Sequence[Layer], service: Service, query: str) -> dict[str, Any]:
-    """Return a MapLibre style (version 8): one vector source a layer, labels above all else."""
+    """Return a MapLibre style (version 8): one source a layer; rasters beneath all areas, labels above all else."""
     document: dict[str, Any] = json.loads(empty_map())
     base = base_address(service, request.environ)
     if len(layers) == 1:
         document["name"] = layers[0].title_ko
     for layer in layers:
-        document["sources"][layer.id] = {"type": "vector", "url": f"{base}/tiles/{layer.id}.json{query}"}
+        document["sources"][layer.id] = _source(layer, f"{base}/tiles/{layer.id}.json{query}")
     parts = [part for layer in layers for part in _parts(layer)]
-    document["layers"] += sorted(parts, key=lambda part: part["type"] == "symbol")
+    document["layers"] += sorted(parts, key=_height)
     return document
 
 
+def _source(layer: Layer, address: str) -> dict[str, Any]:
+    if layer.kind == "vector":
+        return {"type": "vector", "url": address}
+    if any(part["type"] in TERRAIN_TYPES for part in _looks(layer)):
+        return {"type": "raster-dem", "url": address, "tileSize": BLOCK, "encoding": ENCODINGS[0]}
+    return {"type": "raster", "url": address, "tileSize": BLOCK}
+
+
 def _parts(layer: Layer) -> list[dict[str, Any]]:
-    return [{"source-layer": layer.id, **part, "source": layer.id} for part in layer.style]
+    inside = {"source-layer": layer.id} if layer.kind == "vector" else {}
+    return [{**inside, **part, "source": layer.id} for part in _looks(layer)]
+
+
+def _looks(layer: Layer) -> Style:
+    """Return the layer's own style; a raster without one is drawn as its kind usually is."""
+    if layer.style or layer.kind == "vector":
+        return layer.style
+    tileset = layer.live.tilesets[0]
+    return raster_style(layer.id, known_facts(tileset), drawn=tileset.archive.suffix != ".tif")
+
+
+def _height(part: Mapping[str, Any]) -> int:
+    """Return where a style layer lies: an aerial photo must not hide the districts, nor these their names."""
+    if part["type"] in PICTURE_TYPES:
+        return 0
+    return 2 if part["type"] == "symbol" else 1
 
 
 _STYLE = {200: ("MapLibre style, version 8", "application/json"), 304: ("You have this version", "")}

@@ -1,18 +1,19 @@
-"""`/tiles/{layers}.json`: TileJSON 3.0.0, and the tile address itself (answered by the lane)."""
+"""`/tiles/{layers}.json`: TileJSON 3.0.0."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from flask import Response, request
 
-from naru.errors import TileOutOfRange
+from naru.cog import BLOCK
+from naru.raster_facts import ENCODINGS, Encoding
 from tileserver.access import Caller
 from tileserver.addresses import base_address, key_query
 from tileserver.documents import json_document
-from tileserver.pyramids import TILE_MEDIA_TYPE, CompositePyramid, LayerPyramid, Pyramid
-from tileserver.routes import LAYER_IDS, NUMBER, Route, Service
+from tileserver.pyramids import CompositePyramid, LayerPyramid, Pyramid
+from tileserver.rasters import ENCODING, encoding_named
+from tileserver.routes import LAYER_IDS, Route, Service
 
 
 def show_tilejson(service: Service, caller: Caller, layers: str) -> Response:
@@ -23,13 +24,42 @@ def show_tilejson(service: Service, caller: Caller, layers: str) -> Response:
         caller.permit(part.layer)
     pyramid = snapshot.composite(parts)
     base, query = base_address(service, request.environ), key_query(caller.presented)
-    document = tilejson(pyramid, f"{base}/tiles/{layers}/{{z}}/{{x}}/{{y}}.mvt{query}")
+    address = f"{base}/tiles/{layers}/{{z}}/{{x}}/{{y}}"
+    if isinstance(pyramid, LayerPyramid) and pyramid.is_raster:
+        document = raster_tilejson(pyramid, address, query)
+    else:
+        document = tilejson(pyramid, f"{address}.mvt{query}")
+        inside = (layer for part in _parts(pyramid) for layer in part.tileset.vector_layers)
+        document["vector_layers"] = [dict(layer) for layer in inside]
     return json_document(document, shared=pyramid.shared and not query)
 
 
+def raster_tilejson(pyramid: LayerPyramid, address: str, query: str) -> dict[str, Any]:
+    """Return the document of a raster layer: TileJSON has no word for a picture's kind, clients agree on these.
+
+    Elevation is given as numbers (terrain-RGB), which a map can shade, tint and rise.
+    """
+    extension = pyramid.tileset.tile_type
+    encoding = _encoding(pyramid)
+    if encoding:
+        query = f"?encoding={encoding}{query.replace('?', '&')}"
+    document = tilejson(pyramid, f"{address}.{extension}{query}")
+    return document | {"format": extension, "tileSize": BLOCK} | ({"encoding": encoding} if encoding else {})
+
+
+def _encoding(pyramid: LayerPyramid) -> Encoding | None:
+    if pyramid.cog is None or pyramid.facts.role != "elevation":
+        return None
+    return encoding_named(request.args.get("encoding", ENCODINGS[0]))
+
+
+def _parts(pyramid: Pyramid) -> tuple[LayerPyramid, ...]:
+    return pyramid.parts if isinstance(pyramid, CompositePyramid) else (pyramid,)
+
+
 def tilejson(pyramid: Pyramid, template: str) -> dict[str, Any]:
-    """Return the TileJSON 3.0.0 document of a pyramid whose tiles lie under `template`."""
-    parts = pyramid.parts if isinstance(pyramid, CompositePyramid) else (pyramid,)
+    """Return what any TileJSON 3.0.0 document says of a pyramid whose tiles lie under `template`."""
+    parts = _parts(pyramid)
     west, south, east, north = bounds = _bounds(parts)
     return {
         "tilejson": "3.0.0",
@@ -43,7 +73,6 @@ def tilejson(pyramid: Pyramid, template: str) -> dict[str, Any]:
         "maxzoom": pyramid.maxzoom,
         "bounds": list(bounds),
         "center": [(west + east) / 2, (south + north) / 2, pyramid.minzoom],
-        "vector_layers": [dict(layer) for part in parts for layer in part.tileset.vector_layers],
     }
 
 
@@ -52,30 +81,7 @@ def _bounds(parts: tuple[LayerPyramid, ...]) -> tuple[float, float, float, float
     return min(wests), min(souths), max(easts), max(norths)
 
 
-def show_tile(service: Service, caller: Caller, **address: str) -> Response:
-    """Refuse: the lane in front answers every tile there can be, so this one has an impossible number."""
-    raise TileOutOfRange(
-        f"no tile has the number {'/'.join((address['z'], address['x'], address['y']))}",
-        remedy="z, x and y are plain decimal numbers; /tiles/{layer}.json says which zooms a layer has.",
-    )
-
-
-_TILE = {
-    200: ("The tile (gzip, or identity for callers that do not take it)", TILE_MEDIA_TYPE),
-    204: ("Nothing is here", ""),
-    304: ("You have this version", ""),
-}
-_ADDRESS: dict[str, Mapping[str, Any]] = {"layers": LAYER_IDS, "z": NUMBER, "x": NUMBER, "y": NUMBER}
 ROUTES = (
-    Route(
-        "/tiles/<layers>/<z>/<x>/<y>.<any(mvt, pbf):extension>",
-        "layer",
-        show_tile,
-        "A vector tile (Mapbox Vector Tile 2.1, WebMercatorQuad)",
-        _TILE,
-        _ADDRESS | {"extension": {"schema": {"type": "string", "enum": ["mvt", "pbf"]}}},
-        tag="tiles",
-    ),
     Route(
         "/tiles/<layers>.json",
         "layer",
@@ -84,5 +90,6 @@ ROUTES = (
         {200: ("TileJSON", "application/json"), 304: ("You have this version", "")},
         {"layers": LAYER_IDS},
         tag="tiles",
+        query=ENCODING,
     ),
 )

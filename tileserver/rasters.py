@@ -1,0 +1,144 @@
+"""`/tiles/{layer}/{z}/{x}/{y}[@2x].{png,webp,jpg}`: pictures that are not simply stored tiles.
+
+The lane in front answers vector tiles, and pictures that lie in the archive as they are asked for. What comes here
+is drawn from a COG's numbers: another type or size than the stored one, elevation, classes, measurements.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from flask import Response, request
+
+from naru.cog import Cog
+from naru.errors import ArchiveDamaged, BadRequest, TileOutOfRange, WrongTileType
+from naru.raster_facts import ENCODINGS, Encoding
+from tileserver.access import Caller
+from tileserver.lane import TileAddress, fetch, not_modified, parse, resolve
+from tileserver.looks import Look, Subject
+from tileserver.pyramids import TILE_MEDIA_TYPE, Answer, LayerPyramid, picture_headers
+from tileserver.routes import LAYER_IDS, NUMBER, Route, Service
+
+_EDITION = 1  # of how things are drawn: to be raised when the same archive begins to look different
+
+
+def show_tile(service: Service, caller: Caller, **_named: str) -> Response:
+    """Answer for a tile that has to be drawn."""
+    address = parse(request.environ["PATH_INFO"])
+    if address is None or caller.key is None:
+        raise TileOutOfRange("no tile has this number", remedy="/tiles/{layer}.json says which zooms a layer has.")
+    pyramid = resolve(service.keeper.current, caller.key, address)
+    if not isinstance(pyramid, LayerPyramid) or not pyramid.is_raster:
+        return _response(fetch(pyramid, address, as_stored=False))
+    return _response(picture(service, pyramid, address))
+
+
+def picture(service: Service, pyramid: LayerPyramid, address: TileAddress) -> Answer:
+    """Return the answer with a raster's tile.
+
+    Raises:
+        ArchiveDamaged: the archive cannot be read.
+        WrongTileType: the pictures are made already, and there are none of this size.
+        BadRequest: heights are asked of something else, or in a type that would spoil them.
+    """
+    look = Look(address.tile_type, address.scale, _encoding(pyramid, address.tile_type))
+    cog = _cog(pyramid)
+    version = _version(pyramid, look)
+    headers = picture_headers(version, look.tile_type, shared=pyramid.shared)
+    unchanged = not_modified(headers, request.environ, as_stored=True)
+    if unchanged:
+        return unchanged
+    tile = address.z, address.x, address.y
+    if not look.encoding and not cog.has(*tile):
+        return headers.empty
+    subject = Subject(service.house.storage.path(pyramid.tileset.archive), cog, pyramid.facts)
+    return "200 OK", headers.stored, service.studio.draw(version, subject, look, tile)
+
+
+def _cog(pyramid: LayerPyramid) -> Cog:
+    if isinstance(pyramid.reader, ArchiveDamaged):
+        raise pyramid.reader
+    if pyramid.cog is None:
+        raise WrongTileType(
+            "the layer's pictures are made already, in one size",
+            layer=pyramid.layer.id,
+            remedy="Ask without @2x.",
+        )
+    return pyramid.cog
+
+
+def _encoding(pyramid: LayerPyramid, tile_type: str) -> Encoding | None:
+    asked = request.args.get("encoding")
+    if asked is None:
+        return None
+    if pyramid.facts.role != "elevation" or tile_type == "jpg":
+        raise BadRequest(
+            "only elevation layers have heights to encode, and JPEG would spoil them",
+            layer=pyramid.layer.id,
+            field="encoding",
+            remedy="Leave out encoding, or ask for .png or .webp of an elevation layer.",
+        )
+    return encoding_named(asked)
+
+
+def encoding_named(name: str) -> Encoding:
+    """Return the encoding of heights that a caller named; raises BadRequest for a name that is none."""
+    for encoding in ENCODINGS:
+        if name == encoding:
+            return encoding
+    raise BadRequest(
+        f"encoding '{name}' is none", field="encoding", remedy=f"Choose {' or '.join(get_args(Encoding))}."
+    )
+
+
+def _version(pyramid: LayerPyramid, look: Look) -> str:
+    """Return what the entity tag says: the archive, what is known of it, and how it is drawn."""
+    known = zlib.crc32(json.dumps(pyramid.tileset.rules.get("raster"), sort_keys=True).encode())
+    encoding = f"-{look.encoding}" if look.encoding else ""
+    return f"{pyramid.version}-{known:08x}-{look.tile_type}{look.scale}{encoding}-{_EDITION}"
+
+
+def _response(answer: Answer) -> Response:
+    status, headers, body = answer
+    response = Response(body, status=status, headers=headers)
+    if not any(name == "Content-Type" for name, _ in headers):
+        del response.headers["Content-Type"]
+    return response
+
+
+_TILE = {
+    200: (
+        "A vector tile (gzip, or identity for callers that do not take it), or a picture: image/png, image/webp, "
+        "image/jpeg",
+        TILE_MEDIA_TYPE,
+    ),
+    204: ("Nothing is here (where a raster has nothing, PNG and WebP are transparent pictures)", ""),
+    304: ("You have this version", ""),
+}
+_ROW = {
+    "description": "Row from the north; @2x behind it doubles the pixels of a picture",
+    "schema": {"type": "string", "pattern": "^(0|[1-9][0-9]{0,7})(@2x)?$"},
+}
+_EXTENSION = {"schema": {"type": "string", "enum": ["mvt", "pbf", "png", "webp", "jpg", "jpeg"]}}
+_ADDRESS: dict[str, Mapping[str, Any]] = {"layers": LAYER_IDS, "z": NUMBER, "x": NUMBER, "y": _ROW}
+ENCODING = {
+    "encoding": {
+        "description": "Elevation layers: heights as colours (terrain-RGB) in place of a shaded relief",
+        "schema": {"type": "string", "enum": list(ENCODINGS)},
+    }
+}
+ROUTES = (
+    Route(
+        "/tiles/<layers>/<z>/<x>/<y>.<any(mvt, pbf, png, webp, jpg, jpeg):extension>",
+        "layer",
+        show_tile,
+        "A tile: vector (Mapbox Vector Tile 2.1) or picture, WebMercatorQuad",
+        _TILE,
+        _ADDRESS | {"extension": _EXTENSION},
+        tag="tiles",
+        query=ENCODING,
+    ),
+)

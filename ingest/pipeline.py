@@ -31,6 +31,7 @@ from ingest.raster_layers import (
 )
 from ingest.rasters import ReadRaster
 from ingest.reading import ReadLayer, ReadOptions, read_file
+from ingest.recut import TilesBefore, tiles_before
 from ingest.succession import changes_since
 from ingest.tiling import TilingOptions, TilingResult, build_tileset
 from naru.catalogue import check_layer_id
@@ -94,6 +95,7 @@ class Plan:
     read: ReadLayer | ReadRaster
     draft: Draft
     expected: int | None
+    before: TilesBefore | None = None  # the tiles of the version that it replaces
 
 
 @dataclass(frozen=True)
@@ -219,7 +221,9 @@ def _plan_one(
     title = None if several else options.title_ko
     title_ko = title or (before.title_ko if before else read.name)
     title_en = (None if several else options.title_en) or (before.title_en if before else title_ko)
-    changes, warnings = changes_since(house, before, read)
+    changes, warnings = (
+        (None, _other_kind(before)) if isinstance(read, ReadRaster) else changes_since(house, before, read)
+    )
     draft = Draft(
         id=layer_id,
         title_ko=title_ko,
@@ -237,11 +241,19 @@ def _plan_one(
             changes=changes,
         ),
     )
-    return Plan(read, draft, before.live.number if before else None)
+    tiles = None if isinstance(read, ReadRaster) else tiles_before(house, before)
+    return Plan(read, draft, before.live.number if before else None, tiles)
 
 
 def _kind(read: ReadLayer | ReadRaster) -> Kind:
     return "raster" if isinstance(read, ReadRaster) else "vector"
+
+
+def _other_kind(before: Layer | None) -> list[str]:
+    """Return a warning when a raster takes the place of a vector layer."""
+    if before is None or before.kind == "raster":
+        return []
+    return [f"version {before.live.number} is a vector layer: styles and programs that read its features will fail"]
 
 
 def _unused(read: ReadLayer | ReadRaster, options: IngestOptions, several: bool) -> list[str]:
@@ -251,9 +263,10 @@ def _unused(read: ReadLayer | ReadRaster, options: IngestOptions, several: bool)
         out.append("the title was not used: the file holds several layers; see `naru layers rename`")
     if options.encoding and (read.encoding is None or normalise(options.encoding) != normalise(read.encoding)):
         out.append(f"--encoding {options.encoding} was not used: {read.encoding_how or 'the format says its own'}")
-    raster = isinstance(read, ReadRaster)
-    given = {"--keep-all": options.keep_all} if raster else {"--kind": options.kind, "--bands": options.bands}
-    given |= {} if raster else {"--pyramid": options.pyramid, "--quality": options.quality}
+    given: dict[str, object] = {"--keep-all": options.keep_all}
+    if not isinstance(read, ReadRaster):
+        given = {"--kind": options.kind, "--bands": options.bands}
+        given |= {"--pyramid": options.pyramid, "--quality": options.quality}
     out += [f"{name} was not used: it is a {_kind(read)} layer" for name, value in given.items() if value]
     return out
 
@@ -294,8 +307,10 @@ def _encode_one(plan: Plan, options: IngestOptions, workdir: Path, progress: Pro
         attribution=draft.attribution,
     )
     tiles = workdir / f"{draft.id}.pmtiles"
-    result = build_tileset(read.parquet, tiles, tiling, progress)
+    result = build_tileset(read.parquet, tiles, tiling, progress, plan.before.archive if plan.before else None)
     report = _full_report(draft.report, result)
+    if plan.before:
+        report = replace(report, warnings=(*report.warnings, *plan.before.told(result)))
     made = Tiled(read.parquet, tiles, result)
     return Packed(replace(plan, draft=replace(draft, report=report)), made, report)
 
@@ -374,7 +389,8 @@ def _release(house: House, one: Packed, draft: Draft) -> Release:
     made, read = one.made, one.plan.read
     if isinstance(made, PackedRaster):
         assert isinstance(read, ReadRaster)
-        return Release(draft, *raster_tilesets(made, read, house.storage.put), one.plan.expected)
+        archive, tilesets = raster_tilesets(made, read, house.storage.put)
+        return Release(draft, archive, tilesets, one.plan.expected)
     result = made.result
     source = house.storage.put(made.source)
     tileset = Tileset(

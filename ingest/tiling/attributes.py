@@ -8,6 +8,7 @@ day; null, NaN and infinity are absent; lists and structures are JSON text; bina
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from typing import Any, NamedTuple
 
@@ -17,18 +18,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from ingest.tiling.dictionary import Dictionary, Numbering, chained
 from ingest.tiling.kernel import inner, kernel
 from ingest.tiling.source import Source
+from ingest.tiling.spool import Room
 from ingest.tiling.threads import bounded_map, cores
 
+BATCH = 65_536  # rows of a column read at a time
 EXACT = 2**53  # whole numbers beyond this are not exact as IEEE doubles, which is what JavaScript has
-
-
-class Dictionary(NamedTuple):
-    """Byte strings one after the other: item i is data[starts[i]:starts[i+1]]."""
-
-    starts: NDArray[np.int64]
-    data: NDArray[np.uint8]
 
 
 class Attributes(NamedTuple):
@@ -46,76 +43,84 @@ class Field(NamedTuple):
     type: str  # "String", "Number" or "Boolean"
 
 
+class _Form(NamedTuple):
+    """How a column's values are written. What depends on all of its values is decided before the first."""
+
+    field: str  # its type for TileJSON
+    plain: Callable[[Any], Any]  # an Arrow array as strings, bools, int64 or doubles
+    signed: bool = False  # some whole number is negative
+
+
 class _Column(NamedTuple):
     codes: NDArray[np.int32]
     values: Dictionary
     field: Field
 
 
-def read_attributes(source: Source, pool: Executor) -> tuple[Attributes, tuple[Field, ...], tuple[str, ...]]:
+def read_attributes(
+    source: Source, pool: Executor, room: Room
+) -> tuple[Attributes, tuple[Field, ...], tuple[str, ...]]:
     """Return the source's attributes, their fields, and the names of columns left out (binary)."""
-    read = list(bounded_map(pool, lambda name: _read_column(source, name), source.columns, cores()))
+    read = list(bounded_map(pool, lambda name: _read_column(source, name, room), source.columns, cores()))
     omitted = tuple(name for name, column in zip(source.columns, read, strict=True) if column is None)
     columns = [column for column in read if column is not None]
     keys = _wrapped(0x1A, [column.field.name.encode() for column in columns])
-    codes = np.full((source.rows, len(columns)), -1, np.int32)
+    codes = room.empty((source.rows, len(columns)), np.int32)
     base = 0
     for i, column in enumerate(columns):
-        codes[:, i] = np.where(column.codes < 0, -1, column.codes + base)
-        base += column.values.starts.size - 1
-    values = _chained([column.values for column in columns])
+        codes[:, i] = np.where(column.codes < 0, -1, column.codes + np.int32(base))
+        base += column.values.size
+    values = chained([column.values for column in columns], room)
     pa.default_memory_pool().release_unused()
     return Attributes(codes, values, keys), tuple(column.field for column in columns), omitted
 
 
-def _chained(dictionaries: list[Dictionary]) -> Dictionary:
-    if not dictionaries:
-        return Dictionary(np.zeros(1, np.int64), np.zeros(0, np.uint8))
-    lengths = np.concatenate([np.diff(d.starts) for d in dictionaries])
-    starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])
-    return Dictionary(starts, np.concatenate([d.data for d in dictionaries]))
-
-
-def _read_column(source: Source, name: str) -> _Column | None:
-    with pq.ParquetFile(source.path) as file:
-        index = file.schema_arrow.get_field_index(name)
-        values = file.read(columns=[_path_of(file, index)], use_threads=False).column(0)
-    if pa.types.is_dictionary(values.type):
-        values = values.cast(values.type.value_type)
-    if pa.types.is_binary(values.type) or pa.types.is_large_binary(values.type):
+def _read_column(source: Source, name: str, room: Room) -> _Column | None:
+    kind = _schema_type(source, name)
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         return None
-    plain, kind = normalise(values)
-    encoded = pc.dictionary_encode(plain.combine_chunks())
-    codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False).astype(np.int32)
-    return _Column(codes, _value_messages(encoded.dictionary), Field(name, kind))
+    form = form_of(kind, lambda: _batches(source, name))
+    codes, numbering = room.spool(np.int32), Numbering(room)
+    for values in _batches(source, name):
+        encoded = pc.dictionary_encode(form.plain(values))
+        numbers = numbering.numbers(_value_messages(encoded.dictionary, form.signed))
+        places = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
+        codes.add(np.append(numbers, -1)[places])  # a null's place is the last
+    return _Column(codes.mapped(), numbering.dictionary(), Field(name, form.field))
 
 
-def _path_of(file: pq.ParquetFile, index: int) -> str:
-    return str(file.schema_arrow.field(index).name)
+def _schema_type(source: Source, name: str) -> Any:
+    kind = pq.read_schema(source.path).field(name).type
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
-def normalise(values: Any) -> tuple[Any, str]:
-    """Return an Arrow column as string, bool, int64, uint64 or double, and its TileJSON type."""
-    kind = values.type
-    if pa.types.is_boolean(kind):
-        return values, "Boolean"
+def _batches(source: Source, name: str) -> Iterator[Any]:
+    """Yield a column's Arrow arrays, a bounded number of rows at a time."""
+    with pq.ParquetFile(source.path, pre_buffer=False) as file:
+        for batch in file.iter_batches(BATCH, columns=[name], use_threads=False):
+            values = batch.column(0)
+            yield values.cast(values.type.value_type) if pa.types.is_dictionary(values.type) else values
+
+
+def form_of(kind: Any, batches: Callable[[], Iterator[Any]]) -> _Form:
+    """Return how a column of an Arrow type is written; `batches` reads all of its values."""
     if pa.types.is_integer(kind):
-        return _whole_numbers(values)
-    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        return _real_numbers(values), "Number"
-    if pa.types.is_temporal(kind):
-        return _times(values), "String"
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        return values.cast(pa.large_string()), "String"
-    return _json_text(values), "String"
+        return _whole_numbers(batches())
+    if pa.types.is_timestamp(kind):
+        return _timestamps(kind, batches())
+    for belongs, form in _FORMS:
+        if belongs(kind):
+            return form
+    return _Form("String", _json_text)
 
 
-def _whole_numbers(values: Any) -> tuple[Any, str]:
-    extremes = pc.min_max(values).as_py()
-    low, high = extremes["min"] or 0, extremes["max"] or 0
+def _whole_numbers(batches: Iterator[Any]) -> _Form:
+    extremes = [pc.min_max(values).as_py() for values in batches]
+    low = min((e["min"] for e in extremes if e["min"] is not None), default=0)
+    high = max((e["max"] for e in extremes if e["max"] is not None), default=0)
     if max(abs(low), abs(high)) > EXACT:
-        return values.cast(pa.large_string()), "String"
-    return values.cast(pa.int64()), "Number"
+        return _Form("String", _text)
+    return _Form("Number", lambda values: values.cast(pa.int64()), signed=low < 0)
 
 
 def _real_numbers(values: Any) -> Any:
@@ -125,33 +130,53 @@ def _real_numbers(values: Any) -> Any:
     return pc.if_else(pc.fill_null(pc.is_finite(doubles), False), doubles, pa.scalar(None, pa.float64()))
 
 
-def _times(values: Any) -> Any:
-    if pa.types.is_timestamp(values.type):
-        return _timestamps(values)
-    if pa.types.is_duration(values.type):
-        return values.cast(pa.int64()).cast(pa.large_string())
-    return values.cast(pa.large_string())  # date32, date64, time: ISO 8601 already
+def _timestamps(kind: Any, batches: Iterator[Any]) -> _Form:
+    """A date where no value has a time of day, whole seconds where none has parts of one."""
+    midnight = exact = True
+    for values in batches:
+        midnight = midnight and _all_equal(values, pc.floor_temporal(values, unit="day"))
+        exact = exact and _all_equal(values, _seconds(values).cast(kind))
+    if midnight and kind.tz is None:
+        return _Form("String", lambda values: values.cast(pa.date32()).cast(pa.large_string()))
+    form = "%Y-%m-%dT%H:%M:%S" + ("%z" if kind.tz else "")
+    return _Form(
+        "String",
+        lambda values: pc.strftime(_seconds(values) if exact else values, format=form).cast(pa.large_string()),
+    )
 
 
-def _timestamps(values: Any) -> Any:
-    day = pc.floor_temporal(values, unit="day")
-    midnight = pc.all(pc.equal(values, day)).as_py() is not False
-    if midnight and values.type.tz is None:
-        return values.cast(pa.date32()).cast(pa.large_string())
-    seconds = values.cast(pa.timestamp("s", values.type.tz), safe=False)
-    exact = pc.all(pc.equal(values, seconds.cast(values.type))).as_py() is not False
-    text = "%Y-%m-%dT%H:%M:%S" + ("%z" if values.type.tz else "")
-    return pc.strftime(seconds if exact else values, format=text).cast(pa.large_string())
+def _seconds(values: Any) -> Any:
+    return values.cast(pa.timestamp("s", values.type.tz), safe=False)
+
+
+def _all_equal(values: Any, others: Any) -> bool:
+    return pc.all(pc.equal(values, others)).as_py() is not False  # None: there is none
+
+
+def _text(values: Any) -> Any:
+    return values.cast(pa.large_string())
 
 
 def _json_text(values: Any) -> Any:
     text = [
         None if item is None else json.dumps(item, ensure_ascii=False, default=str) for item in values.to_pylist()
     ]
-    return pa.chunked_array([pa.array(text, pa.large_string())])
+    return pa.array(text, pa.large_string())
 
 
-def _value_messages(values: Any) -> Dictionary:
+_FORMS: tuple[tuple[Callable[[Any], bool], _Form], ...] = (
+    (pa.types.is_boolean, _Form("Boolean", lambda values: values)),
+    (pa.types.is_floating, _Form("Number", _real_numbers)),
+    (pa.types.is_decimal, _Form("Number", _real_numbers)),
+    (pa.types.is_duration, _Form("String", lambda values: _text(values.cast(pa.int64())))),
+    (pa.types.is_temporal, _Form("String", _text)),  # date32, date64, time: ISO 8601 already
+    (pa.types.is_string, _Form("String", _text)),
+    (pa.types.is_large_string, _Form("String", _text)),
+    (pa.types.is_string_view, _Form("String", _text)),
+)
+
+
+def _value_messages(values: Any, signed: bool) -> Dictionary:
     """Return each value of an Arrow array as field 4 of an MVT layer (vector_tile.proto, 2.1)."""
     if pa.types.is_large_string(values.type):
         return _strings(values)
@@ -160,7 +185,6 @@ def _value_messages(values: Any) -> Dictionary:
     numbers = values.cast(pa.int64()).to_numpy(zero_copy_only=False)
     if pa.types.is_boolean(values.type):
         return _wrapped(0x22, [bytes((0x38, int(number))) for number in numbers])
-    signed = bool((numbers < 0).any())
     return Dictionary(*_varints(numbers, 0x30 if signed else 0x20, signed))
 
 
@@ -168,7 +192,7 @@ def _wrapped(tag: int, items: list[bytes]) -> Dictionary:
     """Return short byte strings, each as a length-delimited protobuf field."""
     messages = [bytes((tag,)) + varint(len(item)) + item for item in items]
     starts = np.concatenate([[0], np.cumsum([len(m) for m in messages])]).astype(np.int64)
-    return Dictionary(starts, np.frombuffer(b"".join(messages), np.uint8))
+    return Dictionary(starts, np.frombuffer(bytearray().join(messages), np.uint8))
 
 
 def varint(number: int) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -15,6 +16,8 @@ from ingest.tiling.attributes import Attributes, Field, read_attributes
 from ingest.tiling.blocks import Block, Style, Tiles, Workshop, blocks
 from ingest.tiling.clip import REAL
 from ingest.tiling.coverage import Coverage, coverage_of
+from ingest.tiling.delta import MEMBER, Records, joined, packed, version_before
+from ingest.tiling.digest import Digests, digest_of, digest_rows, engine
 from ingest.tiling.labels import SHOWN_UNITS, Labels, labels_of, place
 from ingest.tiling.options import (
     BUFFER,
@@ -25,17 +28,19 @@ from ingest.tiling.options import (
     ZoomRules,
 )
 from ingest.tiling.select import SQUARE_SIDE, TINY_AREA, Curve, Points, curve_order, merge_points, select, thin
-from ingest.tiling.shapes import LINE, POINT, POLYGON, Ints, Measures, Shapes, measure
+from ingest.tiling.shapes import LINE, POINT, POLYGON, Ints, Measures, Shapes
 from ingest.tiling.simplify import Level, levels, unit_of
 from ingest.tiling.source import Geometries, lonlat, open_source, read_geometries
+from ingest.tiling.spool import Room, measure
 from ingest.tiling.threads import bounded_map, cores
 from ingest.tiling.zooms import choose_maxzoom
 from naru.errors import NoFeatures
 from naru.pmtiles import About, PMTilesWriter, Written
-from naru.pmtiles.hilbert import first_id
 from naru.records import BBox, Progress
+from naru.storage import disk_errors
 from naru.style import LABELS_SUFFIX
 
+ROWS_AT_A_TIME = 50_000
 POINT_RATE = 2.5  # of single points, at least a share divided by this at each zoom down stays, as in tippecanoe
 MERCATOR_LIMIT = 85.05112877980659
 BEYOND_EDGE = "beyond the edge of Web Mercator (latitude 85.05°)"
@@ -52,6 +57,7 @@ class _Layer:
     ranks: NDArray[np.float64]  # by source row: 0 the first to keep, 1 the first to drop
     exact: Shapes | None  # the same before rounding, where they may be a coverage
     attributes: Attributes
+    digests: Digests  # by source row: of its attributes
     fields: tuple[Field, ...]
     omitted: tuple[str, ...]
     skipped: dict[str, int]
@@ -66,6 +72,7 @@ class _Job:
     coverage: Coverage | None
     maxzoom: int
     options: TilingOptions
+    room: Room
 
 
 @dataclass
@@ -76,8 +83,10 @@ class _Tally:
     merged: int
     squares: int
     points_merged: int
-    seen: NDArray[np.bool_]  # by source row
+    seen: NDArray[np.bool_]  # by source row, while blocks come in
+    features: int = 0
     tiles: int = 0
+    kept: int = 0
     largest: int = 0
     repaired: int = 0
     dropped: int = 0
@@ -85,15 +94,21 @@ class _Tally:
     def add(self, made: Tiles) -> None:
         self.seen[made.rows] = True
         self.tiles += len(made.data)
+        self.kept += made.kept
         self.largest = max([self.largest, *map(len, made.data)])
-        self.repaired += made.repaired
-        self.dropped += made.dropped
+        self.repaired += int(made.records.repaired.sum())
+        self.dropped += int(made.records.dropped.sum())
+
+    def close(self) -> None:
+        """Count the features and let the memory go: no more blocks of this zoom come."""
+        self.features += int(self.seen.sum())
+        self.seen = self.seen[:0]
 
     def rules(self) -> ZoomRules:
         zoom = self.level.zoom
         return ZoomRules(
             zoom=zoom,
-            features=int(self.seen.sum()),
+            features=self.features,
             unit_m=round(EQUATOR_M / EXTENT / 2**zoom, 4),
             simplified_units=self.level.tolerance,
             tiny_merged=self.merged,
@@ -106,34 +121,51 @@ class _Tally:
         )
 
 
-def build_tileset(source: Path, destination: Path, options: TilingOptions, progress: Progress) -> TilingResult:
+def build_tileset(
+    source: Path, destination: Path, options: TilingOptions, progress: Progress, previous: Path | None = None
+) -> TilingResult:
     """Build the pyramid of a GeoParquet file (any CRS) as a PMTiles archive at `destination`.
 
     Tiles are gzip-compressed MVT 2.1 in WebMercatorQuad, extent 4096, buffer 64; a feature's id is its 1-based
-    row. The archive appears whole or not at all. Raises NoFeatures, FileDamaged, CrsUnknown, TooLarge,
-    StorageFailed.
+    row. The archive appears whole or not at all. `previous`: the archive of the version before, from which the
+    tiles are copied that would come out the same; what is written is the same with it and without.
+
+    Raises NoFeatures, FileDamaged, CrsUnknown, TooLarge, StorageFailed; ArchiveDamaged for `previous`.
     """
-    threads = options.threads or cores()
-    with ThreadPoolExecutor(threads, "tiling") as pool, PMTilesWriter(destination) as writer:
-        layer = _read(source, options, pool, progress)
+    room, made_by = Room(destination.parent), _made_by(options)
+    with (
+        disk_errors(destination),
+        version_before(previous, made_by) as before,
+        ThreadPoolExecutor(options.threads or cores(), "tiling") as pool,
+        PMTilesWriter(destination) as writer,
+    ):
+        layer = _read(source, options, (pool, room), progress)
         maxzoom = _maxzoom(layer, options)
         coverage = coverage_of(layer.exact, unit_of(maxzoom - 1))
-        tallies = _write_tiles(_Job(layer, coverage, maxzoom, options), pool, writer, progress)
+        job = _Job(layer, coverage, maxzoom, options, room)
+        tallies, records = _write_tiles(job, Workshop(_style(job, made_by), before), (pool, writer), progress)
         layer = replace(layer, skipped=layer.skipped | _beyond_edge(layer, tallies[-1], options))
         progress(0.97, "writing the archive")
-        bounds = _bounds(layer)
-        rules = [tally.rules() for tally in tallies]
-        about = About(bounds=bounds, minzoom=options.minzoom, maxzoom=maxzoom)
+        rules, behind = [tally.rules() for tally in tallies], packed(joined(records), made_by)
+        about = About(bounds=_bounds(layer), minzoom=options.minzoom, maxzoom=maxzoom)
         metadata = _metadata(layer, options, maxzoom, rules)
-        metadata["naru"]["borders"] = coverage.borders if coverage else "own"
-        written = writer.finish(about, metadata)
-    return _result(layer, written, (options.minzoom, maxzoom), rules, metadata)
+        metadata["naru"] |= {"borders": coverage.borders if coverage else "own", MEMBER: len(behind)}
+        written = writer.finish(about, metadata, behind)
+    result = _result(layer, written, (options.minzoom, maxzoom), rules, metadata)
+    return replace(result, kept=sum(tally.kept for tally in tallies))
 
 
-def _read(source: Path, options: TilingOptions, pool: Executor, progress: Progress) -> _Layer:
+def _made_by(options: TilingOptions) -> np.uint64:
+    """Return the digest of the program and of the rules that hold for all tiles."""
+    budget = None if options.keep_all else options.tile_bytes
+    return digest_of(engine(), options.layer, options.label, budget)
+
+
+def _read(source: Path, options: TilingOptions, means: tuple[Executor, Room], progress: Progress) -> _Layer:
+    pool, room = means
     progress(0.0, "reading the source")
     opened = open_source(source)
-    geometries = read_geometries(opened, pool)
+    geometries = read_geometries(opened, pool, room)
     if not geometries.shapes.kind.size:
         raise NoFeatures(
             "no feature has a geometry that a tile could show",
@@ -141,9 +173,9 @@ def _read(source: Path, options: TilingOptions, pool: Executor, progress: Progre
             layer=options.layer,
             remedy="Check the coordinates and the CRS.",
         )
-    attributes, fields, omitted = read_attributes(opened, pool)
-    measures = measure(geometries.shapes)
-    curve = curve_order(measures)
+    attributes, fields, omitted = read_attributes(opened, pool, room)
+    measures = measure(geometries.shapes, room)
+    curve = curve_order(measures, room)
     progress(0.2, f"{geometries.shapes.kind.size} features read")
     return _Layer(
         geometries.shapes,
@@ -152,11 +184,19 @@ def _read(source: Path, options: TilingOptions, pool: Executor, progress: Progre
         importance(geometries.shapes, measures, curve.order, opened.rows),
         geometries.exact,
         attributes,
+        _row_digests(attributes, pool, room),
         fields,
         omitted,
         _skipped(geometries),
         labels_of(geometries.shapes, measures, attributes, fields, options.label),
     )
+
+
+def _row_digests(attributes: Attributes, pool: Executor, room: Room) -> Digests:
+    out: Digests = room.empty((len(attributes.codes),), np.uint64)
+    starts = range(0, out.size, ROWS_AT_A_TIME)
+    list(pool.map(lambda first: digest_rows(attributes, first, out[first : first + ROWS_AT_A_TIME]), starts))
+    return out
 
 
 def _skipped(geometries: Geometries) -> dict[str, int]:
@@ -169,34 +209,43 @@ def _maxzoom(layer: _Layer, options: TilingOptions) -> int:
     return max(options.minzoom, choose_maxzoom(layer.shapes, layer.measures))
 
 
-def _write_tiles(job: _Job, pool: ThreadPoolExecutor, writer: PMTilesWriter, progress: Progress) -> list[_Tally]:
+def _write_tiles(
+    job: _Job, workshop: Workshop, means: tuple[Executor, PMTilesWriter], progress: Progress
+) -> tuple[list[_Tally], list[Records]]:
     """Make every zoom's tiles, top zoom first, while at most a few blocks are in memory."""
+    pool, writer = means
     threads = job.options.threads or cores()
     tallies: dict[int, _Tally] = {}
+    records: dict[int, list[Records]] = defaultdict(list)
     zooms = job.maxzoom - job.options.minzoom + 1
-    workshop = Workshop(_style(job))
     for made in bounded_map(pool, workshop.make, _work(job, tallies, threads), 2 * threads):
+        if not records[made.zoom] and made.zoom < job.maxzoom:
+            tallies[made.zoom + 1].close()
         tallies[made.zoom].add(made)
-        for number, data in zip(made.numbers, made.data, strict=True):
-            writer.add(first_id(made.zoom) + number, data)
+        records[made.zoom].append(made.records)
+        for number, data in zip(made.records.tile.tolist(), made.data, strict=True):
+            writer.add(number, data)
         progress(0.2 + 0.77 * (job.maxzoom - made.zoom) / zooms, f"zoom {made.zoom}")
-    return [tallies[zoom] for zoom in sorted(tallies)]
+    tallies[job.options.minzoom].close()
+    lowest_first = sorted(tallies)
+    return [tallies[z] for z in lowest_first], [part for z in lowest_first for part in records[z]]
 
 
 def _work(job: _Job, tallies: dict[int, _Tally], threads: int) -> Iterator[Block]:
     layer = job.layer
-    for level in levels(layer.shapes, job.coverage, job.options.minzoom, job.maxzoom):
+    top = Level(job.maxzoom, layer.shapes, layer.measures, 0.0)
+    for level in levels(top, job.coverage, job.options.minzoom, job.room):
         how, merged = _thinned(level, job)
         selection = select(level.zoom, level.shapes, level.measures, how)
         seen = np.zeros(len(layer.attributes.codes), np.bool_)
         tallies[level.zoom] = _Tally(level, selection.merged, selection.squares, merged, seen)
         names = place(layer.labels, level.zoom, level.zoom == job.maxzoom) if layer.labels else None
-        yield from blocks(level.zoom, selection, names, threads)
+        yield from blocks(selection, names, threads)
 
 
 def _beyond_edge(layer: _Layer, top: _Tally, options: TilingOptions) -> dict[str, int]:
     """Count the features that no tile shows, even at the top zoom: they lie beyond Web Mercator's square."""
-    lost = np.unique(layer.shapes.row).size - int(top.seen.sum())
+    lost = np.unique(layer.shapes.row).size - top.features
     if not top.tiles:
         raise NoFeatures(
             f"all {lost} features lie beyond the edge of Web Mercator, latitude {MERCATOR_LIMIT:.2f}°",
@@ -206,10 +255,19 @@ def _beyond_edge(layer: _Layer, top: _Tally, options: TilingOptions) -> dict[str
     return {BEYOND_EDGE: lost} if lost else {}
 
 
-def _style(job: _Job) -> Style:
+def _style(job: _Job, made_by: np.uint64) -> Style:
     layer, options = job.layer, job.options
     budget = None if options.keep_all else options.tile_bytes
-    return Style(options.layer, layer.attributes, layer.ranks, job.maxzoom, budget, layer.labels)
+    return Style(
+        options.layer,
+        layer.attributes,
+        layer.digests,
+        layer.ranks,
+        job.maxzoom,
+        budget,
+        layer.labels,
+        made_by,
+    )
 
 
 def _thinned(level: Level, job: _Job) -> tuple[NDArray[np.uint8], int]:

@@ -12,9 +12,10 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from ingest.tiling.attributes import Attributes, Dictionary, Field
+from ingest.tiling.attributes import Attributes, Field
 from ingest.tiling.clip import Pieces
 from ingest.tiling.coverage import polygons_of
+from ingest.tiling.dictionary import Dictionary
 from ingest.tiling.encode import Drawn
 from ingest.tiling.options import EXTENT, GRID_ZOOM
 from ingest.tiling.select import hilbert_numbers

@@ -14,6 +14,8 @@ EXTENT = 4096  # units along a tile's side (MVT 2.1 §4.1)
 GRID_ZOOM = 18  # the global integer grid is that of this zoom: 2**30 steps around the equator, 3.7 cm
 EQUATOR_M = 2 * math.pi * 6378137.0  # Web Mercator's equator
 BUFFER = 64  # units that a tile's geometry reaches beyond its border
+GZIP_LEVEL = 3  # isal: its smallest, at a fifteenth of the time of zlib 6 for 10 % more bytes
+TIGHT_LEVEL = 6  # zlib: where a tile must hold more
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,3 +84,4 @@ class TilingResult:
     skipped: Mapping[str, int]  # reason → source features that have no tile geometry
     vector_layers: tuple[Mapping[str, Any], ...]  # as in TileJSON 3
     rules: Mapping[str, Any] = field(default_factory=dict)  # the "naru" member of the archive's metadata
+    kept: int = 0  # of the tiles: copied from the version before, because nothing that goes into them has changed

@@ -12,19 +12,19 @@ from ingest.tiling.clip import DOUBTFUL, SOUND, Pieces
 from ingest.tiling.shapes import Ints
 
 
-def repaired(pieces: Pieces) -> tuple[Pieces, int]:
-    """Return the pieces with every polygon valid (OGC 06-103r4 §6.1.11), and how many had to be changed."""
+def repaired(pieces: Pieces) -> tuple[Pieces, Ints]:
+    """Return the pieces with every polygon valid (OGC 06-103r4 §6.1.11), and which had to be changed."""
     doubtful = np.flatnonzero(pieces.state == DOUBTFUL)
     if not doubtful.size:
-        return pieces, 0
+        return pieces, doubtful
     polygons = _polygons(pieces, doubtful)
     bad = ~shapely.is_valid(polygons)
     state = pieces.state.copy()
     state[doubtful] = SOUND
     if not bad.any():
-        return pieces._replace(state=state), 0
+        return pieces._replace(state=state), doubtful[bad]
     mended = {int(i): _mended(p) for i, p in zip(doubtful[bad], polygons[bad], strict=True)}
-    return _replaced(pieces._replace(state=state), mended), len(mended)
+    return _replaced(pieces._replace(state=state), mended), doubtful[bad]
 
 
 def _polygons(pieces: Pieces, index: Ints) -> NDArray[Any]:

@@ -11,6 +11,7 @@ from ingest.tiling.clip import REAL, SQUARE, Instances
 from ingest.tiling.kernel import inner, kernel
 from ingest.tiling.options import BUFFER, EXTENT, GRID_ZOOM
 from ingest.tiling.shapes import POLYGON, Ints, Measures, Shapes, concatenate, take
+from ingest.tiling.spool import Room
 from naru.errors import TooLarge
 
 TINY_AREA = 3.4  # square units below which a polygon is drawn only by its share of a square of 2 × 2
@@ -44,14 +45,38 @@ class Points(NamedTuple):
     share: float
 
 
-class Selection(NamedTuple):
-    """The shapes at one zoom and where they go."""
+class Parts(NamedTuple):
+    """The halves of heavy shapes, and the tiles that each of them is for."""
 
     shapes: Shapes
-    whole: NDArray[np.bool_]  # False: a part of a heavy shape
-    instances: Instances
+    windows: Windows
+
+
+class Selection(NamedTuple):
+    """The shapes at one zoom and where they go: one instance a shape and tile, by tile, then by shape.
+
+    A shape's number counts through `shapes`, then through `parts`.
+    """
+
+    zoom: int
+    shapes: Shapes
+    parts: Shapes
+    how: NDArray[np.uint8]  # by shape: 0, REAL or SQUARE
+    shape: NDArray[np.int32]  # by instance
+    tile: Ints  # by instance: Hilbert number within the zoom
     merged: int  # tiny polygons that gave their area away
     squares: int
+
+    def at(self, first: int, last: int) -> tuple[Shapes, NDArray[np.bool_], Instances]:
+        """Return some instances with the shapes that they need and no others, and which of those are whole."""
+        found, local = np.unique(self.shape[first:last], return_inverse=True)
+        numbers, base = found.astype(np.int64), self.shapes.kind.size
+        own, halves = numbers[numbers < base], numbers[numbers >= base] - base
+        shapes = concatenate([take(self.shapes, own), take(self.parts, halves)])
+        how = np.concatenate([self.how[own], np.full(halves.size, REAL, np.uint8)])
+        tile = self.tile[first:last]
+        x, y = _places(tile, self.zoom)
+        return shapes, numbers < base, Instances(local.astype(np.int64), tile, x, y, how[local])
 
 
 @inner
@@ -69,6 +94,32 @@ def _hilbert(x: Any, y: Any, zoom: int) -> Any:
     return number
 
 
+@inner
+def _place(number: Any, zoom: int) -> tuple[Any, Any]:
+    """Return the cell of a number along the Hilbert curve."""
+    x = y = np.int64(0)
+    for level in range(zoom):
+        s = np.int64(1) << level
+        rx = (number >> 1) & 1
+        ry = (number ^ rx) & 1
+        if ry == 0:
+            if rx == 1:
+                x, y = s - 1 - x, s - 1 - y
+            x, y = y, x
+        x += s * rx
+        y += s * ry
+        number >>= 2
+    return x, y
+
+
+@kernel
+def _places(numbers: Ints, zoom: int) -> tuple[Ints, Ints]:
+    xs, ys = np.empty(numbers.size, np.int64), np.empty(numbers.size, np.int64)
+    for i in range(numbers.size):
+        xs[i], ys[i] = _place(numbers[i], zoom)
+    return xs, ys
+
+
 @kernel
 def hilbert_numbers(xs: Ints, ys: Ints, zoom: int) -> Ints:
     """Return the Hilbert number of each cell."""
@@ -79,21 +130,24 @@ def hilbert_numbers(xs: Ints, ys: Ints, zoom: int) -> Ints:
 
 
 @kernel
-def _thinned(order: Ints, kind: Any, area: Any, cell: Any, limit: float) -> NDArray[np.uint8]:
+def _thinned(curve: Curve, kind: Any, size: Any, drop: int, limit: float) -> NDArray[np.uint8]:
     """Return REAL, SQUARE or 0 for each shape: tiny polygons add up along the curve, tile by tile.
 
     As tippecanoe does for tiny polygons: whoever brings the sum to `limit` is drawn as a square for all.
     The sum starts at one half, so that the number of squares is the rounded, not the floored, share.
+    `drop`: zooms below that of the grid.
     """
     how = np.ones(kind.size, np.uint8)
-    tile, owed = np.int64(-1), 0.0
-    for k in range(order.size):
-        s = order[k]
-        if kind[s] != 3 or area[s] >= limit:
+    tile, owed, unit = np.int64(-1), 0.0, 4.0**drop
+    for k in range(curve.order.size):
+        s = curve.order[k]
+        area = size[s] / unit
+        if kind[s] != 3 or area >= limit:
             continue
-        if cell[s] != tile:
-            tile, owed = cell[s], 0.5 * limit
-        owed += area[s]
+        cell = curve.numbers[s] >> (2 * drop)
+        if cell != tile:
+            tile, owed = cell, 0.5 * limit
+        owed += area
         if owed >= limit:
             owed -= limit
             how[s] = 2
@@ -102,13 +156,21 @@ def _thinned(order: Ints, kind: Any, area: Any, cell: Any, limit: float) -> NDAr
     return how
 
 
-def curve_order(measures: Measures) -> Curve:
+@kernel
+def _curve_numbers(box: Ints, reach: int, numbers: Ints, zoom: int) -> None:
+    for i in range(numbers.size):
+        x = min(max((box[i, 0] + box[i, 2]) >> 13, 0), reach)  # halved, and in cells of EXTENT units
+        y = min(max((box[i, 1] + box[i, 3]) >> 13, 0), reach)
+        numbers[i] = _hilbert(x, y, zoom)
+
+
+def curve_order(measures: Measures, room: Room) -> Curve:
     """Return the order of the shapes by the middles of their boxes."""
-    reach = 2**GRID_ZOOM - 1
-    middle = (measures.box[:, :2] + measures.box[:, 2:]) >> 13  # halved, and in cells of EXTENT units
-    cells = np.clip(middle, 0, reach)
-    numbers = hilbert_numbers(cells[:, 0].copy(), cells[:, 1].copy(), GRID_ZOOM)
-    return Curve(numbers, np.argsort(numbers, kind="stable"))
+    numbers = room.empty((len(measures.box),), np.int64)
+    _curve_numbers(measures.box, 2**GRID_ZOOM - 1, numbers, GRID_ZOOM)
+    order = room.empty(numbers.shape, np.int64)
+    order[:] = np.argsort(numbers, kind="stable")
+    return Curve(numbers, order)
 
 
 def thin(zoom: int, kind: Any, measures: Measures, curve: Curve) -> NDArray[np.uint8]:
@@ -116,11 +178,9 @@ def thin(zoom: int, kind: Any, measures: Measures, curve: Curve) -> NDArray[np.u
 
     Where all are too tiny even for one square, the largest gets one: no zoom of a layer is empty.
     """
-    area = measures.size / 4.0 ** (GRID_ZOOM - zoom)
-    cell = curve.numbers >> (2 * (GRID_ZOOM - zoom))
-    how = _thinned(curve.order, kind, area, cell, TINY_AREA)
+    how = _thinned(curve, kind, measures.size, GRID_ZOOM - zoom, TINY_AREA)
     if not how.any():
-        how[np.argmax(area)] = SQUARE
+        how[np.argmax(measures.size)] = SQUARE
     return how
 
 
@@ -154,19 +214,58 @@ def tiles_of(windows: Windows) -> Ints:
     return np.asarray(wide * np.maximum(windows.y1 - windows.y0 + 1, 0))
 
 
+@inner
+def _window(box: Any, i: int, zoom: int) -> tuple[Any, Any, Any, Any]:
+    """Return the tiles whose buffered squares meet a box: as `windows` does for many."""
+    shift, last = GRID_ZOOM - zoom, (np.int64(1) << zoom) - 1
+    half = (np.int64(1) << shift) >> 1
+    x0 = -((BUFFER - ((box[i, 0] + half) >> shift)) // EXTENT) - 1
+    y0 = -((BUFFER - ((box[i, 1] + half) >> shift)) // EXTENT) - 1
+    x1 = (((box[i, 2] + half) >> shift) + BUFFER) // EXTENT
+    y1 = (((box[i, 3] + half) >> shift) + BUFFER) // EXTENT
+    return max(x0, 0), max(y0, 0), min(x1, last), min(y1, last)
+
+
 @kernel
-def _filled(windows: Windows, index: Ints, how: Any, counts: Ints, zoom: int) -> Instances:
-    n = counts.sum()
-    shape, tile = np.empty(n, np.int64), np.empty(n, np.int64)
-    xs, ys, hows = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.uint8)
+def _counted(measures: Measures, how: Any, zoom: int, heavy_from: int) -> tuple[int, int, Any]:
+    """Return how many instances there would be, how many there are of light shapes, and which are heavy.
+
+    Heavy are shapes of many vertices over many tiles; of the others each tile gets an instance.
+    """
+    every = light = 0
+    heavy = np.zeros(how.size, np.bool_)
+    for i in range(how.size):
+        if how[i] != 0:
+            x0, y0, x1, y1 = _window(measures.box, i, zoom)
+            tiles = max(x1 - x0 + 1, 0) * max(y1 - y0 + 1, 0)
+            every += tiles
+            heavy[i] = how[i] == 1 and measures.vertices[i] >= heavy_from and tiles > 4
+            light += 0 if heavy[i] else tiles
+    return every, light, heavy
+
+
+@kernel
+def _filled(box: Ints, drawn: Any, zoom: int, shape: Any, tile: Ints) -> int:
+    """Write the instances of the shapes that are drawn; return how many."""
     k = 0
-    for i in range(index.size):
+    for i in range(drawn.size):
+        if drawn[i]:
+            x0, y0, x1, y1 = _window(box, i, zoom)
+            for y in range(y0, y1 + 1):
+                for x in range(x0, x1 + 1):
+                    shape[k], tile[k] = i, _hilbert(x, y, zoom)
+                    k += 1
+    return k
+
+
+@kernel
+def _filled_windows(windows: Windows, base: int, zoom: int, shape: Any, tile: Ints) -> None:
+    k = 0
+    for i in range(windows.x0.size):
         for y in range(windows.y0[i], windows.y1[i] + 1):
             for x in range(windows.x0[i], windows.x1[i] + 1):
-                shape[k], tile[k] = index[i], _hilbert(x, y, zoom)
-                xs[k], ys[k], hows[k] = x, y, how[i]
+                shape[k], tile[k] = base + i, _hilbert(x, y, zoom)
                 k += 1
-    return Instances(shape, tile, xs, ys, hows)
 
 
 def select(zoom: int, shapes: Shapes, measures: Measures, how: NDArray[np.uint8]) -> Selection:
@@ -174,54 +273,37 @@ def select(zoom: int, shapes: Shapes, measures: Measures, how: NDArray[np.uint8]
 
     Raises TooLarge where the layer would need absurdly many tiles.
     """
-    index = np.flatnonzero(how)
-    window = windows(zoom, measures.box[index])
-    counts = tiles_of(window)
-    if counts.sum() > MOST_INSTANCES:
+    every, light, heavy = _counted(measures, how, zoom, HEAVY)
+    if every > MOST_INSTANCES:
         raise TooLarge(
-            f"zoom {zoom} would take {int(counts.sum())} pieces of geometry",
+            f"zoom {zoom} would take {int(every)} pieces of geometry",
             remedy="Give a lower --maxzoom: the features are large, they stay sharp when magnified.",
         )
+    parts = _halved(zoom, shapes, measures, np.flatnonzero(heavy))
+    total = light + int(tiles_of(parts.windows).sum())
+    shape, tile = np.empty(total, np.int32), np.empty(total, np.int64)
+    _filled(measures.box, (how != 0) & ~heavy, zoom, shape, tile)
+    _filled_windows(parts.windows, how.size, zoom, shape[light:], tile[light:])
+    order = np.argsort(tile, kind="stable")
     tiny = measures.size < TINY_AREA * 4.0 ** (GRID_ZOOM - zoom)
-    squares = int((how == SQUARE).sum())
     merged = int(((how != REAL) & tiny & (shapes.kind == POLYGON)).sum())
-    parts, whole, index, window, hows = _halved(zoom, shapes, measures, index, window, how[index])
-    found = _filled(window, index, hows, tiles_of(window), zoom)
-    instances = found.at(np.argsort(found.tile, kind="stable"))
-    return Selection(parts, whole, instances, merged, squares)
+    squares = int((how == SQUARE).sum())
+    return Selection(zoom, shapes, parts.shapes, how, shape[order], tile[order], merged, squares)
 
 
-def _halved(
-    zoom: int, shapes: Shapes, measures: Measures, index: Ints, window: Windows, how: Any
-) -> tuple[Shapes, NDArray[np.bool_], Ints, Windows, Any]:
+def _halved(zoom: int, shapes: Shapes, measures: Measures, heavy: Ints) -> Parts:
     """Halve the windows of heavy shapes again and again, each half with only the vertices that it needs."""
-    whole = np.ones(shapes.kind.size, np.bool_)
-    heavy = (measures.vertices[index] >= HEAVY) & (tiles_of(window) > 4) & (how == REAL)
-    done, rest = [(index[~heavy], _chosen(window, ~heavy), how[~heavy])], []
-    todo, boxes = take(shapes, index[heavy]), _chosen(window, heavy)
-    base = shapes.kind.size
+    todo, boxes = take(shapes, heavy), windows(zoom, measures.box[heavy])
+    done = [Parts(take(shapes, heavy[:0]), _chosen(boxes, slice(0)))]
     while todo.kind.size:
         owner, boxes = _split(boxes)
         todo = _thinned_outside(take(todo, owner), boxes, GRID_ZOOM - zoom)
         vertices = todo.starts[todo.rings[1:]] - todo.starts[todo.rings[:-1]]
         ready = (vertices < HEAVY) | (tiles_of(boxes) <= 4)
-        finished = take(todo, np.flatnonzero(ready))
-        rest.append(finished)
-        count = finished.kind.size
-        done.append((np.arange(base, base + count), _chosen(boxes, ready), np.full(count, REAL, np.uint8)))
-        base += count
+        done.append(Parts(take(todo, np.flatnonzero(ready)), _chosen(boxes, ready)))
         todo, boxes = take(todo, np.flatnonzero(~ready)), _chosen(boxes, ~ready)
-    if rest:
-        shapes = concatenate([shapes, *rest])
-        whole = np.concatenate([whole, np.zeros(shapes.kind.size - whole.size, np.bool_)])
-    all_windows = Windows(*(np.concatenate(side) for side in zip(*(d[1] for d in done), strict=True)))
-    return (
-        shapes,
-        whole,
-        np.concatenate([d[0] for d in done]),
-        all_windows,
-        np.concatenate([d[2] for d in done]),
-    )
+    sides = zip(*(part.windows for part in done), strict=True)
+    return Parts(concatenate([part.shapes for part in done]), Windows(*map(np.concatenate, sides)))
 
 
 def _chosen(window: Windows, mask: Any) -> Windows:

@@ -184,14 +184,13 @@ class Measures(NamedTuple):
 
 
 @kernel
-def measure(shapes: Shapes) -> Measures:
-    """Return box, size and vertex count of each shape, in grid steps."""
-    n = shapes.kind.size
-    box, size, vertices = np.empty((n, 4), np.int64), np.zeros(n), np.zeros(n, np.int64)
+def fill_measures(shapes: Shapes, measures: Measures) -> None:
+    """Write box, size and vertex count of each shape, in grid steps."""
+    box, size, vertices = measures
     xy = shapes.xy
-    for s in range(n):
+    for s in range(shapes.kind.size):
         first, last = shapes.starts[shapes.rings[s]], shapes.starts[shapes.rings[s + 1]]
-        vertices[s] = last - first
+        vertices[s], size[s] = last - first, 0.0
         box[s, 0] = box[s, 2] = xy[first, 0]
         box[s, 1] = box[s, 3] = xy[first, 1]
         for p in range(first, last):
@@ -209,4 +208,3 @@ def measure(shapes: Shapes) -> Measures:
                     area += (np.float64(xy[p, 0]) - xy[a, 0]) * (np.float64(xy[q, 1]) - xy[a, 1])
                     area -= (np.float64(xy[q, 0]) - xy[a, 0]) * (np.float64(xy[p, 1]) - xy[a, 1])
                 size[s] += 0.5 * area
-    return Measures(box, size, vertices)

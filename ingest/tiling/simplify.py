@@ -7,7 +7,7 @@ zoom shows is always a part of what the next one shows.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from ingest.tiling.coverage import TOLERANCE, Coverage
 from ingest.tiling.kernel import inner, kernel
 from ingest.tiling.options import GRID_ZOOM
-from ingest.tiling.shapes import Measures, Shapes, from_geometries, measure, rounded
+from ingest.tiling.shapes import Measures, Shapes, from_geometries, rounded
+from ingest.tiling.spool import Room, measure
 
 LINE_UNITS = 2.0  # greatest distance between a line or lone ring and what is drawn of it
 RING_FROM = 16  # vertices: smaller rings keep all of theirs
@@ -32,24 +33,28 @@ class Level:
     tolerance: float  # tile units; 0: nothing was simplified
 
 
-def levels(shapes: Shapes, coverage: Coverage | None, minzoom: int, maxzoom: int) -> Iterator[Level]:
-    """Yield the levels from maxzoom down to minzoom; `coverage` is the same shapes, where they are one."""
-    level = Level(maxzoom, shapes, measure(shapes), 0.0)
+def levels(top: Level, coverage: Coverage | None, minzoom: int, room: Room) -> Iterator[Level]:
+    """Yield the levels from the top zoom down to minzoom.
+
+    `top` has the shapes as they came; `coverage` is the same shapes, where they are one.
+    """
+    level = top
     if coverage is not None and coverage.borders == "shared":
-        level = _of_coverage(level, coverage, maxzoom, 0.0)
+        level = _of_coverage(level, coverage, 0.0, room)
     yield level
-    for zoom in range(maxzoom - 1, minzoom - 1, -1):
+    for zoom in range(top.zoom - 1, minzoom - 1, -1):
+        level = replace(level, zoom=zoom)
         if coverage is None:
-            level = _thinner(level, zoom, LINE_UNITS * unit_of(zoom))
+            level = _thinner(level, LINE_UNITS * unit_of(zoom), room)
         else:
             coverage = coverage.simplified(unit_of(zoom))
-            level = _of_coverage(level, coverage, zoom, TOLERANCE)
+            level = _of_coverage(level, coverage, TOLERANCE, room)
         yield level
 
 
-def _of_coverage(level: Level, coverage: Coverage, zoom: int, tolerance: float) -> Level:
-    shapes = rounded(from_geometries(coverage.snapped(unit_of(zoom)), level.shapes.row))
-    return Level(zoom, shapes, measure(shapes)._replace(size=level.measures.size), tolerance)
+def _of_coverage(level: Level, coverage: Coverage, tolerance: float, room: Room) -> Level:
+    shapes = rounded(from_geometries(coverage.snapped(unit_of(level.zoom)), level.shapes.row))
+    return Level(level.zoom, shapes, measure(shapes, room)._replace(size=level.measures.size), tolerance)
 
 
 def unit_of(zoom: int) -> float:
@@ -57,13 +62,25 @@ def unit_of(zoom: int) -> float:
     return float(2 ** (GRID_ZOOM - zoom))
 
 
-def _thinner(level: Level, zoom: int, tolerance: float) -> Level:
+def _thinner(level: Level, tolerance: float, room: Room) -> Level:
     keep = _simplified(level.shapes, tolerance, RING_FROM)
     if keep.all():
-        return Level(zoom, level.shapes, level.measures, level.tolerance)
-    left = np.concatenate([np.zeros(1, np.int64), np.cumsum(keep, dtype=np.int64)])
-    shapes = level.shapes._replace(starts=left[level.shapes.starts], xy=level.shapes.xy[keep])
-    return Level(zoom, shapes, measure(shapes)._replace(size=level.measures.size), LINE_UNITS)
+        return level
+    starts = room.empty(level.shapes.starts.shape, np.int64)
+    _count_kept(level.shapes.starts, keep, starts)
+    shapes = level.shapes._replace(starts=starts, xy=room.compressed(level.shapes.xy, keep))
+    return Level(level.zoom, shapes, measure(shapes, room)._replace(size=level.measures.size), LINE_UNITS)
+
+
+@kernel
+def _count_kept(starts: Any, keep: Any, out: Any) -> None:
+    """Write where each ring begins once only some vertices are kept."""
+    left, p = 0, 0
+    for r in range(starts.size):
+        while p < starts[r]:
+            left += keep[p]
+            p += 1
+        out[r] = left
 
 
 @inner

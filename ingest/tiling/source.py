@@ -7,7 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from ingest.tiling.options import EQUATOR_M, GRID_ZOOM
 from ingest.tiling.shapes import POLYGON, Ints, Shapes, concatenate, empty, from_geometries, rounded, take
+from ingest.tiling.spool import Room, ShapesSpool
 from ingest.tiling.threads import bounded_map, cores
 from ingest.tiling.wkb import read_wkb
 from naru.errors import CrsUnknown, FileDamaged
@@ -49,6 +50,21 @@ class Geometries:
     shapes: Shapes
     exact: Shapes | None
     skipped: Counter[str]
+
+
+@dataclass
+class _Exact:
+    """Shapes before rounding, batch by batch, as long as they may be a coverage that is not too large."""
+
+    parts: list[Shapes] | None = field(default_factory=list)
+    vertices: int = 0
+
+    def add(self, part: Shapes | None) -> None:
+        self.vertices += 0 if part is None else len(part.xy)
+        if part is None or self.vertices > COVERAGE_VERTICES:
+            self.parts = None
+        elif self.parts is not None:
+            self.parts.append(part)
 
 
 def open_source(path: Path) -> Source:
@@ -92,18 +108,18 @@ def _crs_of(about: dict[str, Any], path: Path) -> pyproj.CRS:
     return pyproj.CRS.from_json_dict(about["crs"])
 
 
-def read_geometries(source: Source, pool: Executor) -> Geometries:
+def read_geometries(source: Source, pool: Executor, room: Room) -> Geometries:
     """Return every shape of the source on the global grid, in row order.
 
     Rows without geometry, or whose coordinates have no place in Web Mercator, are counted by reason.
     """
     projector = _Projector(source.crs)
-    batches = list(bounded_map(pool, lambda b: _read_batch(source, b, projector), _batches(source), 2 * cores()))
-    shapes = concatenate([batch.shapes for batch in batches])
-    kept = [batch.exact for batch in batches if batch.exact is not None]
-    whole = len(kept) == len(batches) and sum(len(part.xy) for part in kept) <= COVERAGE_VERTICES
-    skipped = sum((batch.skipped for batch in batches), Counter())
-    return Geometries(shapes, concatenate(kept) if whole and kept else None, skipped)
+    shapes, exact, skipped = ShapesSpool(room), _Exact(), Counter[str]()
+    for batch in bounded_map(pool, lambda b: _read_batch(source, b, projector), _batches(source), 2 * cores()):
+        shapes.add(batch.shapes)
+        exact.add(batch.exact)
+        skipped.update(batch.skipped)
+    return Geometries(shapes.mapped(), concatenate(exact.parts) if exact.parts else None, skipped)
 
 
 def _batches(source: Source) -> Iterator[tuple[int, Any]]:

@@ -79,15 +79,17 @@ class PMTilesWriter:
         self._ids.append(number)
         self._content_of.append(content)
 
-    def finish(self, about: About, metadata: Mapping[str, Any]) -> Written:
+    def finish(self, about: About, metadata: Mapping[str, Any], behind: bytes = b"") -> Written:
         """Write the archive under its name, synced to disk.
+
+        `behind` comes after the last tile, within the tile data: no entry points there, so readers pass it by.
 
         Raises ValueError for a tile given twice, StorageFailed where the disk refuses.
         """
         beside = self._path.with_name(self._path.name + ".part")
         try:
             with beside.open("wb") as out:
-                self._write(out, about, metadata)
+                self._write(out, about, metadata, behind)
                 out.flush()
                 os.fsync(out.fileno())
             size = beside.stat().st_size
@@ -102,14 +104,16 @@ class PMTilesWriter:
             beside.unlink(missing_ok=True)
         return Written(self._path, size, len(self._ids), len(self._offsets))
 
-    def _write(self, out: BinaryIO, about: About, metadata: Mapping[str, Any]) -> None:
+    def _write(self, out: BinaryIO, about: About, metadata: Mapping[str, Any], behind: bytes) -> None:
         directory, contents = self._clustered()
         root, leaves = with_leaves(directory, ROOT_ROOM)
         text = gzip.compress(json.dumps(metadata, ensure_ascii=False).encode(), mtime=0)
-        head = self._header(about, directory, (len(root), len(text), len(leaves)))
+        sizes = len(root), len(text), len(leaves), self._end + len(behind)
+        head = self._header(about, directory, sizes)
         for section in (head.pack(), root, text, leaves):
             out.write(section)
         self._copy_contents(out, contents)
+        out.write(behind)
 
     def _clustered(self) -> tuple[Directory, list[int]]:
         """Return the entries in order of id, and the contents in the order in which they are first used."""
@@ -141,8 +145,8 @@ class PMTilesWriter:
                 start = self._offsets[content]
                 out.write(spool[start : start + self._lengths[content]])
 
-    def _header(self, about: About, directory: Directory, sizes: tuple[int, int, int]) -> heads.Header:
-        root, metadata, leaves = sizes
+    def _header(self, about: About, directory: Directory, sizes: tuple[int, int, int, int]) -> heads.Header:
+        root, metadata, leaves, data = sizes
         west, south, east, north = (round(degrees * 1e7) for degrees in about.bounds)
         lowest = tile_of(directory.ids[0])[0] if directory.ids else 0
         highest = tile_of(directory.ids[-1])[0] if directory.ids else 0
@@ -156,7 +160,7 @@ class PMTilesWriter:
             leaves_offset=after_root + metadata,
             leaves_length=leaves,
             data_offset=after_root + metadata + leaves,
-            data_length=self._end,
+            data_length=data,
             addressed_tiles=len(self._ids),
             tile_entries=len(directory.ids),
             tile_contents=len(self._offsets),

@@ -38,7 +38,7 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"ncols", "an ASCII grid"),
 )
 _WIDE = (b"\xff\xfe", b"\xfe\xff")  # byte order marks of UTF-16
-_XML_BEGINS = re.compile(rb"<[?!A-Za-z_:\x80-\xff]")
+_XML_BEGINS = re.compile(rb"<[?!A-Za-z_:]")
 # A table may begin with [구분] or <번호>, and is neither JSON nor XML.
 _JSON_BEGINS = re.compile(rb"\x1e|\{\s*(?:[\"}]|$)|\[\s*(?:[\[{\"\]0-9-]|true|false|null|$)")
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x19\x1c-\x1f]")  # no text has these

@@ -219,9 +219,8 @@ class _Search:
         place = Place("projected", pair.x, pair.y, Claim(None, "the table"))
         if len(extent) and (why := self._exchange(pair, x, y, extent)):
             pair, extent = replace(pair, x=pair.y, y=pair.x), extent[[1, 0, 3, 2]]
-            note = (
-                f"'{self._name(pair.y[0])}' holds {'latitudes' if pair.degrees else 'northings'}: {why}; exchanged"
-            )
+            what = "latitudes" if pair.degrees else "northings"
+            note = f"x and y were exchanged, as '{self._name(pair.y[0])}' holds {what}: {why}"
             place = replace(place, x=pair.x, y=pair.y, notes=(note,))
         names = f"'{self._name(pair.x[0])}' and '{self._name(pair.y[0])}'"
         if pair.epsg is not None:

@@ -63,10 +63,9 @@ class Spool:
                 )
                 self.rows += len(chunk)
         if self._wide:
-            self.notes.append(
-                f"{self._wide} rows have more cells than there are columns; what is beyond was left out "
-                f"(the first is row {self._first_wide})"
-            )
+            said = "1 row has" if self._wide == 1 else f"{self._wide} rows have"
+            first = f"row {self._first_wide}" if self._wide == 1 else f"the first is row {self._first_wide}"
+            self.notes.append(f"{said} more cells than there are columns; what is beyond was left out ({first})")
 
     def _columns(self, chunk: Sequence[Row], width: int) -> list[pa.Array]:
         """Turn rows into columns; a cell that is missing is blank."""

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from ingest import geojson, geopackage, geoparquet, kml, shapefile
+from ingest import esri_json, geojson, geopackage, geoparquet, gpx, json_fg, kml, shapefile, topojson
 from ingest.crs import Claim
 from ingest.layers import SourceLayer
 from ingest.ogr import OgrSource, inspect, stream
@@ -18,16 +18,22 @@ from ingest.tables.reader import read_text_table, read_workbook
 from naru.errors import BadInput, ColumnsUnknown, NoFeatures, UnknownFormat
 
 _LOOK = 65536
-_REMEDY = "We read shapefile, GeoJSON, KML, KMZ, GeoPackage, FlatGeobuf, GeoParquet, CSV, XLSX, XLS, ODS."
+_REMEDY = (
+    "We read shapefile, GeoJSON, TopoJSON, Esri JSON, JSON-FG, KML, KMZ, GPX, GeoPackage, FlatGeobuf, GeoParquet, "
+    "CSV, XLSX, XLS, ODS."
+)
 _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"fgb\x03fgb", "flatgeobuf"),
     (b"PAR1", "geoparquet"),
     (b"SQLite format 3\x00", "geopackage"),
     (b"\x00\x00\x27\x0a", "shapefile"),
-    (b"II*\x00", "a TIFF picture"),
-    (b"MM\x00*", "a TIFF picture"),
-    (b"\x89PNG", "a PNG picture"),
-    (b"\xff\xd8\xff", "a JPEG picture"),
+    (b"II*\x00", "GeoTIFF"),
+    (b"MM\x00*", "GeoTIFF"),
+    (b"II+\x00", "GeoTIFF"),
+    (b"MM\x00+", "GeoTIFF"),
+    (b"\x89PNG", "PNG"),
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"UHL1", "DTED"),
     (b"%PDF", "a PDF document"),
     (b"\x1f\x8b", "a gzip archive"),
     (b"7z\xbc\xaf", "a 7-Zip archive"),
@@ -35,8 +41,13 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"PMTiles", "a PMTiles archive"),
     (b"AC10", "a DWG drawing"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "xls"),
-    (b"ncols", "an ASCII grid"),
 )
+RASTERS = frozenset({"GeoTIFF", "PNG", "JPEG", "DTED", "ASCII grid"})  # read by ingest.raster
+_ASCII_GRID = re.compile(
+    rb"\s*(?:ncols|nrows|xllcorner|xllcenter|yllcorner|yllcenter|cellsize)\s+[-+.\d]", re.IGNORECASE
+)
+_TOPOLOGY = re.compile(rb'"type"\s*:\s*"Topology"')
+_ESRI = re.compile(rb'"(?:geometryType|spatialReference|attributes|rings|paths|esriFieldType\w+)"')
 _WIDE = (b"\xff\xfe", b"\xfe\xff")  # byte order marks of UTF-16
 _XML_BEGINS = re.compile(rb"<[?!A-Za-z_:]")
 # A table may begin with [구분] or <번호>, and is neither JSON nor XML.
@@ -45,8 +56,14 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x19\x1c-\x1f]")  # no text has these
 _NO_WISHES = Wanted()
 _TABLES = frozenset({"table", "xls", "xlsx", "ods"})
 _XML_ROOTS = {
-    **{"html": "a web page", "vrtdataset": "a GDAL VRT", "ogrvrtdatasource": "a GDAL VRT", "gpx": "GPX"},
+    **{"html": "a web page", "vrtdataset": "a GDAL VRT", "ogrvrtdatasource": "a GDAL VRT", "gpx": "gpx"},
     **{"gdal_wms": "a GDAL WMS description", "svg": "an SVG picture", "featurecollection": "GML"},
+    **{
+        "kml": "kml",
+        "placemark": "kml",
+        "folder": "kml",
+        "update": "a KML update of another file",
+    },
 }
 
 
@@ -62,7 +79,11 @@ def open_dataset(
         "shapefile": lambda: iter([shapefile.read(dataset, encoding)]),
         "geojson": lambda: iter([geojson.read(dataset, encoding, folder, lines=False)]),
         "geojson lines": lambda: iter([geojson.read(dataset, encoding, folder, lines=True)]),
+        "topojson": lambda: topojson.read(dataset, encoding, folder, limits),
+        "esri json": lambda: iter([esri_json.read(dataset, encoding, folder)]),
+        "json-fg": lambda: iter([json_fg.read(dataset, encoding, folder)]),
         "kml": lambda: kml.read_kml(dataset, encoding),
+        "gpx": lambda: gpx.read(dataset, encoding),
         "table": lambda: read_text_table(dataset, encoding, wanted, folder),
         "xls": lambda: read_workbook(dataset, "xls", wanted, folder, limits),
         "xlsx": lambda: read_workbook(dataset, "xlsx", wanted, folder, limits),
@@ -94,14 +115,28 @@ def sniff(path: Path) -> str:
     if _XML_BEGINS.match(text):
         return _sniff_xml(text)
     if _JSON_BEGINS.match(text):
-        return _sniff_json(text)
+        return _sniff_json(text, path)
     return _sniff_rest(text if head[:2] in _WIDE else head)
 
 
 def _sniff_rest(head: bytes) -> str:
+    if _ASCII_GRID.match(head):
+        return "ASCII grid"
+    if _is_vector_tile(head):
+        return "a single vector tile, which has no place of its own"
     if not _CONTROL.search(head):
         return "table"
     return "a tar archive" if head[257:262] == b"ustar" else "of a binary format we do not know"
+
+
+def _is_vector_tile(head: bytes) -> bool:
+    """Whether it begins as a Mapbox Vector Tile (2.1 §4.1): a layer with its name, version and features."""
+    if head[:1] != b"\x1a":
+        return False
+    at = 1
+    while at < min(len(head), 6) and head[at] & 0x80:
+        at += 1
+    return head[at + 1 : at + 2] in (b"\x0a", b"\x78", b"\x12", b"\x28")
 
 
 def _sniff_xml(text: bytes) -> str:
@@ -109,25 +144,38 @@ def _sniff_xml(text: bytes) -> str:
     body = re.sub(rb"<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^\[>]*(\[.*?\]\s*)?>", b"", text, flags=re.DOTALL)
     root = re.search(rb"<\s*(?:[\w.-]+:)?([\w.-]+)", body)
     name = root.group(1).decode("ascii", "replace").lower() if root else ""
-    return "kml" if name == "kml" else _XML_ROOTS.get(name, f"XML of another kind (root element '{name[:40]}')")
+    if name == "document" and b"<Placemark" in body:
+        return "kml"
+    return _XML_ROOTS.get(name, f"XML of another kind (root element '{name[:40]}')")
 
 
-def _sniff_json(text: bytes) -> str:
+def _sniff_json(text: bytes, path: Path) -> str:  # noqa: PLR0911 (one return a kind of document)
     """Name a JSON document by its outermost members."""
     plain = text.lstrip(b"\x1e")
     if text.startswith(b"\x1e") or _is_feature_line(plain):
         return "geojson lines"
+    if plain.startswith(b"["):
+        return "a JSON list: GeoJSON is an object with the members `type` and `features`"
     members = outer_members(plain)
     kind = members.get("type", "")
-    if kind == "Topology" or {"arcs", "objects"} <= set(members):
-        return "TopoJSON"
+    if kind == "Topology" or {"arcs", "objects"} <= set(members) or ("arcs" in members and _ends_as_topology(path)):
+        return "topojson"
     if kind.startswith("gdal") or "gdal_version" in members:
         return "a GDAL pipeline"
-    if "features" in members and ({"geometryType", "spatialReference"} & set(members)) and not kind:
-        return "Esri JSON"
-    if kind in geojson.TYPES or "features" in members or "coordinates" in members or "geometry" in members:
+    if {"coordRefSys", "place", "conformsTo"} & set(members) and kind:
+        return "json-fg"
+    if not kind and ("features" in members or {"geometryType", "spatialReference"} & set(members)):
+        return "esri json" if _ESRI.search(text) else "geojson"
+    if kind in geojson.TYPES or "coordinates" in members or "geometry" in members:
         return "geojson"
     return "JSON of another kind"
+
+
+def _ends_as_topology(path: Path) -> bool:
+    """Whether a document that begins with its arcs says further on what it is."""
+    with path.open("rb") as f:
+        f.seek(max(0, path.stat().st_size - _LOOK))
+        return _TOPOLOGY.search(f.read()) is not None
 
 
 def _is_feature_line(text: bytes) -> bool:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest.naming import legible
+from ingest.rasters import ReadRaster, checked_raster
 from ingest.receive import locate
 from ingest.sandbox import Limits, Sandbox, Task
 from naru.errors import NaruError, ParserDied
@@ -36,6 +37,8 @@ class ReadOptions:
     layers: tuple[str, ...] | None = None
     name: str | None = None  # what the user calls the file, where it is kept under another name
     names: Mapping[str, str] = field(default_factory=dict)  # and each file of a folder: kept as, called
+    kind: str | None = None  # of a raster: imagery, elevation, classes or data
+    bands: tuple[int, ...] | None = None  # of a raster, counted from 1
     limits: Limits = field(default_factory=Limits)
 
 
@@ -63,6 +66,7 @@ class ReadLayer:
     warnings: tuple[str, ...] = ()
 
 
+_PRELOAD = ("ingest.vector", "naru.tms", "naru.pmtiles.writer")  # our own code: out of sight once confined
 _sandbox: Sandbox | None = None
 _sandbox_lock = threading.Lock()
 
@@ -72,7 +76,7 @@ def sandbox() -> Sandbox:
     global _sandbox  # noqa: PLW0603 (one zygote a process: its start costs half a second)
     with _sandbox_lock:
         if _sandbox is None:
-            _sandbox = Sandbox(preload=["ingest.vector"])
+            _sandbox = Sandbox(preload=_PRELOAD)
             atexit.register(_sandbox.close)
         return _sandbox
 
@@ -82,8 +86,10 @@ def warm_up() -> None:
     sandbox().start()
 
 
-def read_file(path: Path, workdir: Path, options: ReadOptions, progress: Progress) -> list[ReadLayer]:
-    """Read the file, folder or zip at `path` into one GeoParquet per layer in `workdir`.
+def read_file(path: Path, workdir: Path, options: ReadOptions, progress: Progress) -> list[ReadLayer | ReadRaster]:
+    """Read the file, folder or zip at `path`: vectors into one GeoParquet per layer in `workdir`.
+
+    Rasters are only looked at; `ingest.raster_layers` takes their pixels.
 
     Raises FileMissing, UnknownFormat, FileDamaged, BadZip, EncodingUnknown, CrsUnknown, CrsRefused, NoFeatures,
     TooLarge, ParserDied; each names the file and the remedy.
@@ -102,6 +108,8 @@ def read_file(path: Path, workdir: Path, options: ReadOptions, progress: Progres
         "x": options.x,
         "y": options.y,
         "layers": options.layers,
+        "kind": options.kind,
+        "bands": options.bands,
         "limits": asdict(options.limits),
     }
     task = Task("ingest.vector:read_layers", params, readable=files, writable=[workdir])
@@ -110,13 +118,15 @@ def read_file(path: Path, workdir: Path, options: ReadOptions, progress: Progres
     except NaruError as error:
         error.file = error.file or name
         raise
-    return _checked(answer.result, workdir)
+    return _checked(answer.result, workdir, files)
 
 
-def _checked(result: Any, workdir: Path) -> list[ReadLayer]:
+def _checked(result: Any, workdir: Path, files: Sequence[Path]) -> list[ReadLayer | ReadRaster]:
     """Believe the child only as far as its answer has the right shape. Raises ParserDied."""
     try:
-        return [_checked_layer(entry, workdir) for entry in result]
+        return [
+            checked_raster(e, files) if e.get("kind") == "raster" else _checked_layer(e, workdir) for e in result
+        ]
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         message = f"the parser's answer does not have the agreed shape ({error})"
         raise ParserDied(message, remedy="The file is probably damaged.") from error

@@ -18,12 +18,13 @@ from typing import IO
 
 from ingest.naming import legible
 from ingest.sandbox import Limits
+from ingest.sidefiles import belongs_to_raster, beside, group_rasters
 from naru.errors import BadZip, FileMissing, TooLarge, UnknownFormat
 
 SHAPEFILE_PARTS = (".shp", ".shx", ".dbf", ".prj", ".cpg")
 SINGLE_FILES = (
-    *(".geojson", ".json", ".geojsonl", ".geojsons", ".ndjson", ".jsonl"),
-    *(".kml", ".kmz", ".gpkg", ".fgb", ".parquet", ".geoparquet"),
+    *(".geojson", ".json", ".geojsonl", ".geojsons", ".ndjson", ".jsonl", ".topojson", ".jsonfg"),
+    *(".kml", ".kmz", ".gpx", ".gpkg", ".fgb", ".parquet", ".geoparquet"),
     *(".csv", ".tsv", ".txt", ".xlsx", ".xls", ".ods"),
 )
 _FREE_BYTES = 64 * 2**20  # a zip may hold this much whatever its ratio
@@ -51,11 +52,11 @@ def locate(path: Path, limits: Limits) -> list[Path]:
     Looks at names only. Raises FileMissing, TooLarge.
     """
     if path.is_dir():
-        found = sorted(p for p in _walk(path, limits) if p.suffix.lower() in (*SHAPEFILE_PARTS, *SINGLE_FILES))
+        found = sorted(p for p in _walk(path, limits) if _is_wanted(p.name))
         if not found:
             raise FileMissing("the folder holds no file that we read", file=path.name, remedy=_formats_remedy())
     elif path.is_file():
-        found = _beside(path) if path.suffix.lower() in SHAPEFILE_PARTS else [path]
+        found = _with_companions(path)
     else:
         raise FileMissing("there is no such file", file=str(path), remedy="Check the path.")
     for member in found:
@@ -111,6 +112,17 @@ def _walk(folder: Path, limits: Limits) -> Iterator[Path]:
             yield path
 
 
+def _is_wanted(name: str) -> bool:
+    return _suffix(name) in (*SHAPEFILE_PARTS, *SINGLE_FILES) or belongs_to_raster(name)
+
+
+def _with_companions(path: Path) -> list[Path]:
+    """Return a file and those beside it that make up one dataset with it."""
+    if path.suffix.lower() in SHAPEFILE_PARTS:
+        return _beside(path)
+    return beside(path) if belongs_to_raster(path.name) else [path]
+
+
 def _beside(path: Path) -> list[Path]:
     """Return the shapefile's parts; those of a link with none beside it lie beside the file that it leads to."""
     found = _siblings(path)
@@ -133,8 +145,9 @@ def _siblings(path: Path) -> list[Path]:
 
 def _group(members: Sequence[tuple[str, Path]], file: str, single: bool = False) -> list[Dataset]:
     """Group (display name, path) pairs into datasets: parts of one shapefile belong together."""
+    rasters, members = group_rasters(members)
     shapefiles: dict[str, dict[str, Path]] = {}
-    others: list[Dataset] = []
+    others = [Dataset(PurePosixPath(s).stem, file if single else s, parts) for s, parts in rasters]
     for shown, path in members:
         suffix = path.suffix.lower()
         pure = PurePosixPath(shown)
@@ -276,7 +289,7 @@ def _unpack(path: Path, name: str, folder: Path, limits: Limits) -> Iterator[tup
     with open_zip(path, name, limits) as archive:
         wanted = [(member_name(i), i) for i in archive.infolist() if not i.is_dir()]
         wanted = [(shown, i) for shown, i in wanted if not _is_clutter(shown)]
-        chosen = [(s, i) for s, i in wanted if _suffix(s) in (*SHAPEFILE_PARTS, *SINGLE_FILES)]
+        chosen = [(s, i) for s, i in wanted if _is_wanted(s)]
         if not chosen:
             raise _nothing_to_read([s for s, _ in wanted], name)
         for number, (shown, info) in enumerate(chosen):

@@ -20,13 +20,13 @@ from ingest import dateline
 from ingest.ahead import ahead
 from ingest.crs import Resolved, resolve
 from ingest.features import NO_GEOMETRY, Batch, Geometries, Tally, families, make_valid, parse
-from ingest.formats import open_all
+from ingest.formats import RASTERS, open_all, sniff
 from ingest.geoparquet_writer import COVERING, GEOMETRY, LayerWriter
 from ingest.layers import SourceLayer, plain
 from ingest.receive import Called, Dataset, clear, receive
 from ingest.sandbox import Limits
 from ingest.tables.places import Wanted
-from naru.errors import NaruError, NoFeatures, TooLarge
+from naru.errors import ColumnsUnknown, NaruError, NoFeatures, TooLarge, UnknownFormat
 from naru.records import Progress
 
 Floats = npt.NDArray[np.float64]
@@ -57,8 +57,23 @@ class _Job:
 
 
 def _read_all(datasets: list[Dataset], job: _Job) -> list[dict[str, Any]]:
+    others, entries, empty = _read_rasters(datasets, job)
+    try:
+        if others or not entries:
+            entries += _read_vectors(others, job, empty)
+    except (UnknownFormat, NoFeatures, ColumnsUnknown):  # told in `empty`
+        if not entries:
+            raise
+    if not entries:
+        text = "; ".join(e.replace(" was left out", "") for e in empty[:5]) or "no layer of that name"
+        raise NoFeatures(f"nothing to draw: {text}", remedy="Check the file in a GIS.")
+    entries[0]["warnings"] += empty
+    return entries
+
+
+def _read_vectors(datasets: list[Dataset], job: _Job, empty: list[str]) -> list[dict[str, Any]]:
+    """Return the entries of all layers with features; those without are told in `empty`."""
     entries: list[dict[str, Any]] = []
-    empty: list[str] = []
     wanted = Wanted(job.params["x"], job.params["y"], job.params["crs"])
     opened = open_all(datasets, job.params["encoding"], job.folder, job.limits, wanted, empty)
     for number, (dataset, source) in enumerate(opened):
@@ -77,11 +92,22 @@ def _read_all(datasets: list[Dataset], job: _Job) -> list[dict[str, Any]]:
             empty.append(f"layer '{source.name}' was left out: {reading.account()}")
         else:
             entries.append(entry)
-    if not entries:
-        text = "; ".join(e.replace(" was left out", "") for e in empty[:5]) or "no layer of that name"
-        raise NoFeatures(f"nothing to draw: {text}", remedy="Check the file in a GIS.")
-    entries[0]["warnings"] += empty
     return entries
+
+
+def _read_rasters(datasets: list[Dataset], job: _Job) -> tuple[list[Dataset], list[dict[str, Any]], list[str]]:
+    """Return the datasets that are no rasters, the rasters' entries, and what of them was left out."""
+    kinds = [sniff(dataset.main) for dataset in datasets]
+    rasters = [(d, k) for d, k in zip(datasets, kinds, strict=True) if k in RASTERS]
+    if not rasters:
+        return datasets, [], []
+    from ingest.raster.entries import raster_entries
+
+    if len(rasters) > job.limits.layers:
+        message = f"it has more than the {job.limits.layers} layers allowed"
+        raise TooLarge(message, remedy="Split it.")
+    entries, left_out = raster_entries(rasters, job.params, job.workdir, job.limits, len(datasets) > 1)
+    return [d for d, k in zip(datasets, kinds, strict=True) if k not in RASTERS], entries, left_out
 
 
 @dataclass

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import shapely
 from affine import Affine
 
-from ingest.raster.cutting import Cut, Cutter, threads
-from ingest.raster.encode import Codec
+from ingest.raster.cutting import Cut, Cutter, Encode, Keep, threads
+from ingest.raster.encode import Codec, encode_tiles
 from ingest.raster.pixels import PixelSource, Recipe
 from ingest.raster.settling import settled
 from ingest.raster.statistics import Tally
 from ingest.raster.tiff import BLOCK, CogWriter, Level
-from ingest.raster.zooms import HALF_WORLD, tile_range
-from naru.errors import NoFeatures
+from ingest.raster.zooms import HALF_WORLD, inverse, tile_range
+from naru.errors import BadSetting, NoFeatures
+from naru.pmtiles.hilbert import tile_id
+from naru.pmtiles.writer import About, PMTilesWriter
 from naru.records import Progress
 
 ELEVATION_ERROR = 0.005  # metres: how far a kept height may be off the warped one (LERC)
@@ -38,31 +42,82 @@ class Order:
 
 
 def convert(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
-    """Make the COG that `params` asks for; return facts of it. Runs confined.
+    """Make the archives that `params` asks for; return how many blocks each zoom has, and facts. Runs confined.
 
-    `params`: recipe (of `ingest.raster.looking`), order (an `Order`), workdir, cog (file name), title.
-    Raises FileDamaged, NoFeatures (not one pixel has a value).
+    `params`: recipe (of `ingest.raster.looking`), order (an `Order`), workdir, and names in it: cog, pyramid.
+    Raises FileDamaged, NoFeatures (not one pixel has a value), BadSetting.
     """
     order, workdir = Order(**params["order"]), Path(params["workdir"])
     progress(0.0, "looking through the pixels")
-    recipe = settled(Recipe.from_dict(params["recipe"]))
-    levels = _levels(order)
-    codec = _codec(recipe, order.quality)
-    tally = Tally(3 if codec.name == "webp" else codec.bands, codec.nodata)
-    cut = Cut(levels, tile_range(_boxes(order), order.maxzoom), _how(recipe), codec, _outline(recipe))
-    target, counts = workdir / params["cog"], dict.fromkeys(range(order.lowest, order.maxzoom + 1), 0)
-    with PixelSource(recipe, levels[0], threads()) as source, CogWriter(target, levels) as cog:
+    work = _Work.prepare(settled(Recipe.from_dict(params["recipe"])), order)
+    with ExitStack() as stack:
+        cog = stack.enter_context(CogWriter(workdir / params["cog"], work.levels))
+        tiles = stack.enter_context(PMTilesWriter(workdir / params["pyramid"])) if order.pyramid else None
+        counts = work.run(cog, tiles, lambda f: progress(0.95 * f, "cutting into blocks"))
+        progress(0.95, "writing the archives")
+        cog.finish(work.codec.template(_transform(work.levels[0]), _tags(work.levels, order)))
+        if tiles:
+            tiles.finish(_about(order), {"name": params["title"], "format": order.pyramid})
+    return {"tiles": counts, "facts": _facts(work, order)}
+
+
+@dataclass(frozen=True)
+class _Work:
+    """One raster on its way to its archives."""
+
+    recipe: Recipe
+    order: Order
+    levels: list[Level]
+    codec: Codec
+    tally: Tally
+
+    @classmethod
+    def prepare(cls, recipe: Recipe, order: Order) -> _Work:
+        if order.pyramid and not recipe.treatment.painted:
+            role = recipe.treatment.role
+            raise BadSetting(
+                f"--pyramid is for 8-bit pictures; this is kept as {role} in {recipe.treatment.dtype}",
+                remedy="Leave it out: its tiles are drawn when they are asked for.",
+            )
+        codec = _codec(recipe, order.quality)
+        tally = Tally(3 if codec.name == "webp" else codec.bands, codec.nodata)
+        return cls(recipe, order, _levels(order), codec, tally)
+
+    def run(self, cog: CogWriter, tiles: PMTilesWriter | None, progress: Callable[[float], None]) -> dict[int, int]:
+        """Cut all levels; return how many blocks each zoom has."""
+        order, counts = self.order, dict.fromkeys(range(self.order.lowest, self.order.maxzoom + 1), 0)
 
         def keep(zoom: int, column: int, row: int, block: bytes) -> None:
             counts[zoom] += 1
             cog.put(order.maxzoom - zoom, column, row, block)
+            if tiles and order.pyramid == "webp" and zoom >= order.minzoom:
+                tiles.add(tile_id(zoom, column, row), block)
 
-        Cutter(source, cut, keep, lambda f: progress(0.95 * f, "cutting into blocks"), tally).run()
-        if not tally.valid:
-            raise NoFeatures("not one of its pixels has a value", file=recipe.file, remedy="Check it in a GIS.")
-        progress(0.95, "writing the archive")
-        cog.finish(codec.template(_transform(levels[0]), _tags(levels, order)))
-    return {"tiles": counts, "facts": _facts(recipe, codec, tally, order)}
+        def keep_tile(zoom: int, column: int, row: int, tile: bytes) -> None:
+            if tiles and zoom >= order.minzoom:
+                tiles.add(tile_id(zoom, column, row), tile)
+
+        outputs: list[tuple[Encode, Keep]] = [(self.codec.encode, keep)]
+        if order.pyramid in ("png", "jpeg"):
+            outputs.append((partial(encode_tiles, kind=order.pyramid, quality=order.quality), keep_tile))
+        window = tile_range(_boxes(order), order.maxzoom)
+        cut = Cut(self.levels, window, _how(self.recipe), self.codec, _outline(self.recipe))
+        with PixelSource(self.recipe, self.levels[0], threads()) as source:
+            Cutter(source, cut, outputs, progress, self.tally).run()
+        if not self.tally.valid:
+            raise NoFeatures(
+                "not one of its pixels has a value", file=self.recipe.file, remedy="Check it in a GIS."
+            )
+        return counts
+
+
+def _about(order: Order) -> About:
+    west, south = inverse(order.boxes[0][0], order.boxes[0][1])
+    east, north = inverse(order.boxes[-1][2], order.boxes[-1][3])
+    whole = len(order.boxes) > 1
+    bounds = (-180.0 if whole else west, south, 180.0 if whole else east, north)
+    kind = {"jpeg": "jpg"}.get(str(order.pyramid), str(order.pyramid))
+    return About(tile_type=kind, gzipped=False, bounds=bounds, minzoom=order.minzoom, maxzoom=order.maxzoom)
 
 
 def _boxes(order: Order) -> list[tuple[float, float, float, float]]:
@@ -110,10 +165,10 @@ def _tags(levels: list[Level], order: Order) -> dict[str, dict[str, str]]:
     return {"TILING_SCHEME": scheme}
 
 
-def _facts(recipe: Recipe, codec: Codec, tally: Tally, order: Order) -> dict[str, Any]:
-    treatment, statistics = recipe.treatment, tally.result()
-    middle = (order.boxes[0][1] + order.boxes[0][3]) / 2
-    cosine = 1 / math.cosh(middle / HALF_WORLD * math.pi)
+def _facts(work: _Work, order: Order) -> dict[str, Any]:
+    treatment, codec, statistics = work.recipe.treatment, work.codec, work.tally.result()
+    latitude = inverse(0.0, (order.boxes[0][1] + order.boxes[0][3]) / 2)[1]
+    cosine = math.cos(math.radians(latitude))
     facts: dict[str, Any] = {
         "role": treatment.role,
         "bands": codec.bands,
@@ -129,6 +184,7 @@ def _facts(recipe: Recipe, codec: Codec, tally: Tally, order: Order) -> dict[str
         "aligned": True,
         "lowest_zoom": order.lowest,
         "max_error": codec.max_error,
+        "pyramid": order.pyramid,
         "source_bands": list(treatment.bands),
     }
     if codec.name != "webp" and treatment.role != "classes":
@@ -146,4 +202,3 @@ def _colormap(colours: Mapping[int, tuple[int, int, int, int]] | None) -> list[l
     if colours is None:
         return None
     return [[value, *colour] for value, colour in sorted(colours.items())][:_MOST_CLASSES_LISTED]
-

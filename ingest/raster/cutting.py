@@ -27,6 +27,7 @@ from ingest.raster.tiff import BLOCK, Level
 Pixels = npt.NDArray[Any]
 Square = tuple[int, int, int]  # zoom, column and row in squares
 Keep = Callable[[int, int, int, bytes], None]  # zoom, tile column, tile row, block
+Encode = Callable[[Pixels], Blocks]
 SIDE = 8  # tiles
 HALF_WORLD = np.pi * 6378137.0
 _AHEAD = 2  # squares read beyond those that are being worked on
@@ -49,12 +50,12 @@ class Cutter:
 
     source: PixelSource
     cut: Cut
-    keep: Keep
+    outputs: Sequence[tuple[Encode, Keep]]
     progress: Callable[[float], None]
     tally: Tally
     _pool: ThreadPoolExecutor = field(init=False)
     _read: deque[tuple[Square, Future[Pixels]]] = field(default_factory=deque)
-    _encoding: deque[tuple[Square, Future[Blocks]]] = field(default_factory=deque)
+    _encoding: deque[tuple[Square, Keep, Future[Blocks]]] = field(default_factory=deque)
     _done: int = 0
 
     def run(self) -> None:
@@ -167,14 +168,15 @@ class Cutter:
         return out
 
     def _encode(self, square: Square, pixels: Pixels) -> None:
-        self._encoding.append((square, self._pool.submit(self.cut.codec.encode, pixels)))
+        for encode, keep in self.outputs:
+            self._encoding.append((square, keep, self._pool.submit(encode, pixels)))
         while len(self._encoding) > 2 * threads():
             self._store()
 
     def _store(self) -> None:
-        (zoom, column, row), future = self._encoding.popleft()
+        (zoom, column, row), keep, future = self._encoding.popleft()
         for (i, j), block in sorted(future.result().items()):
-            self.keep(zoom, column * SIDE + i, row * SIDE + j, block)
+            keep(zoom, column * SIDE + i, row * SIDE + j, block)
 
 
 def threads() -> int:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import rasterio
 from affine import Affine
 from PIL import Image
 from rasterio.enums import ColorInterp
@@ -58,7 +58,9 @@ class Codec:
 
     def _tiff(self, pixels: Pixels, tags: Mapping[str, Mapping[str, str]], **more: Any) -> bytes:
         somewhere = Affine.translation(1, 1)  # GDAL warns of files that lie nowhere
-        profile = self._profile() | {"transform": somewhere, "height": pixels.shape[1], "width": pixels.shape[2]} | more
+        profile = (
+            self._profile() | {"transform": somewhere, "height": pixels.shape[1], "width": pixels.shape[2]} | more
+        )
         with MemoryFile() as memory:
             with memory.open(**profile) as made:
                 if self.name == "webp":
@@ -101,10 +103,24 @@ def _squares(pixels: Pixels) -> list[tuple[int, int, slice, slice]]:
     ]
 
 
+def encode_tiles(pixels: Pixels, kind: str, quality: int) -> Blocks:
+    """Return RGBA pixels as tiles of a kind (webp, png, jpeg); those without any pixel are left out."""
+    writers: dict[str, Callable[[Pixels], bytes]] = {
+        "webp": partial(webp, quality=quality),
+        "png": png,
+        "jpeg": partial(jpeg, quality=quality),
+    }
+    write = writers[kind]
+    squares = ((c, r, pixels[:, rows, cols]) for c, r, rows, cols in _squares(pixels))
+    return {(c, r): write(square) for c, r, square in squares if square[3].any()}
+
+
 def webp(rgba: Pixels, quality: int) -> bytes:
     """Return an RGBA picture as WebP; quality 100 keeps every colour that can be seen."""
     image = Image.fromarray(np.ascontiguousarray(rgba.transpose(1, 2, 0)), "RGBA")
-    return _saved(image, "WEBP", lossless=quality >= 100, quality=quality if quality < 100 else 20, method=WEBP_METHOD)
+    return _saved(
+        image, "WEBP", lossless=quality >= 100, quality=quality if quality < 100 else 20, method=WEBP_METHOD
+    )
 
 
 def png(rgba: Pixels) -> bytes:
@@ -136,6 +152,3 @@ def fits(value: float, dtype: str) -> bool:
         return math.isfinite(value)
     info = np.iinfo(kind)
     return math.isfinite(value) and float(value).is_integer() and info.min <= value <= info.max
-
-
-GDAL_RELEASE = rasterio.__gdal_version__

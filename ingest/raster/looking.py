@@ -12,7 +12,7 @@ from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
 from ingest.crs import Claim
-from ingest.raster.opening import FORMATS, arrange, check_size, damaged, gdal, open_raster
+from ingest.raster.opening import arrange, check_size, damaged, gdal, open_raster
 from ingest.raster.placing import Place, place
 from ingest.raster.roles import Treatment, treat
 from ingest.receive import Dataset
@@ -89,10 +89,8 @@ def _recipe(dataset: Dataset, kind: str, main: Path, placed: Place, treatment: T
 
 def _claim(source: DatasetReader, main: Path, kind: str) -> Claim:
     """Return what the file says of its CRS, or the .prj beside it."""
-    title = FORMATS[kind].title
     if source.crs:
-        from_prj = kind == "ASCII grid"
-        return Claim(source.crs.to_wkt(), "the .prj" if from_prj else f"the {title}")
+        return Claim(source.crs.to_wkt(), "the .prj" if kind == "ASCII grid" else f"the {kind} file")
     prj = main.with_suffix(".prj")
     if prj.is_file():
         with prj.open("rb") as file:

@@ -29,14 +29,14 @@ class RasterFormat:
 
     driver: str
     suffix: str
-    world: str | None = None  # the world file's suffix
-    title: str = ""
+    world: str | None  # the world file's suffix
+    title: str
 
 
 FORMATS = {
-    "GeoTIFF": RasterFormat("GTiff", ".tif", ".tfw", "GeoTIFF"),
+    "GeoTIFF": RasterFormat("GTiff", ".tif", ".tfw", "a GeoTIFF"),
     "ASCII grid": RasterFormat("AAIGrid", ".asc", None, "an ASCII grid"),
-    "DTED": RasterFormat("DTED", ".dt2", None, "DTED"),
+    "DTED": RasterFormat("DTED", ".dt2", None, "a DTED cell"),
     "PNG": RasterFormat("PNG", ".png", ".pgw", "a PNG picture"),
     "JPEG": RasterFormat("JPEG", ".jpg", ".jgw", "a JPEG picture"),
 }
@@ -99,6 +99,9 @@ def open_raster(path: Path, kind: str, file: str) -> DatasetReader:
     try:
         source = rasterio.open(path, driver=FORMATS[kind].driver)
     except (RasterioError, ValueError) as error:
+        if "not recognized" in str(error):
+            message = f"it begins like {FORMATS[kind].title} and goes on as none"
+            raise FileDamaged(message, file=file, remedy="Export it again, or hand in the original.") from error
         raise damaged(error, path, file) from error
     if not source.count or any(d.startswith("complex") for d in source.dtypes):
         source.close()
@@ -135,7 +138,9 @@ def check_size(source: DatasetReader, kind: str, file: str, packed: int, limits:
     elif bands > _MOST_BANDS:
         problem = f"more than the {_MOST_BANDS} bands allowed"
     elif unpacked > limits.raster_bytes:
-        problem = f"{unpacked / 2**30:,.1f} GiB unpacked, more than the {limits.raster_bytes / 2**30:.0f} GiB allowed"
+        problem = (
+            f"{unpacked / 2**30:,.1f} GiB unpacked, more than the {limits.raster_bytes / 2**30:.0f} GiB allowed"
+        )
     elif unpacked > max(_FREE_BYTES, packed * _RATIO):
         problem = f"{unpacked / 2**30:,.1f} GiB unpacked, far more than its {packed:,} bytes can hold"
     if problem:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from affine import Affine
 from rasterio.crs import CRS
-from rasterio.enums import MaskFlags, Resampling
+from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 from rasterio.vrt import WarpedVRT
@@ -126,8 +126,10 @@ class PixelSource:
     def _working_type(self, source: DatasetReader) -> str:
         wide = np.result_type(*(np.dtype(d) for d in source.dtypes)).name
         kept = self.recipe.treatment.dtype
-        return kept if self.recipe.treatment.factor == 1.0 and np.dtype(kept).itemsize >= np.dtype(wide).itemsize else (
-            "float64" if np.dtype(wide).itemsize > 4 else "float32"
+        return (
+            kept
+            if self.recipe.treatment.factor == 1.0 and np.dtype(kept).itemsize >= np.dtype(wide).itemsize
+            else ("float64" if np.dtype(wide).itemsize > 4 else "float32")
         )
 
     def _resampling(self, source: DatasetReader, crs: CRS, pixel: float, corner: tuple[float, float]) -> Resampling:
@@ -182,12 +184,8 @@ def _table(colours: Mapping[int, tuple[int, int, int, int]]) -> Pixels:
 def _on_grid(source: DatasetReader, crs: CRS, pixel: float, corner: tuple[float, float]) -> bool:
     """Whether the source's pixels are those of the grid already."""
     t = source.transform
-    if crs.to_epsg() != 3857 or (t.b, t.d) != (0, 0) or abs(t.a - pixel) > 1e-9 * pixel or abs(t.e + pixel) > 1e-9 * pixel:
+    if crs.to_epsg() != 3857 or (t.b, t.d) != (0, 0):
         return False
     across, down = (t.c - corner[0]) / pixel, (corner[1] - t.f) / pixel
-    return abs(across - round(across)) < _EXACT and abs(down - round(down)) < _EXACT
-
-
-def has_mask(source: DatasetReader) -> bool:
-    """Whether a dataset says by a mask of its own (.msk, inside or beside) which pixels count."""
-    return any(MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags for flags in source.mask_flag_enums)
+    same_size = max(abs(t.a / pixel - 1), abs(-t.e / pixel - 1)) < 1e-9
+    return bool(same_size and max(abs(across - round(across)), abs(down - round(down))) < _EXACT)

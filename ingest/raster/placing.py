@@ -149,7 +149,9 @@ def _unwrapped(lon: Floats, pole: bool) -> tuple[Floats, bool]:
 
 def _boxes(lon: Floats, lat: Floats, whole: bool) -> tuple[list[BBox], BBox]:
     """Return the boxes in lon/lat that hold the raster, cut at the 180th meridian and at the ends of web maps."""
-    south, north = (float(np.clip(v, -WEB_MERCATOR_LIMIT, WEB_MERCATOR_LIMIT)) for v in (np.nanmin(lat), np.nanmax(lat)))
+    south, north = (
+        float(np.clip(v, -WEB_MERCATOR_LIMIT, WEB_MERCATOR_LIMIT)) for v in (np.nanmin(lat), np.nanmax(lat))
+    )
     if whole:
         return [(-180.0, south, 180.0, north)], (-180.0, south, 180.0, north)
     west, east = float(np.nanmin(lon)), float(np.nanmax(lon))

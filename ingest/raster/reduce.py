@@ -60,7 +60,8 @@ def halve_mean(pixels: Pixels, nodata: float | None) -> Pixels:
         count = valid.sum(axis=0)
         mean = np.where(valid, quarters, 0.0).sum(axis=0) / np.maximum(count, 1)
         mean = np.where(count > 0, mean, nodata)
-    return mean.astype(pixels.dtype) if pixels.dtype.kind == "f" else np.rint(mean).astype(pixels.dtype)
+    rounded: Pixels = mean if pixels.dtype.kind == "f" else np.rint(mean)
+    return rounded.astype(pixels.dtype)
 
 
 def halve_mode(pixels: Pixels, nodata: float | None) -> Pixels:

@@ -126,19 +126,23 @@ def _role(
         return _role_of_one(kind, dtype, values)
     if dtype == np.uint8:
         return "imagery"
-    coloured = [source.colorinterp[b - 1] for b in plain[:3]] == [ColorInterp.red, ColorInterp.green, ColorInterp.blue]
+    coloured = [source.colorinterp[b - 1] for b in plain[:3]] == [
+        ColorInterp.red,
+        ColorInterp.green,
+        ColorInterp.blue,
+    ]
     return "imagery" if dtype == np.uint16 and coloured else "data"
 
 
 def _role_of_one(kind: str, dtype: np.dtype[Any], values: Values) -> Role:
     """Return the role of a single band without a palette."""
     signed = dtype.kind == "f" or dtype == np.int16 or (kind == "ASCII grid" and dtype.kind == "i")
-    if signed and len(values) and _LOWEST <= values.min() and values.max() <= _HIGHEST:
+    if signed and len(values) and values.min() >= _LOWEST and values.max() <= _HIGHEST:
         unitless = dtype.kind == "f" and values.min() >= -1 and values.max() <= 1 and values.max() > values.min()
         return "data" if unitless else "elevation"
-    if dtype.kind in "ui" and len(values) >= _FEWEST_PIXELS and values.max() <= _HIGHEST_CLASS:
-        if len(np.unique(values)) <= _MOST_CLASSES:
-            return "classes"
+    whole_and_low = dtype.kind in "ui" and len(values) >= _FEWEST_PIXELS and values.max() <= _HIGHEST_CLASS
+    if whole_and_low and len(np.unique(values)) <= _MOST_CLASSES:
+        return "classes"
     return "imagery" if dtype == np.uint8 else "data"
 
 

@@ -59,4 +59,10 @@ class Tally:
         sample = np.concatenate(self._samples[number])
         p2, p98 = np.percentile(sample[:: max(1, sample.size // _SAMPLE)].astype(np.float64), [2, 98])
         mean = self._sum[number] / self._count[number]
-        return {"min": self._low[number], "max": self._high[number], "mean": mean, "p2": float(p2), "p98": float(p98)}
+        return {
+            "min": self._low[number],
+            "max": self._high[number],
+            "mean": mean,
+            "p2": float(p2),
+            "p98": float(p98),
+        }

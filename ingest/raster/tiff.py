@@ -172,7 +172,9 @@ class _Layout:
         return 16 if self.big else 8
 
     def header(self, first: int) -> bytes:
-        return struct.pack("<2sHHHQ", b"II", 43, 8, 0, first) if self.big else struct.pack("<2sHI", b"II", 42, first)
+        return (
+            struct.pack("<2sHHHQ", b"II", 43, 8, 0, first) if self.big else struct.pack("<2sHI", b"II", 42, first)
+        )
 
     def offsets(self, values: array[int]) -> Tag:
         if self.big:

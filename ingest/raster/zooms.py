@@ -13,6 +13,7 @@ TILE = 256
 HIGHEST = 24
 HALF_WORLD = math.pi * 6378137.0
 _MOST_ENTRIES = 2**22  # tiles in the directory of a COG, there or not
+_FEW = 32  # pixels
 _EDGE = 1e-6  # of a tile: a box that ends on a border does not reach into the next
 
 
@@ -31,10 +32,10 @@ def native_zoom(cell: float, role: str, side: float = math.inf) -> int:
     Pictures go to the nearest zoom; values that are measured lose at most 7 % of their resolution. A raster of
     few pixels (`side` is its longer side in metres) gets two zooms more: each of its pixels must be seen.
 
-    >>> native_zoom(0.31, "imagery"), native_zoom(37.8, "elevation"), native_zoom(37.8, "elevation", 3780.0)
+    >>> native_zoom(0.31, "imagery"), native_zoom(37.8, "elevation"), native_zoom(37.8, "elevation", 378.0)
     (19, 12, 14)
     """
-    exact = math.log2(2 * HALF_WORLD / TILE / cell) + (2 if side < TILE * cell else 0)
+    exact = math.log2(2 * HALF_WORLD / TILE / cell) + (2 if side < _FEW * cell else 0)
     zoom = round(exact) if role == "imagery" else math.ceil(exact - 0.1)
     return min(HIGHEST, max(0, zoom))
 
@@ -56,16 +57,19 @@ def choose(
             f"--minzoom {minzoom} is above the last zoom, {highest}", remedy="Leave it out, or give --maxzoom too."
         )
     natural = min(highest, max(0, math.floor(math.log2(2 * HALF_WORLD / max(side, 1e-9)))))
-    if _entries(boxes, highest, natural) > _MOST_ENTRIES:
+    lowest = natural if minzoom is None else min(natural, minzoom)
+    if _entries(boxes, highest, lowest) > _MOST_ENTRIES:
         raise TooLarge(
-            f"at zoom {highest} it would lie on more than {_MOST_ENTRIES:,} tiles",
-            remedy=f"Cut it into pieces, or say --maxzoom {max(natural, highest - 4)}.",
+            f"between zoom {lowest} and {highest} it would reach over more than {_MOST_ENTRIES:,} tiles",
+            remedy=f"Cut it into pieces, or say --minzoom {natural} --maxzoom {max(natural, highest - 4)}.",
         )
-    return Zooms(highest, natural, natural if minzoom is None else minzoom)
+    return Zooms(highest, lowest, natural if minzoom is None else minzoom)
 
 
 def _joined(boxes: Sequence[BBox]) -> list[BBox]:
-    return [(min(b[0] for b in boxes), min(b[1] for b in boxes), max(b[2] for b in boxes), max(b[3] for b in boxes))]
+    return [
+        (min(b[0] for b in boxes), min(b[1] for b in boxes), max(b[2] for b in boxes), max(b[3] for b in boxes))
+    ]
 
 
 def tile_range(boxes: Sequence[BBox], zoom: int) -> tuple[int, int, int, int]:
@@ -87,3 +91,12 @@ def _entries(boxes: Sequence[BBox], highest: int, lowest: int) -> int:
     left, top, right, bottom = tile_range(boxes, lowest)
     scale = 1 << (highest - lowest)
     return (right - left + 1) * (bottom - top + 1) * scale * scale
+
+
+def inverse(x: float, y: float) -> tuple[float, float]:
+    """Return longitude and latitude of a place on EPSG:3857.
+
+    >>> inverse(HALF_WORLD, 0.0)
+    (180.0, 0.0)
+    """
+    return x / HALF_WORLD * 180, math.degrees(math.atan(math.sinh(y / HALF_WORLD * math.pi)))

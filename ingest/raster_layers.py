@@ -1,0 +1,170 @@
+"""From a raster that was looked at to archives ready to be published: encode, verify, describe.
+
+The pixels are taken in a second confined child, whose limits grow with the raster. What it leaves is opened
+again here, by the readers that the server uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from ingest.raster.zooms import TILE, Zooms, choose
+from ingest.rasters import ReadRaster
+from ingest.reading import sandbox
+from ingest.sandbox import Limits, Task
+from naru.cog import Cog
+from naru.errors import ArchiveDamaged, NaruError, ParserDied
+from naru.pmtiles import PMTilesReader, mapped
+from naru.raster_facts import RasterFacts
+from naru.raster_style import raster_style
+from naru.records import Archive, Draft, IngestReport, Progress, Tileset
+
+TileType = Literal["png", "jpg", "webp"]
+PYRAMIDS: Mapping[str, TileType] = {"webp": "webp", "png": "png", "jpeg": "jpg"}
+QUALITY = 75  # of WebP and JPEG, unless said otherwise; 100 is lossless
+_CPU_S_PER_MPX = 2.0  # ten times what was measured
+_REMEDY = "Check the disk (`naru doctor`), then run again."
+
+
+@dataclass(frozen=True)
+class RasterWish:
+    """What the user said of a raster's tiles."""
+
+    minzoom: int | None = None
+    maxzoom: int | None = None
+    quality: int = QUALITY
+    pyramid: str | None = None  # webp, png or jpeg: tiles ready to be sent, beside the COG
+
+
+@dataclass(frozen=True)
+class PackedRaster:
+    """One raster, ready to be published: the COG, and pre-rendered tiles if wished."""
+
+    cog: Path
+    pyramid: Path | None
+    zooms: Zooms
+    tiles: int
+    facts: Mapping[str, Any]
+
+
+def encode_raster(
+    read: ReadRaster, layer_id: str, wish: RasterWish, workdir: Path, progress: Progress
+) -> PackedRaster:
+    """Cut a raster into its archives in `workdir`.
+
+    Raises BadSetting, TooLarge (before any work), FileDamaged, NoFeatures, ParserDied, ArchiveDamaged.
+    """
+    zooms = choose(read.cell, read.role, read.boxes, wish.minzoom, wish.maxzoom)
+    workdir = workdir.resolve()
+    cog = workdir / f"{layer_id}.tif"
+    pyramid = workdir / f"{layer_id}.pmtiles" if wish.pyramid else None
+    order = {
+        "boxes": read.boxes,
+        "maxzoom": zooms.maxzoom,
+        "lowest": zooms.lowest,
+        "minzoom": zooms.minzoom,
+        "quality": wish.quality,
+        "pyramid": wish.pyramid,
+    }
+    params: dict[str, Any] = {"recipe": read.recipe, "order": order, "workdir": str(workdir), "cog": cog.name}
+    params |= {"pyramid": pyramid.name if pyramid else None, "title": layer_id}
+    task = Task("ingest.raster.convert:convert", params, readable=read.files, writable=[workdir])
+    try:
+        answer = sandbox().run(task, _limits(read, zooms), progress)
+    except NaruError as error:
+        error.layer = error.layer or layer_id
+        raise
+    return _checked(answer.result, read, zooms, (cog, pyramid))
+
+
+def _limits(read: ReadRaster, zooms: Zooms) -> Limits:
+    """Return limits that grow with the pixels to be read and to be made."""
+    usual = Limits()
+    cell = 2 * 20_037_508.34 / (TILE << zooms.maxzoom)
+    made = sum((b[2] - b[0]) * (b[3] - b[1]) for b in read.boxes) / cell**2
+    mpx = max(read.width * read.height, made) * max(read.bands, 4) / 4 / 1e6
+    cpu_s = usual.cpu_s + int(mpx * _CPU_S_PER_MPX)
+    return replace(usual, cpu_s=cpu_s, wall_s=2.0 * cpu_s, file_bytes=max(usual.file_bytes, 2 * usual.raster_bytes))
+
+
+def _checked(said: Any, read: ReadRaster, zooms: Zooms, files: tuple[Path, Path | None]) -> PackedRaster:
+    """Believe the child only as far as its archives bear it out. Raises ParserDied, ArchiveDamaged."""
+    cog, pyramid = files
+    try:
+        counts = {int(zoom): int(count) for zoom, count in said["tiles"].items()}
+        facts = {**said["facts"], "width": read.width, "height": read.height}
+        RasterFacts.of({"raster": facts})
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
+        message = f"the parser's answer does not have the agreed shape ({error})"
+        raise ParserDied(message, remedy="The file is probably damaged.") from error
+    shown = sum(count for zoom, count in counts.items() if zoom >= zooms.minzoom)
+    _verify_cog(cog, zooms, counts)
+    if pyramid:
+        _verify_pyramid(pyramid, shown)
+    return PackedRaster(cog, pyramid, zooms, shown, facts)
+
+
+def _verify_cog(path: Path, zooms: Zooms, counts: Mapping[int, int]) -> None:
+    """Open the COG as a server will: every level there, every block counted."""
+    with mapped(path) as file:
+        cog = Cog(file)
+        for zoom in range(zooms.lowest, zooms.maxzoom + 1):
+            written = sum(1 for n in cog.level(zoom).counts if n)
+            if written != counts.get(zoom):
+                raise ArchiveDamaged(
+                    f"{written} of {counts.get(zoom)} blocks of zoom {zoom} were written",
+                    file=path.name,
+                    remedy=_REMEDY,
+                )
+
+
+def _verify_pyramid(path: Path, tiles: int) -> None:
+    with mapped(path) as file:
+        reader = PMTilesReader(file)
+        reader.check()
+        if reader.header.addressed_tiles != tiles:
+            raise ArchiveDamaged(
+                f"{reader.header.addressed_tiles} of {tiles} tiles were written", file=path.name, remedy=_REMEDY
+            )
+
+
+def raster_report(report: IngestReport, packed: PackedRaster) -> IngestReport:
+    """Return the report with what became of the raster."""
+    sizes = [path.stat().st_size for path in (packed.cog, packed.pyramid) if path]
+    zooms = packed.zooms
+    return replace(report, minzoom=zooms.minzoom, maxzoom=zooms.maxzoom, tiles=packed.tiles, bytes=sum(sizes))
+
+
+def raster_draft(draft: Draft, packed: PackedRaster) -> Draft:
+    """Return the draft with the style of the raster's role."""
+    facts = RasterFacts.of({"raster": packed.facts})
+    return replace(draft, style=raster_style(draft.id, facts, drawn=packed.pyramid is not None))
+
+
+def raster_tilesets(
+    packed: PackedRaster, read: ReadRaster, put: Callable[[Path], Archive]
+) -> tuple[Archive, tuple[Tileset, ...]]:
+    """Move the archives into storage with `put`; return the source and the tilesets, the one to be shown first."""
+    source = put(packed.cog)
+    webp = packed.facts["compression"] == "webp"
+    live = _tileset(packed, read, source, "webp" if webp else "png")
+    if packed.pyramid is None:
+        return source, (live,)
+    kind = packed.facts["pyramid"]
+    return source, (_tileset(packed, read, put(packed.pyramid), PYRAMIDS[kind]),)
+
+
+def _tileset(packed: PackedRaster, read: ReadRaster, archive: Archive, tile_type: TileType) -> Tileset:
+    return Tileset(
+        archive=archive,
+        tile_type=tile_type,
+        tile_matrix_set="WebMercatorQuad",
+        minzoom=packed.zooms.minzoom,
+        maxzoom=packed.zooms.maxzoom,
+        bounds=read.bounds,
+        tiles=packed.tiles,
+        rules={"raster": dict(packed.facts)},
+    )

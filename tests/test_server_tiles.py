@@ -208,7 +208,7 @@ def test_encoded_digits_are_the_digits_they_encode(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/tiles/a/1/0/0.mvt", "/tiles/a,b/24/16777215/16777215.pbf", "/tiles/a/0/0/0.pbf", "/tiles/a/1/0/0.png"]
+    "path", ["/tiles/a/1/0/0.mvt", "/tiles/a,b/24/16777215/16777215.pbf", "/tiles/a/0/0/0.png"]
 )
 def test_canonical_addresses_are_read(path: str) -> None:
     address = parse(path)

@@ -227,6 +227,12 @@ class BadSelection(NaruError):
     code = "SELECTION"
 
 
+class UnknownFeature(NaruError):
+    """The layer has no feature of that number."""
+
+    code = "FEATURE_NOT_FOUND"
+
+
 class NoSuchExport(NaruError):
     """The layer cannot be had in that format: no features in a raster, no pixels in a vector layer."""
 
@@ -394,6 +400,7 @@ class TusVersion(NaruError):
     """A version of the tus protocol that is not spoken here, or none named."""
 
     code = "TUS_VERSION"
+    spoken = "1.0.0"
 
 
 class MediaType(NaruError):

@@ -189,6 +189,8 @@ def _methods_here() -> dict[str, str]:
 
 
 def _add_security_headers(response: Response) -> Response:
+    if request.endpoint in tus.ENDPOINTS and tus.HEADER in request.headers:
+        response.headers[tus.HEADER] = tus.VERSION
     if request.endpoint in _OWN_PAGES_ONLY:
         response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
     for name, value in _SECURITY_HEADERS.items():

@@ -20,7 +20,12 @@ _LEVEL = 6
 def json_document(value: Any, *, shared: bool, media_type: str = "application/json") -> Response:
     """Return `value` as JSON; `shared` when every caller would get the same."""
     body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-    tag = hashlib.sha256(body).hexdigest()[:20]
+    return bytes_document(body, shared=shared, media_type=media_type)
+
+
+def bytes_document(body: bytes, *, shared: bool, media_type: str, tag: str = "") -> Response:
+    """Return a text that is encoded already; `tag` names its content, where its own hash does not."""
+    tag = tag or hashlib.sha256(body).hexdigest()[:20]
     packed = len(body) >= _WORTH_PACKING and accepts_gzip(request.environ)
     response = Response(gzip.compress(body, _LEVEL, mtime=0) if packed else body, content_type=media_type)
     if packed:

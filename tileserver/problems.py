@@ -37,6 +37,12 @@ KINDS: dict[type[Exception], Kind] = {
         HTTPStatus.BAD_REQUEST, "The national point number is malformed", "국가지점번호가 올바르지 않습니다"
     ),
     errors.BadSelection: Kind(HTTPStatus.BAD_REQUEST, "Features cannot be chosen so", "선택 조건이 잘못되었습니다"),
+    errors.UnknownFeature: Kind(
+        HTTPStatus.NOT_FOUND,
+        "There is no such feature",
+        "객체를 찾을 수 없습니다",
+        "Ask for …/items to see which there are.",
+    ),
     errors.NoSuchExport: Kind(
         HTTPStatus.BAD_REQUEST, "The layer cannot be had so", "이 형식으로 내보낼 수 없는 레이어입니다"
     ),
@@ -175,6 +181,8 @@ def _told(error: Exception, kind: Kind, request_id: str) -> dict[str, object]:
 def _special_headers(error: Exception, kind: Kind) -> list[tuple[str, str]]:
     if isinstance(error, errors.QuotaExceeded):
         return _quota_headers(error)
+    if isinstance(error, errors.TusVersion):
+        return [("Tus-Version", error.spoken)]
     if kind.status == HTTPStatus.UNAUTHORIZED:
         return [("WWW-Authenticate", 'Bearer realm="naru"')]
     if kind.status == HTTPStatus.SERVICE_UNAVAILABLE:

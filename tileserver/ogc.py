@@ -1,0 +1,209 @@
+"""OGC API - Common (19-072, 20-024): landing page, conformance, collections under `/ogc/`.
+
+Links are absolute where we know our address (`NARU_PUBLIC_URL`, or a listener on loopback): older GIS clients do
+not resolve relative ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from flask import Response
+
+from naru.errors import UnknownLayer
+from naru.features.systems import CRS84, uri
+from naru.records import Layer
+from tileserver.access import Caller
+from tileserver.addresses import key_query
+from tileserver.documents import json_document
+from tileserver.routes import LAYER_ID, Route, Service
+
+GEOJSON = "application/geo+json"
+_OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
+_SPEC = "http://www.opengis.net/spec"
+CONFORMANCE = (
+    f"{_SPEC}/ogcapi-common-1/1.0/conf/core",
+    f"{_SPEC}/ogcapi-common-1/1.0/conf/landing-page",
+    f"{_SPEC}/ogcapi-common-1/1.0/conf/json",
+    f"{_SPEC}/ogcapi-common-1/1.0/conf/oas30",
+    f"{_SPEC}/ogcapi-common-2/1.0/conf/collections",
+    f"{_SPEC}/ogcapi-features-1/1.0/conf/core",
+    f"{_SPEC}/ogcapi-features-1/1.0/conf/oas30",
+    f"{_SPEC}/ogcapi-features-1/1.0/conf/geojson",
+    f"{_SPEC}/ogcapi-features-2/1.0/conf/crs",
+)
+OFFERED = (CRS84, "EPSG:4326", "EPSG:3857", "EPSG:5179", "EPSG:5186", "EPSG:5174", "EPSG:5181")
+_DOWNLOADS = {
+    "gpkg": "application/geopackage+sqlite3",
+    "parquet": "application/vnd.apache.parquet",
+    "csv": "text/csv",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "shp": "application/zip",
+    "kml": "application/vnd.google-earth.kml+xml",
+}
+Link = dict[str, Any]
+
+
+class Site(NamedTuple):
+    """Where links lead, and the caller's key if it came in the query."""
+
+    base: str
+    query: str  # "?key=…" or ""
+
+    def link(self, rel: str, path: str, media_type: str, title: str, **more: Any) -> Link:
+        """Return a link to one of our addresses (RFC 8288 as OGC APIs write it)."""
+        joined = self.query.replace("?", "&", 1) if "?" in path else self.query
+        return {"href": f"{self.base}{path}{joined}", "rel": rel, "type": media_type, "title": title, **more}
+
+
+def site_of(service: Service, caller: Caller) -> Site:
+    """Return where this caller's links lead."""
+    return Site(service.settings.public_url or service.loopback, key_query(caller.presented))
+
+
+def show_landing(service: Service, caller: Caller) -> Response:
+    """Where everything is."""
+    site = site_of(service, caller)
+    links = [
+        site.link("self", "/ogc/", "application/json", "This document"),
+        site.link("service-desc", "/ogc/api", _OPENAPI, "The interface, for programs"),
+        site.link("service-doc", "/docs", "text/html", "The interface, for people"),
+        site.link("conformance", "/ogc/conformance", "application/json", "What it conforms to"),
+        site.link("data", "/ogc/collections", "application/json", "The layers"),
+    ]
+    told = {"title": "Naru", "description": "A city's layers, as features.", "links": links}
+    return json_document(told, shared=not site.query)
+
+
+def show_conformance(service: Service, caller: Caller) -> Response:
+    """Which standards it keeps."""
+    return json_document({"conformsTo": list(CONFORMANCE)}, shared=True)
+
+
+def show_ogc_api(service: Service, caller: Caller) -> Response:
+    """The interface's description under the media type that OGC APIs ask for."""
+    from tileserver.app import ROUTES  # the table holds this route too
+    from tileserver.openapi import document
+
+    return json_document(document(ROUTES, service.settings), shared=True, media_type=_OPENAPI)
+
+
+def show_collections(service: Service, caller: Caller) -> Response:
+    """The layers with features that the caller may see."""
+    from tileserver.sources import has_features
+
+    site = site_of(service, caller)
+    seen = [one for one in service.keeper.current.layers.values() if has_features(one) and caller.sees(one)]
+    links = [site.link("self", "/ogc/collections", "application/json", "This document")]
+    told = {"links": links, "crs": [uri(name) for name in OFFERED], "collections": _every(service, seen, site)}
+    return json_document(told, shared=False)
+
+
+def _every(service: Service, layers: Sequence[Layer], site: Site) -> list[dict[str, Any]]:
+    return [collection(service, layer, site) for layer in layers]
+
+
+def show_collection(service: Service, caller: Caller, layer: str) -> Response:
+    """One layer: what and where it is, and how to get at its features."""
+    site, found = site_of(service, caller), permitted(service, caller, layer)
+    return json_document(collection(service, found, site), shared=is_shared(service, found) and not site.query)
+
+
+def permitted(service: Service, caller: Caller, layer_id: str) -> Layer:
+    """Return a layer with features that the caller may read.
+
+    Raises:
+        UnknownLayer: there is none, or it has no features.
+        ScopeDenied: it is outside the caller's key.
+    """
+    from tileserver.sources import has_features
+
+    found = service.keeper.current.layers.get(layer_id)
+    if found is None:
+        raise UnknownLayer(layer_id)
+    caller.permit(found)
+    if not has_features(found):
+        raise UnknownLayer(layer_id)
+    return found
+
+
+def is_shared(service: Service, layer: Layer) -> bool:
+    """Tell whether everybody may read a layer, so that shared caches may keep what is said of it."""
+    pyramid = service.keeper.current.pyramids.get(layer.id)
+    return pyramid is not None and pyramid.shared
+
+
+def collection(service: Service, layer: Layer, site: Site) -> dict[str, Any]:
+    """Return the description of a collection (OGC 17-069r4 §7.14, 18-058r1 §6.2)."""
+    from tileserver.sources import source_of
+
+    source = source_of(service, layer)
+    own = source.crs_name
+    offered = list(dict.fromkeys([*OFFERED, *([own] if own else [])]))
+    told: dict[str, Any] = {
+        "id": layer.id,
+        "title": layer.title_ko,
+        "description": layer.title_en,
+        "itemType": "feature",
+        "extent": {"spatial": {"bbox": [layer.live.report["bounds"]], "crs": uri(CRS84)}},
+        "crs": [uri(name) for name in offered],
+        "links": _links(layer, site),
+    }
+    if layer.attribution:
+        told["attribution"] = layer.attribution
+    if own:
+        told["storageCrs"] = uri(own)
+    if period := source.period:
+        told["extent"]["temporal"] = {"interval": [[_moment(edge) for edge in period]]}
+    return told
+
+
+def _moment(edge: datetime) -> str:
+    return edge.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _links(layer: Layer, site: Site) -> list[Link]:
+    path = f"/ogc/collections/{layer.id}"
+    links = [
+        site.link("self", path, "application/json", "This document"),
+        site.link("items", f"{path}/items", GEOJSON, "The features"),
+        site.link(_QUERYABLES, f"{path}/queryables", "application/schema+json", "The fields to ask by"),
+        site.link("describedby", f"/styles/{layer.id}.json", "application/json", "How it is drawn"),
+    ]
+    downloads = [
+        site.link("enclosure", f"/content/{layer.id}.{name}", media_type, f"As {name}")
+        for name, media_type in _DOWNLOADS.items()
+    ]
+    licence = {"href": layer.licence, "rel": "license", "title": "Licence"}
+    return [*links, *downloads, *([licence] if layer.licence.startswith(("http://", "https://")) else [])]
+
+
+_QUERYABLES = "http://www.opengis.net/def/rel/ogc/1.0/queryables"
+_JSON: Mapping[int, tuple[str, str]] = {
+    200: ("JSON", "application/json"),
+    304: ("You have this version", ""),
+}
+ROUTES = (
+    Route("/ogc/", "open", show_landing, "OGC API: where everything is", _JSON, tag="ogc"),
+    Route("/ogc/conformance", "open", show_conformance, "OGC API: which standards it keeps", _JSON, tag="ogc"),
+    Route(
+        "/ogc/api",
+        "open",
+        show_ogc_api,
+        "OGC API: this interface's description",
+        {200: ("OpenAPI 3.0", _OPENAPI), 304: ("You have this version", "")},
+        tag="ogc",
+    ),
+    Route("/ogc/collections", "visible", show_collections, "The layers with features", _JSON, tag="ogc"),
+    Route(
+        "/ogc/collections/<layer>",
+        "layer",
+        show_collection,
+        "One layer's description",
+        _JSON,
+        {"layer": LAYER_ID},
+        tag="ogc",
+    ),
+)

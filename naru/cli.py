@@ -16,6 +16,7 @@ from sqlalchemy.exc import OperationalError
 
 import naru
 from naru.cli_care import backup, doctor, gc, restore, verify
+from naru.cli_export import export
 from naru.cli_jobs import jobs, work
 from naru.cli_layers import layers
 from naru.errors import NaruError, StorageFailed
@@ -52,7 +53,7 @@ def cli(context: click.Context, home: Path | None, traceback: bool) -> None:
     context.obj = Settings.from_environ(os.environ, home=home)
 
 
-for command in (layers, jobs, work, verify, gc, backup, restore, doctor):
+for command in (layers, export, jobs, work, verify, gc, backup, restore, doctor):
     cli.add_command(command)
 
 

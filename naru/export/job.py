@@ -31,6 +31,13 @@ class Wanted:
     encoding: str = "utf-8"
 
 
+@dataclass
+class Tally:
+    """How far an export has come."""
+
+    features: int = 0
+
+
 @dataclass(frozen=True)
 class Export:
     """Features on their way out. `notes` counts, by reason, what the format could not hold as it was."""
@@ -42,6 +49,7 @@ class Export:
     encoding: str
     progress: Progress
     notes: Counter[str] = field(default_factory=Counter)
+    tally: Tally = field(default_factory=Tally)
 
     @cached_property
     def crs(self) -> CRS:
@@ -69,6 +77,7 @@ class Export:
         digits = _DEGREE_DIGITS if self.crs.is_geographic else _METRE_DIGITS
         for batch in self.source.select(self.selection):
             yield batch._replace(geometries=_rounded(batch.geometries, digits)) if self.moved else batch
+            self.tally.features += len(batch.ids)
             self.progress(float(batch.ids[-1]) / self.source.rows, f"{batch.ids[-1]} of {self.source.rows} rows")
 
     def rows(self) -> list[tuple[str, str]]:

@@ -163,7 +163,7 @@ def _leaves(geometry: shapely.Geometry) -> Geometries:
 
 
 def _pack(export: Export, columns: list[Column], folder: Path, path: Path) -> None:
-    """Put everything into the zip: by name, so that members are dated 1980 and the same data give the same bytes."""
+    """Put everything into the zip: by name, which dates members 1980, so the same data give the same bytes."""
     families = sorted(file.stem for file in folder.glob("*.shp"))
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as archive:
         for family in families:

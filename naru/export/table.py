@@ -25,11 +25,15 @@ _NUMBER = "^[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]+)?$"
 def pieces(export: Export) -> Iterator[bytes]:
     """Yield the table piece by piece."""
     places = Places.of(export)
-    header = pa.array([*(field.name for field in export.fields), *places.names], pa.string())
-    yield codecs.BOM_UTF8 + ",".join(_quoted(harmless(header)).to_pylist()).encode() + b"\r\n"
+    yield codecs.BOM_UTF8 + ",".join(_quoted(header(export)).to_pylist()).encode() + b"\r\n"
     for batch in export.batches():
         columns = [*batch.attributes.columns, *places.columns(batch.geometries)]
         yield "".join(_rows([_cells(column) for column in columns]).to_pylist()).encode()
+
+
+def header(export: Export) -> Texts:
+    """Return the names of the columns."""
+    return harmless(pa.array([*(field.name for field in export.fields), *Places.of(export).names], pa.string()))
 
 
 def _rows(columns: Sequence[Texts]) -> Texts:

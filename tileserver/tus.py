@@ -24,7 +24,7 @@ from tileserver.managing import grant_of
 from tileserver.routes import Route, Service
 
 HEADER = "Tus-Resumable"
-VERSION = "1.0.0"
+VERSION = TusVersion.spoken
 _EXTENSIONS = "creation,expiration,termination"
 _PIECE = "application/offset+octet-stream"
 _LONGEST_METADATA = 32 * 1024
@@ -242,3 +242,4 @@ ROUTES = (
         headers=(HEADER,),
     ),
 )
+ENDPOINTS = frozenset(("begin_upload", *(route.endpoint for route in ROUTES)))

@@ -6,13 +6,15 @@ go as uint8.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from naru.ramps import palette_colour, ramp_stops
+from naru.ramps import palette_colour, ramp_colours
 from naru.raster_facts import BandRange, Colour
 from naru.style import palette
 
@@ -20,26 +22,35 @@ Values = NDArray[Any]
 Pixels = NDArray[np.uint8]
 _SUN_AZIMUTH, _SUN_ALTITUDE = 315.0, 45.0  # degrees: from the north-west, as on printed maps
 _SHADE = 0.55  # how much of the colour the shade may take
+_RAMP_STEPS = 1024
 
 
 def stretched(values: Values, span: BandRange) -> Pixels:
-    """Return `values` as 0 … 255 between the ends of the band's stretch."""
+    """Return `values` as 0 … 255 between the ends of the band's stretch; NaN is 0."""
+    return _steps(values, span, 256).astype("u1")
+
+
+def _steps(values: Values, span: BandRange, steps: int) -> NDArray[np.int32]:
+    """Return which of so many steps from one end of the stretch to the other each value is nearest to."""
     low, high = span.stretch
-    scaled = (values.astype("f4") - low) * (255 / (high - low))
-    return _as_bytes(np.nan_to_num(scaled))
-
-
-def _as_bytes(numbers: Values) -> Pixels:
-    return np.asarray(np.clip(np.rint(numbers), 0, 255), "u1")
+    scaled = (values.astype("f4") - np.float32(low)) * np.float32((steps - 1) / (high - low)) + np.float32(0.5)
+    np.fmax(scaled, 0, out=scaled)  # fmax: a number wins over NaN
+    np.minimum(scaled, steps - 1, out=scaled)
+    return np.asarray(scaled, "i4")
 
 
 def tinted(heights: Values, span: BandRange, name: str = "elevation") -> Pixels:
     """Return heights (rows, columns) in the colours of a ramp: (3, rows, columns)."""
-    stops = ramp_stops(name, span)
-    at = [value for value, _ in stops]
-    parts = np.array([_rgb(colour) for _, colour in stops], "f4")
-    known = np.nan_to_num(heights.astype("f4"), nan=at[0])
-    return np.stack([np.rint(np.interp(known, at, parts[:, band])) for band in range(3)]).astype("u1")
+    return _ramp_table(ramp_colours(name))[:, _steps(heights, span, _RAMP_STEPS)]
+
+
+@cache
+def _ramp_table(colours: tuple[str, ...]) -> Pixels:
+    """Return a ramp's colours in fine steps: (3, steps)."""
+    parts = np.array([_rgb(colour) for colour in colours], "f4")
+    at = np.linspace(0, len(colours) - 1, _RAMP_STEPS)
+    bands = [np.interp(at, np.arange(len(colours)), parts[:, band]) for band in range(3)]
+    return np.asarray(np.rint(np.stack(bands)), "u1")
 
 
 def _rgb(colour: str) -> tuple[int, int, int]:
@@ -61,18 +72,19 @@ def hillshade(heights: Values, pixel_m: float) -> NDArray[np.float32]:
     eastward, northward = (east - west) / (8 * pixel_m), (north - south) / (8 * pixel_m)
     unknown = np.isnan(eastward + northward)
     eastward[unknown] = northward[unknown] = 0
-    azimuth, altitude = np.radians(_SUN_AZIMUTH), np.radians(_SUN_ALTITUDE)
-    towards = eastward * np.sin(azimuth) + northward * np.cos(azimuth)
-    lit = (np.sin(altitude) - np.cos(altitude) * towards) / np.sqrt(1 + eastward**2 + northward**2)
-    return np.asarray(np.clip(lit, 0, 1), "f4")
+    azimuth, altitude = math.radians(_SUN_AZIMUTH), math.radians(_SUN_ALTITUDE)
+    sun = [np.float32(part) for part in (math.sin(azimuth), math.cos(azimuth), math.tan(altitude))]
+    lit = sun[2] - eastward * sun[0] - northward * sun[1]
+    lit *= np.float32(math.cos(altitude)) / np.sqrt(1 + eastward * eastward + northward * northward)
+    return np.asarray(np.maximum(lit, np.float32(0), out=lit), "f4")
 
 
 def shaded_relief(heights: Values, span: BandRange, pixel_m: float) -> Pixels:
     """Return heights (with a margin of one pixel, as for `hillshade`) as a shaded relief: (3, rows, columns)."""
-    light = hillshade(heights, pixel_m) / np.sin(np.radians(_SUN_ALTITUDE))  # 1 on flat ground
-    factor = 1 - _SHADE + _SHADE * light
-    tint = tinted(heights[1:-1, 1:-1], span)
-    return _as_bytes(tint * factor)
+    factor = hillshade(heights, pixel_m) * np.float32(_SHADE / math.sin(math.radians(_SUN_ALTITUDE)))
+    factor += np.float32(1 - _SHADE)  # 1 on flat ground
+    lit = tinted(heights[1:-1, 1:-1], span) * factor
+    return np.asarray(np.minimum(lit + np.float32(0.5), np.float32(255), out=lit), "u1")
 
 
 def classed(values: Values, colormap: Mapping[int, Colour]) -> Pixels:

@@ -20,7 +20,7 @@ _EXACT_ZOOM = 14  # a pixel is some 8 m there, in Korea
 _MOST_DOUBLINGS = 3  # steps of about a metre: coarser ones would be seen as terraces
 _STEP_M = {"mapbox": 0.1, "terrarium": 1 / 8}  # at zoom 14
 _FINEST_M = {"mapbox": 0.1, "terrarium": 1 / 256}  # what the encoding can say
-_MAPBOX_BASE_M, _TERRARIUM_BASE_M = 10_000.0, 32_768.0
+_BASE_AND_UNIT_M = {"mapbox": (10_000.0, 0.1), "terrarium": (32_768.0, 1 / 256)}
 _MOST = (1 << 24) - 1
 
 
@@ -40,14 +40,12 @@ def encode(heights: NDArray[np.floating[Any]], encoding: Encoding, zoom: int) ->
     Heights beyond what the encoding can say become the lowest or highest that it can.
     """
     step = step_m(encoding, zoom)
-    known = np.nan_to_num(heights.astype("f8"), nan=0.0)
-    rounded = np.rint(known / step) * step
-    if encoding == "mapbox":
-        numbers = np.rint((rounded + _MAPBOX_BASE_M) * 10)
-    else:
-        numbers = np.rint((rounded + _TERRARIUM_BASE_M) * 256)
-    whole = np.clip(numbers, 0, _MOST).astype("u4")
-    return np.stack([whole >> 16, whole >> 8 & 255, whole & 255]).astype("u1")
+    base, unit = _BASE_AND_UNIT_M[encoding]
+    known = np.where(np.isnan(heights), 0.0, heights.astype("f8"))
+    numbers = np.rint(np.rint(known / step) * (step / unit) + base / unit)
+    whole = np.minimum(np.maximum(numbers, 0), _MOST).astype(">u4")
+    parts = whole.view("u1").reshape(*whole.shape, 4)[..., 1:]
+    return np.moveaxis(parts, -1, 0)
 
 
 def decode(colours: NDArray[np.uint8], encoding: Encoding) -> NDArray[np.float64]:
@@ -57,8 +55,5 @@ def decode(colours: NDArray[np.uint8], encoding: Encoding) -> NDArray[np.float64
     [[38.2]]
     """
     red, green, blue = (band.astype("f8") for band in colours[:3])
-    if encoding == "mapbox":
-        heights = -_MAPBOX_BASE_M + (red * 65536 + green * 256 + blue) / 10
-    else:
-        heights = red * 256 + green + blue / 256 - _TERRARIUM_BASE_M
-    return np.asarray(heights, "f8")
+    base, unit = _BASE_AND_UNIT_M[encoding]
+    return np.asarray((red * 65536 + green * 256 + blue) * unit - base, "f8")

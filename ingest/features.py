@@ -14,11 +14,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import shapely
 
+from ingest import curves
+from ingest.coarse import coarse
 from naru.records import Count
 
 Geometries = npt.NDArray[np.object_]
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
+Indices = npt.NDArray[np.intp]
 
 NO_GEOMETRY = "no geometry"
 EMPTY = "empty geometry"
@@ -31,12 +34,25 @@ TANGLED = "polygon crosses itself too often to be repaired"
 CLOSED = "open ring closed"
 REPAIRED = "self-crossing or overlapping rings repaired"
 REPEATED = "repeated vertices removed"
+STRAIGHTENED = "curve turned into lines"
+REDRAWN = "too intricate to be checked, redrawn on a grid of its own"
+# What GEOS says first of an invalid polygon, and what the repair makes of it.
+_REPAIRS = {
+    "Ring Self-intersection": "ring touching itself repaired",
+    "Hole lies outside shell": "hole outside its polygon left out",
+    "Holes are nested": "holes in holes merged",
+    "Nested shells": "parts inside other parts merged",
+    "Interior is disconnected": "polygon cut apart by its holes divided",
+    "Duplicate Rings": "repeated rings merged",
+    "Too few points in geometry component": "ring of too few points left out",
+}
 
 _POINTS, _LINES, _POLYGONS = (0, 4), (1, 2, 5), (3, 6)
 _CHECK_FREELY = 2_000  # vertices: below this a validity check cannot take long
 _REPAIR_FREELY = 200
-_PAIRS_TO_CHECK = 5e7  # overlapping pairs of segments that take about a second
+_PAIRS_TO_CHECK = 5e6  # overlapping pairs of segments that take about a tenth of a second
 _PAIRS_TO_REPAIR = 2e5  # make_valid costs some 250 times as much per pair
+_MOST_REDRAWN = 30  # in a layer: each takes up to some seconds
 
 
 @dataclass
@@ -45,6 +61,7 @@ class Tally:
 
     dropped: Counter[str] = field(default_factory=Counter)
     repaired: Counter[str] = field(default_factory=Counter)
+    measured: int = 0  # features whose measures (M) were left out
 
     def counts(self, which: Counter[str]) -> tuple[Count, ...]:
         """Return the counts, most frequent first."""
@@ -107,11 +124,19 @@ def _parse(batch: Batch, wkb: pa.Array) -> None:
         return
     except (shapely.GEOSException, NotImplementedError, TypeError):
         batch.geometries[:] = [_parse_one(b) for b in raw]
+    _straighten(batch, raw, np.flatnonzero(present & shapely.is_missing(batch.geometries)))
     broken = np.flatnonzero(present & shapely.is_missing(batch.geometries))
     fixed = np.array([_parse_one(raw[i], fix=True) for i in broken], dtype=object)
     good = np.array([g is not None for g in fixed], dtype=bool)
     batch.replace(broken[good], fixed[good], CLOSED)
     batch.drop(shapely.is_missing(batch.geometries), UNREADABLE)
+
+
+def _straighten(batch: Batch, raw: npt.NDArray[np.object_], index: npt.NDArray[np.intp]) -> None:
+    """Put lines in place of curves, closed where they are rings left open."""
+    linear = {i: lines for i in index if (lines := curves.linear(raw[i])) is not None}
+    made = {i: g for i, lines in linear.items() if (g := _parse_one(lines, fix=True)) is not None}
+    batch.replace(np.array(list(made), np.intp), np.array(list(made.values()), dtype=object), STRAIGHTENED)
 
 
 def _parse_one(wkb: bytes | None, fix: bool = False) -> shapely.Geometry | None:
@@ -175,41 +200,68 @@ def _remove_repeated(batch: Batch, suspects: npt.NDArray[np.intp], kind: npt.NDA
 
 
 def _flatten_measures(batch: Batch) -> None:
-    """Measures (M) have no place in a tile; heights (Z) stay."""
-    measured = shapely.has_m(batch.geometries) & ~shapely.has_z(batch.geometries)
-    batch.geometries[measured] = shapely.force_2d(batch.geometries[measured])
+    """Measures (M) have no place in GeoParquet 1.1 nor in a tile; heights (Z) stay."""
+    measured = shapely.has_m(batch.geometries) & batch.kept
+    if not measured.any():
+        return
+    values, owner = shapely.get_coordinates(batch.geometries[measured], include_m=True, return_index=True)
+    batch.tally.measured += len(np.unique(owner[np.isfinite(values[:, -1])]))
+    flat = measured & ~shapely.has_z(batch.geometries)
+    batch.geometries[flat] = shapely.force_2d(batch.geometries[flat])
+    solid = measured & ~flat
+    batch.geometries[solid] = shapely.from_wkb(shapely.to_wkb(batch.geometries[solid], output_dimension=3))
 
 
 def make_valid(batch: Batch) -> None:
-    """Make invalid polygons valid; those that would take for ever, or enclose nothing, are dropped."""
-    polygonal = batch.kept & (shapely.get_type_id(batch.geometries) >= 3)
-    polygonal &= shapely.get_type_id(batch.geometries) != 4
-    polygonal &= shapely.get_type_id(batch.geometries) != 5
+    """Make invalid polygons valid; those that enclose nothing are dropped.
+
+    What would take for ever to check or to repair is redrawn on a grid; when a layer has many such, dropped.
+    """
+    polygonal = batch.kept & ~np.isin(shapely.get_type_id(batch.geometries), (*_POINTS, *_LINES))
     index = np.flatnonzero(polygonal)
-    vertices = shapely.get_num_coordinates(batch.geometries[index])
-    tangled = np.zeros(len(batch.kept), dtype=bool)
-    for i in index[vertices > _CHECK_FREELY]:
-        tangled[i] = _pairs(batch.geometries[i]) > _PAIRS_TO_CHECK
-    index = index[~tangled[index]]
+    intricate = _beyond(batch.geometries, index, _CHECK_FREELY, (_PAIRS_TO_CHECK, 20))
+    index = np.setdiff1d(index, intricate)
     invalid = index[~shapely.is_valid(batch.geometries[index])]
-    for i in invalid[shapely.get_num_coordinates(batch.geometries[invalid]) > _REPAIR_FREELY]:
-        geometry = batch.geometries[i]
-        tangled[i] = _pairs(geometry) > _PAIRS_TO_REPAIR + 3 * shapely.get_num_coordinates(geometry)
-    batch.drop(tangled, TANGLED)
-    _make_valid(batch, invalid[~tangled[invalid]])
+    tangled = _beyond(batch.geometries, invalid, _REPAIR_FREELY, (_PAIRS_TO_REPAIR, 3))
+    _redraw(batch, np.union1d(intricate, tangled))
+    _make_valid(batch, np.setdiff1d(invalid, tangled))
 
 
-def _make_valid(batch: Batch, index: npt.NDArray[np.intp]) -> None:
+def _beyond(geometries: Geometries, index: Indices, freely: int, most: tuple[float, float]) -> Indices:
+    """Return which have more pairs of segments than `most` allows: so many, and so many a vertex."""
+    vertices = shapely.get_num_coordinates(geometries[index])
+    large = zip(index[vertices > freely], vertices[vertices > freely], strict=True)
+    return np.array([i for i, n in large if _pairs(geometries[i]) > most[0] + most[1] * n], dtype=np.intp)
+
+
+def _redraw(batch: Batch, index: Indices) -> None:
+    """Draw polygons anew on a grid, up to a number in the layer; the rest, and what vanishes there, is dropped."""
+    allowed = max(0, _MOST_REDRAWN - batch.tally.repaired[REDRAWN])
+    drawn = np.array([coarse(g) for g in batch.geometries[index[:allowed]]], dtype=object)
+    empty = shapely.is_empty(drawn)
+    _drop_at(batch, index[allowed:], TANGLED)
+    _drop_at(batch, index[:allowed][empty], NO_AREA)
+    batch.replace(index[:allowed][~empty], drawn[~empty], REDRAWN)
+
+
+def _make_valid(batch: Batch, index: Indices) -> None:
     """Replace invalid polygons by what they enclose. A polygon that encloses nothing is dropped."""
+    reasons = [reason.partition("[")[0] for reason in shapely.is_valid_reason(batch.geometries[index])]
     valid = shapely.make_valid(batch.geometries[index], method="structure", keep_collapsed=False)
-    flat = np.zeros(len(batch.kept), dtype=bool)
     gone = shapely.is_empty(valid) | (shapely.get_type_id(valid) < 3)
-    flat[index[gone]] = True
-    batch.drop(flat, NO_AREA)
-    batch.replace(index[~gone], valid[~gone], REPAIRED)
+    _drop_at(batch, index[gone], NO_AREA)
+    for reason in dict.fromkeys(reasons):
+        same = np.array([r == reason for r in reasons]) & ~gone
+        batch.replace(index[same], valid[same], _REPAIRS.get(reason, REPAIRED))
 
 
-def _pairs(geometry: shapely.Geometry, sample: int = 200) -> float:
+def _drop_at(batch: Batch, index: Indices, reason: str) -> None:
+    where = np.zeros(len(batch.kept), dtype=bool)
+    where[index] = True
+    batch.drop(where, reason)
+
+
+def _pairs(geometry: shapely.Geometry, sample: int = 60) -> float:
     """Estimate how many pairs of segments have overlapping boxes: what checks and repairs cost grows with it."""
     coordinates = shapely.get_coordinates(geometry)
     low, high = np.minimum(coordinates[:-1], coordinates[1:]), np.maximum(coordinates[:-1], coordinates[1:])

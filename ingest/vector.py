@@ -214,6 +214,8 @@ class _Reading:
         if missing := self.tally.dropped.pop(NO_GEOMETRY, 0):
             self.tally.dropped.update(self.source.explain_missing(missing))
         self.tally.dropped.update(self.source.lost)
+        if self.tally.measured:
+            self.warnings.append(f"measures (M) of {self.tally.measured} features were left out; heights stay")
         bad = [f"{count} in '{name}'" for name, count in self.damaged.items() if count]
         if bad:
             self.warnings.append(f"texts with damaged characters, shown as \ufffd: {', '.join(bad)}")

@@ -20,7 +20,7 @@ import pytest
 
 from ingest.sandbox import Limits
 from naru.errors import BadInput, BadZip, NaruError, NoFeatures, TooLarge, UnknownFormat
-from tests.reading import dbf, geojson, point, read, read_one, reasons, shapefile
+from tests.reading import dbf, frame, geojson, point, read, read_one, reasons, shapefile
 
 
 @pytest.fixture
@@ -251,15 +251,17 @@ def test_a_geometry_that_takes_all_memory_is_stopped(tmp_path: Path) -> None:
         read(path, tmp_path / "out", limits=Limits(memory_bytes=700 * 2**20))
 
 
-def test_a_star_of_many_spikes_is_dropped_with_its_reason_in_bounded_time(tmp_path: Path) -> None:
+def test_a_star_of_many_spikes_is_redrawn_in_bounded_time_and_counted(tmp_path: Path) -> None:
     angle = np.linspace(0, 2 * np.pi, 100_000, endpoint=False)
     radius = np.where(np.arange(100_000) % 2, 0.1, 0.001)
     ring = np.column_stack([127 + radius * np.cos(angle), 37 + radius * np.sin(angle)]).round(9)
     star = {"type": "Polygon", "coordinates": [[*ring.tolist(), ring[0].tolist()]]}
     start = time.monotonic()
     layer = read_one(geojson(tmp_path / "x.geojson", star, point()), tmp_path / "out")
-    assert reasons(layer.dropped) == {"polygon crosses itself too often to be repaired": 1}
-    assert layer.features_kept == 1
+    assert reasons(layer.repaired) == {"too intricate to be checked, redrawn on a grid of its own": 1}
+    redrawn = frame(layer).geometry[0]
+    assert redrawn.is_valid
+    assert redrawn.bounds == pytest.approx((126.9, 36.9, 127.1, 37.1), abs=0.2 / 128)
     assert time.monotonic() - start < 15
 
 

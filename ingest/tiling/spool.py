@@ -10,7 +10,7 @@ import mmap
 import os
 import tempfile
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,11 +33,12 @@ class Room:
         if size <= SMALL:
             return np.empty(shape, dtype)
         with tempfile.TemporaryFile(dir=self._folder) as file:
-            return _mapped(file, size, dtype).reshape(shape)
+            os.posix_fallocate(file.fileno(), 0, size)  # now: a page for which there is no room kills the process
+            return np.frombuffer(mmap.mmap(file.fileno(), size), dtype).reshape(shape)
 
     def spool(self, dtype: Any, columns: int = 1) -> Spool:
         """Return an array that grows at its end, of rows of `columns` items."""
-        return Spool(self._folder, dtype, columns)
+        return Spool(self, dtype, columns)
 
     def compressed(self, array: NDArray[Any], keep: NDArray[np.bool_]) -> NDArray[Any]:
         """Return the rows of an array that `keep` marks."""
@@ -59,11 +60,10 @@ class Room:
 
 
 class Spool:
-    """An array of rows that grows at its end, on disk as soon as it is not small."""
+    """An array of rows that grows at its end."""
 
-    def __init__(self, folder: Path, dtype: Any, columns: int) -> None:
-        self._folder = folder
-        self._file: IO[bytes] | None = None
+    def __init__(self, room: Room, dtype: Any, columns: int) -> None:
+        self._room = room
         self._all: NDArray[Any] = np.empty((0,) if columns == 1 else (0, columns), dtype)
         self.size = 0  # rows in use
 
@@ -76,32 +76,14 @@ class Spool:
     def reserve(self, rows: int) -> NDArray[Any]:
         """Return the array with room for so many rows; those in use keep their content."""
         if rows > len(self._all):
-            self._all = self._grown(max(rows, len(self._all) * 3 // 2))
+            bigger = self._room.empty((max(rows, 2 * len(self._all)), *self._all.shape[1:]), self._all.dtype)
+            bigger[: self.size] = self._all[: self.size]
+            self._all = bigger
         return self._all
 
     def mapped(self) -> NDArray[Any]:
         """Return the rows in use."""
         return self._all[: self.size]
-
-    def _grown(self, rows: int) -> NDArray[Any]:
-        before, shape = self._all, (rows, *self._all.shape[1:])
-        size = int(np.prod(shape)) * before.itemsize
-        if size <= SMALL:
-            out = np.empty(shape, before.dtype)
-        else:
-            moving = self._file is None
-            self._file = self._file or tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 (as long as the array)
-            out = _mapped(self._file, size, before.dtype).reshape(shape)
-            if not moving:
-                return out  # the same file: its content is there already
-        out[: self.size] = before[: self.size]
-        return out
-
-
-def _mapped(file: IO[bytes], size: int, dtype: Any) -> NDArray[Any]:
-    """Return a file's first `size` bytes, made certain: a page without room on the disk would kill the process."""
-    os.posix_fallocate(file.fileno(), 0, size)
-    return np.frombuffer(mmap.mmap(file.fileno(), size), dtype)
 
 
 class ShapesSpool:

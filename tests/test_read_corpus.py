@@ -16,6 +16,7 @@ GROUPS = {
     *("seoul_json", "seoul_juso2015", "seoul_kostat2013_bessel", "hangjeongdong", "korea_crs", "archives"),
     *("truncated", "kml_made", "gdal_kml", "libkml", "geojson_made", "geojson_validator", "gdal_geojson"),
     *("gdal_shp", "gdal_gpkg", "gdal_jsonfg", "pyogrio", "pyshp", "antimeridian", "geojson_fixtures_npm"),
+    *("csv_made", "xlsx_made", "gdal_csv", "gdal_ods", "gdal_xls", "gdal_xlsx", "korea_tables", "dem_merewether"),
 }
 # Where we differ from GDAL on purpose: overlays are pictures and cameras are no places (KML); files whose
 # coordinates suggest no CRS, or contradict theirs, are asked about.

@@ -86,6 +86,7 @@ class _Search:
         self._table = table
         self._wanted = wanted
         self._names = table.header.names
+        self._filled = table.filled
         self._sample = table.sample()
 
     def run(self) -> Place:
@@ -166,8 +167,8 @@ class _Search:
     def _matching(self, pattern: str, named: object) -> list[int]:
         """Return the columns whose values all are of a pattern, those with a telling name first."""
         out = []
-        for n, name in enumerate(self._names):
-            values = self._values(n).drop_null()
+        for n in self._filled:
+            name, values = self._names[n], self._values(n).drop_null()
             if len(values) and pc.any(found := pc.match_substring_regex(values, pattern)).as_py():
                 telling = callable(named) and named(name)
                 share = pc.sum(found).as_py() / len(values)
@@ -177,7 +178,7 @@ class _Search:
 
     def _by_value(self) -> Place | None:
         """Return the columns that can only be longitude and latitude in Korea, or the only two of a bare list."""
-        numbers = {n: a.values for n in range(len(self._names)) if (a := self._numeric(n)) is not None}
+        numbers = {n: a.values for n in self._filled if (a := self._numeric(n)) is not None}
         lon = [n for n, v in numbers.items() if _within(v, COUNTRY[0], COUNTRY[2])]
         lat = [n for n, v in numbers.items() if _within(v, COUNTRY[1], COUNTRY[3])]
         if len(lon) == 1 and len(lat) == 1:
@@ -279,7 +280,7 @@ class _Search:
         """Return the error that says what is there instead of coordinates."""
         geometries = [n for n, name in enumerate(self._names) if names_geometry(name)]
         addresses = [n for n, name in enumerate(self._names) if names_address(name)]
-        numbers = [n for n in range(len(self._names)) if self._numeric(n) is not None]
+        numbers = [n for n in self._filled if self._numeric(n) is not None]
         rows = f"none of its {self._table.rows} rows has a geometry"
         if geometries:
             return NoFeatures(

@@ -96,14 +96,15 @@ def _nothing(refused: Sequence[tuple[str, NaruError]], dataset: Dataset) -> Naru
 
 def _layer(sheet: Sheet, path: Path, wanted: Wanted, prose: bool) -> SourceLayer:
     table = spool(sheet, path)
-    if table is None:
+    if table is None or not table.rows:
+        if prose and table is not None and len(table.header.names) == 1:
+            raise _prose()
         raise _Empty("it holds no row of data", remedy=_REMEDY)
     try:
         place = find_place(table, wanted)
     except NoFeatures as error:
         if prose and len(table.header.names) == 1:
-            message = "it is text, not a table: no line has more than one column"
-            raise UnknownFormat(message, remedy="Part the columns with commas or tabs.") from error
+            raise _prose() from error
         raise
     located = _Locating(table, place)
     return SourceLayer(
@@ -117,6 +118,11 @@ def _layer(sheet: Sheet, path: Path, wanted: Wanted, prose: bool) -> SourceLayer
         explain_missing=located.explain,
         diagnose=located.diagnose,
     )
+
+
+def _prose() -> UnknownFormat:
+    message = "it is text, not a table: no line has more than one column"
+    return UnknownFormat(message, remedy="Part the columns with commas or tabs.")
 
 
 @dataclass

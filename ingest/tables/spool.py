@@ -15,10 +15,12 @@ import pyarrow as pa
 from ingest.tables.header import Header, find_header, geonames_header
 from ingest.tables.sheet import Row, Sheet
 from ingest.tables.values import Typing, uses_decimal_comma
+from naru.errors import TooLarge
 
 _HEAD = 500  # rows in which the header is looked for
 _BATCH = 16_384  # rows, and fewer in very wide sheets
 _CELLS = 2_000_000
+_COLUMNS = 2_000
 _SAMPLE = 64  # batches that a sample is taken from
 _ROW = "row"
 
@@ -35,6 +37,11 @@ class Spool:
     notes: list[str] = field(default_factory=list)
     _wide: int = 0
     _first_wide: int = 0
+
+    @property
+    def filled(self) -> list[int]:
+        """The columns that hold anything."""
+        return [n for n, typing in enumerate(self.typings) if not typing.blank]
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the data: the column `row` (numbers as the user sees them), then one a column, named 0, 1, 2…"""
@@ -62,6 +69,9 @@ class Spool:
                     pa.record_batch([pa.array([n for n, _ in chunk], pa.int32()), *columns], schema=schema)
                 )
                 self.rows += len(chunk)
+        if len(self.filled) > _COLUMNS:
+            message = f"it has {len(self.filled)} columns, more than the {_COLUMNS} that a layer may have"
+            raise TooLarge(message, remedy="Leave out the columns that the map does not need.")
         if self._wide:
             said = "1 row has" if self._wide == 1 else f"{self._wide} rows have"
             first = f"row {self._first_wide}" if self._wide == 1 else f"the first is row {self._first_wide}"
@@ -82,7 +92,7 @@ class Spool:
 
 
 def spool(sheet: Sheet, path: Path) -> Spool | None:
-    """Read a whole sheet to `path`; None when it has no row below its header."""
+    """Read a whole sheet to `path`; None when it is blank."""
     head = list(islice(sheet.rows, _HEAD))
     if not head:
         return None
@@ -91,4 +101,4 @@ def spool(sheet: Sheet, path: Path) -> Spool | None:
     columns = [pa.array(c, pa.string()) for c in zip_longest(*(cells for _, cells in first))]
     made = Spool(path, header, sheet.loose_comma and uses_decimal_comma(columns))
     made.write(chain(first, sheet.rows))
-    return made if made.rows else None
+    return made

@@ -14,27 +14,13 @@ TERRAIN_TYPES = frozenset(("hillshade", "color-relief"))  # style layers that re
 PICTURE_TYPES = TERRAIN_TYPES | {"raster"}
 
 
-def raster_style(layer_id: str, facts: RasterFacts, *, drawn: bool = False) -> tuple[StyleLayer, ...]:
+def raster_style(layer_id: str, facts: RasterFacts) -> tuple[StyleLayer, ...]:
     """Return the generated style of a raster layer (MapLibre style specification v8), without `source`.
 
-    Elevation is drawn by the map from its heights: a colour ramp with hill shading over it; unless its tiles are
-    pictures that are `drawn` already.
+    Elevation is a picture too, a shaded relief: only pictures can say that a raster has nothing somewhere.
     """
-    if facts.role == "elevation" and not drawn:
-        return _colours(layer_id, facts), _shade(layer_id)
     paint = {"raster-resampling": "nearest" if facts.role == "classes" else "linear"}
     return ({"id": f"{layer_id}--raster", "type": "raster", "paint": paint},)
-
-
-def _colours(layer_id: str, facts: RasterFacts) -> StyleLayer:
-    stops = [part for stop in ramp_stops("elevation", _span(facts)) for part in stop]
-    paint = {"color-relief-color": ["interpolate", ["linear"], ["elevation"], *stops], "color-relief-opacity": 0.7}
-    return {"id": f"{layer_id}--colours", "type": "color-relief", "paint": paint}
-
-
-def _shade(layer_id: str) -> StyleLayer:
-    paint = {"hillshade-exaggeration": 0.4, "hillshade-shadow-color": "#47433d"}
-    return {"id": f"{layer_id}--shade", "type": "hillshade", "paint": paint}
 
 
 def legend_type(facts: RasterFacts) -> str:

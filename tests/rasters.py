@@ -97,6 +97,7 @@ class Scene:
     kind: str = "photo"  # photo, hills, cover, survey (16 bit), grey (measurements), pyramid (PMTiles)
     visibility: str = "public"
     rules: dict[str, Any] = field(default_factory=dict)  # facts that differ
+    style: tuple[dict[str, Any], ...] = ()
     quality: int = 90  # of WebP, and LERC's level: another one makes another file
 
 
@@ -160,6 +161,6 @@ def publish_raster(house: House, scene: Scene) -> Path:
     made = (scene.id, "raster", 0, 0, (), (), None, "EPSG:3857", "given", None, None)
     report = IngestReport(*made, BOUNDS, minzoom, ZOOM, 4, archive.size)  # type: ignore[arg-type]
     names = (scene.id, f"{scene.id} 영상", scene.id.title(), "content", scene.visibility, "CC-BY", "© 서울")
-    draft = Draft(*names, "raster", "", (), report)  # type: ignore[arg-type]
+    draft = Draft(*names, "raster", "", scene.style, report)  # type: ignore[arg-type]
     house.catalogue.publish([Release(draft, archive, (tileset,), None)])
     return house.storage.path(archive)

@@ -143,25 +143,15 @@ def test_facts_that_are_none_are_refused(rules: dict[str, Any]) -> None:
         RasterFacts.of(rules)
 
 
-def test_elevation_is_tinted_and_shaded_by_the_map() -> None:
-    known = RasterFacts.of({"raster": facts("elevation", "float32", statistics=[HEIGHTS], unit="m")})
-    tint, shade = raster_style("dem", known)
-    assert (tint["type"], shade["type"]) == ("color-relief", "hillshade")
-    stops = tint["paint"]["color-relief-color"]
-    assert stops[:3] == ["interpolate", ["linear"], ["elevation"]]
-    assert stops[3] == 30.0
-    assert stops[-2] == 170.0
-
-
-@pytest.mark.parametrize("role", ["imagery", "classes", "data"])
-def test_other_rasters_are_pictures(role: str) -> None:
+@pytest.mark.parametrize("role", ["imagery", "elevation", "classes", "data"])
+def test_rasters_are_drawn_as_pictures(role: str) -> None:
     (part,) = raster_style("ortho", RasterFacts.of({"raster": facts(role, "uint8")}))
     assert (part["id"], part["type"]) == ("ortho--raster", "raster")
 
 
-def test_pictures_of_heights_that_are_drawn_already_stay_pictures() -> None:
-    known = RasterFacts.of({"raster": facts("elevation", "float32", statistics=[HEIGHTS])})
-    assert [part["type"] for part in raster_style("dem", known, drawn=True)] == ["raster"]
+def test_classes_are_not_mixed_at_their_edges() -> None:
+    (part,) = raster_style("cover", RasterFacts.of({"raster": facts("classes", "uint8")}))
+    assert part["paint"] == {"raster-resampling": "nearest"}
 
 
 def test_a_legend_tells_heights_with_their_unit() -> None:

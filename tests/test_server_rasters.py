@@ -44,6 +44,7 @@ SCENES = (
     Scene("noise", "grey"),
     Scene("tiles", "pyramid"),
     Scene("secret", "hills", "private"),
+    Scene("shaded", "hills", style=({"id": "shaded--shade", "type": "hillshade"},)),
     Scene("torn", quality=80),
     Scene("rotten", "hills", quality=10),
     Scene("vague", "hills", rules={"statistics": []}),
@@ -337,32 +338,49 @@ def test_tilejson_of_pictures_names_their_type(served: Served) -> None:
     assert "encoding" not in told
 
 
-def test_tilejson_of_elevation_gives_heights(served: Served) -> None:
-    told = served.get("/tiles/dem.json").json()
-    assert told["tiles"] == ["/tiles/dem/{z}/{x}/{y}.png?encoding=mapbox"]
-    assert told["encoding"] == "mapbox"
-    other = served.get("/tiles/dem.json?encoding=terrarium").json()
-    assert other["tiles"] == ["/tiles/dem/{z}/{x}/{y}.png?encoding=terrarium"]
-    assert other["encoding"] == "terrarium"
-    assert problem(served.get("/tiles/dem.json?encoding=morse")) == (400, "BAD_REQUEST")
+@pytest.mark.parametrize(
+    ("layer", "extension"),
+    [("dem", "webp"), ("survey", "webp"), ("noise", "webp"), ("cover", "png"), ("tiles", "webp")],
+)
+def test_tilejson_names_the_type_that_suits_the_raster(served: Served, layer: str, extension: str) -> None:
+    told = served.get(f"/tiles/{layer}.json").json()
+    assert told["tiles"] == [f"/tiles/{layer}/{{z}}/{{x}}/{{y}}.{extension}"]
+    assert told["format"] == extension
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_tilejson_of_elevation_gives_heights_to_who_asks(served: Served, encoding: Encoding) -> None:
+    told = served.get(f"/tiles/dem.json?encoding={encoding}").json()
+    assert told["tiles"] == [f"/tiles/dem/{{z}}/{{x}}/{{y}}.png?encoding={encoding}"]
+    assert (told["encoding"], told["format"]) == (encoding, "png")
+    for path in ("/tiles/dem.json?encoding=morse", "/tiles/ortho.json?encoding=mapbox"):
+        assert problem(served.get(path)) == (400, "BAD_REQUEST")
 
 
 def test_a_key_in_the_query_goes_on_beside_the_encoding(served: Served) -> None:
     made = naru_json("keys", "create", "--name", "q", "--functions", "content", home=served.home)
-    path = f"/tiles/dem.json?key={made['key']}"
+    path = f"/tiles/dem.json?encoding=mapbox&key={made['key']}"
     deadline = time.monotonic() + 10
     while (answer := served.get(path)).status == 401 and time.monotonic() < deadline:
         time.sleep(0.1)
     assert answer.json()["tiles"] == [f"/tiles/dem/{{z}}/{{x}}/{{y}}.png?encoding=mapbox&key={made['key']}"]
 
 
-def test_styles_have_a_source_of_the_right_type(served: Served) -> None:
+def test_styles_have_pictures_and_of_elevation_the_heights_too(served: Served) -> None:
     ortho, dem = (served.get(f"/styles/{name}.json").json() for name in ("ortho", "dem"))
-    assert ortho["sources"]["ortho"] == {"type": "raster", "url": "/tiles/ortho.json", "tileSize": 256}
-    assert dem["sources"]["dem"]["type"] == "raster-dem"
-    assert dem["sources"]["dem"]["encoding"] == "mapbox"
-    assert [layer["type"] for layer in dem["layers"]] == ["background", "color-relief", "hillshade"]
+    assert ortho["sources"] == {"ortho": {"type": "raster", "url": "/tiles/ortho.json", "tileSize": 256}}
+    assert dem["sources"]["dem"] == {"type": "raster", "url": "/tiles/dem.json", "tileSize": 256}
+    heights = dem["sources"]["dem--heights"]
+    assert (heights["type"], heights["encoding"], heights["tileSize"]) == ("raster-dem", "mapbox", 256)
+    assert heights["tiles"] == ["/tiles/dem/{z}/{x}/{y}.png?encoding=mapbox"]
+    assert (heights["minzoom"], heights["maxzoom"]) == (ZOOM - 1, ZOOM)
+    assert [layer["type"] for layer in dem["layers"]] == ["background", "raster"]
     assert all("source-layer" not in layer for layer in ortho["layers"] + dem["layers"])
+
+
+def test_a_style_of_ones_own_may_shade_the_heights(served: Served) -> None:
+    shaded = served.get("/styles/shaded.json").json()
+    assert shaded["layers"][1] == {"id": "shaded--shade", "type": "hillshade", "source": "shaded--heights"}
 
 
 def test_on_the_whole_map_rasters_lie_beneath_areas_and_labels_above_all(served: Served) -> None:

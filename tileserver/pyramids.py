@@ -5,7 +5,7 @@ Everything that does not depend on the tile (headers, entity tags) is made once,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -143,7 +143,16 @@ class LayerPyramid:
         """Every type in which its tiles can be had, the best one first."""
         if self.tileset.archive.suffix != ".tif":
             return (self.tileset.tile_type,)
-        return tuple(sorted(DRAWN_TYPES, key=lambda kind: kind != self.tileset.tile_type))
+        return tuple(sorted(DRAWN_TYPES, key=lambda kind: kind != self.picture_type))
+
+    @property
+    def picture_type(self) -> str:
+        """The type of picture that suits it best: what is stored, else WebP, but PNG for sharp edges."""
+        if self.tileset.archive.suffix != ".tif":
+            return self.tileset.tile_type
+        known = self.tileset.rules.get("raster")
+        sharp = isinstance(known, Mapping) and known.get("role") == "classes"
+        return self.stored_type or ("png" if sharp else "webp")
 
     @cached_property
     def facts(self) -> RasterFacts:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any
 
 from flask import Response, request
 
@@ -74,24 +74,38 @@ def _encoding(pyramid: LayerPyramid, tile_type: str) -> Encoding | None:
     asked = request.args.get("encoding")
     if asked is None:
         return None
-    if pyramid.facts.role != "elevation" or tile_type == "jpg":
+    if tile_type == "jpg":
         raise BadRequest(
-            "only elevation layers have heights to encode, and JPEG would spoil them",
+            "JPEG would spoil the heights",
             layer=pyramid.layer.id,
             field="encoding",
-            remedy="Leave out encoding, or ask for .png or .webp of an elevation layer.",
+            remedy="Ask for .png or .webp.",
         )
-    return encoding_named(asked)
+    return encoding_for(pyramid, asked)
 
 
-def encoding_named(name: str) -> Encoding:
-    """Return the encoding of heights that a caller named; raises BadRequest for a name that is none."""
+def encoding_for(pyramid: LayerPyramid, asked: str) -> Encoding:
+    """Return how a caller wants a layer's heights.
+
+    Raises:
+        BadRequest: there is no such encoding, or the layer has no heights.
+    """
+    if pyramid.tileset.archive.suffix != ".tif" or pyramid.facts.role != "elevation":
+        raise BadRequest(
+            "only elevation layers have heights to encode",
+            layer=pyramid.layer.id,
+            field="encoding",
+            remedy="Leave out encoding.",
+        )
     for encoding in ENCODINGS:
-        if name == encoding:
+        if asked == encoding:
             return encoding
-    raise BadRequest(
-        f"encoding '{name}' is none", field="encoding", remedy=f"Choose {' or '.join(get_args(Encoding))}."
-    )
+    raise BadRequest(f"encoding '{asked}' is none", field="encoding", remedy=f"Choose {' or '.join(ENCODINGS)}.")
+
+
+def heights_address(base: str, layer_id: str, query: str, encoding: Encoding = ENCODINGS[0]) -> str:
+    """Return the address of a layer's heights as tiles; `query` carries the caller's key on, or is empty."""
+    return f"{base}/tiles/{layer_id}/{{z}}/{{x}}/{{y}}.png?encoding={encoding}{query.replace('?', '&')}"
 
 
 def _version(pyramid: LayerPyramid, look: Look) -> str:

@@ -12,12 +12,13 @@ from naru.cog import BLOCK
 from naru.errors import UnknownLayer
 from naru.raster_facts import ENCODINGS
 from naru.raster_style import PICTURE_TYPES, TERRAIN_TYPES, raster_style
-from naru.records import Layer
+from naru.records import Layer, Tileset
 from naru.style import Style, empty_map
 from tileserver.access import Caller
 from tileserver.addresses import base_address, key_query
 from tileserver.documents import json_document
 from tileserver.legends import known_facts
+from tileserver.rasters import heights_address
 from tileserver.routes import LAYER_ID, Route, Service
 
 
@@ -41,41 +42,56 @@ def show_whole_map(service: Service, caller: Caller) -> Response:
     return json_document(style(seen, service, key_query(caller.presented)), shared=False)
 
 
+HEIGHTS_SUFFIX = "--heights"  # of the source's name, behind the layer's id
 _ORDER = ("basemap", "content", "twin")
 
 
 def style(layers: Sequence[Layer], service: Service, query: str) -> dict[str, Any]:
-    """Return a MapLibre style (version 8): one source a layer; rasters beneath all areas, labels above all else."""
+    """Return a MapLibre style (version 8): a source a layer; rasters beneath all areas, labels above all else."""
     document: dict[str, Any] = json.loads(empty_map())
     base = base_address(service, request.environ)
     if len(layers) == 1:
         document["name"] = layers[0].title_ko
     for layer in layers:
-        document["sources"][layer.id] = _source(layer, f"{base}/tiles/{layer.id}.json{query}")
+        document["sources"] |= _sources(layer, base, query)
     parts = [part for layer in layers for part in _parts(layer)]
     document["layers"] += sorted(parts, key=_height)
     return document
 
 
-def _source(layer: Layer, address: str) -> dict[str, Any]:
+def _sources(layer: Layer, base: str, query: str) -> dict[str, Any]:
+    """Return a layer's sources: its tiles, and of elevation the heights, for styles and pages that use them."""
+    address = f"{base}/tiles/{layer.id}.json{query}"
     if layer.kind == "vector":
-        return {"type": "vector", "url": address}
-    if any(part["type"] in TERRAIN_TYPES for part in _looks(layer)):
-        return {"type": "raster-dem", "url": address, "tileSize": BLOCK, "encoding": ENCODINGS[0]}
-    return {"type": "raster", "url": address, "tileSize": BLOCK}
+        return {layer.id: {"type": "vector", "url": address}}
+    sources: dict[str, Any] = {layer.id: {"type": "raster", "url": address, "tileSize": BLOCK}}
+    tileset = layer.live.tilesets[0]
+    if known_facts(tileset).role == "elevation" and tileset.archive.suffix == ".tif":
+        sources[layer.id + HEIGHTS_SUFFIX] = _heights(layer, tileset, heights_address(base, layer.id, query))
+    return sources
+
+
+def _heights(layer: Layer, tileset: Tileset, address: str) -> dict[str, Any]:
+    """Return the source in full: as a TileJSON's address it would be asked for even where nothing uses it."""
+    zooms = {"minzoom": tileset.minzoom, "maxzoom": tileset.maxzoom, "bounds": list(tileset.bounds)}
+    about = {"tileSize": BLOCK, "encoding": ENCODINGS[0], "attribution": layer.attribution}
+    return {"type": "raster-dem", "tiles": [address], **zooms, **about}
 
 
 def _parts(layer: Layer) -> list[dict[str, Any]]:
     inside = {"source-layer": layer.id} if layer.kind == "vector" else {}
-    return [{**inside, **part, "source": layer.id} for part in _looks(layer)]
+    return [{**inside, **part, "source": _source_of(part, layer)} for part in _looks(layer)]
+
+
+def _source_of(part: Mapping[str, Any], layer: Layer) -> str:
+    return layer.id + HEIGHTS_SUFFIX if part["type"] in TERRAIN_TYPES else layer.id
 
 
 def _looks(layer: Layer) -> Style:
     """Return the layer's own style; a raster without one is drawn as its kind usually is."""
     if layer.style or layer.kind == "vector":
         return layer.style
-    tileset = layer.live.tilesets[0]
-    return raster_style(layer.id, known_facts(tileset), drawn=tileset.archive.suffix != ".tif")
+    return raster_style(layer.id, known_facts(layer.live.tilesets[0]))
 
 
 def _height(part: Mapping[str, Any]) -> int:

@@ -7,12 +7,11 @@ from typing import Any
 from flask import Response, request
 
 from naru.cog import BLOCK
-from naru.raster_facts import ENCODINGS, Encoding
 from tileserver.access import Caller
 from tileserver.addresses import base_address, key_query
 from tileserver.documents import json_document
 from tileserver.pyramids import CompositePyramid, LayerPyramid, Pyramid
-from tileserver.rasters import ENCODING, encoding_named
+from tileserver.rasters import ENCODING, encoding_for, heights_address
 from tileserver.routes import LAYER_IDS, Route, Service
 
 
@@ -24,33 +23,30 @@ def show_tilejson(service: Service, caller: Caller, layers: str) -> Response:
         caller.permit(part.layer)
     pyramid = snapshot.composite(parts)
     base, query = base_address(service, request.environ), key_query(caller.presented)
-    address = f"{base}/tiles/{layers}/{{z}}/{{x}}/{{y}}"
     if isinstance(pyramid, LayerPyramid) and pyramid.is_raster:
-        document = raster_tilejson(pyramid, address, query)
+        document = raster_tilejson(pyramid, base, query)
     else:
-        document = tilejson(pyramid, f"{address}.mvt{query}")
+        document = tilejson(pyramid, f"{base}/tiles/{layers}/{{z}}/{{x}}/{{y}}.mvt{query}")
         inside = (layer for part in _parts(pyramid) for layer in part.tileset.vector_layers)
         document["vector_layers"] = [dict(layer) for layer in inside]
     return json_document(document, shared=pyramid.shared and not query)
 
 
-def raster_tilejson(pyramid: LayerPyramid, address: str, query: str) -> dict[str, Any]:
+def raster_tilejson(pyramid: LayerPyramid, base: str, query: str) -> dict[str, Any]:
     """Return the document of a raster layer: TileJSON has no word for a picture's kind, clients agree on these.
 
-    Elevation is given as numbers (terrain-RGB), which a map can shade, tint and rise.
+    Raises:
+        BadRequest: heights are asked of a layer that has none.
     """
-    extension = pyramid.tileset.tile_type
-    encoding = _encoding(pyramid)
-    if encoding:
-        query = f"?encoding={encoding}{query.replace('?', '&')}"
-    document = tilejson(pyramid, f"{address}.{extension}{query}")
-    return document | {"format": extension, "tileSize": BLOCK} | ({"encoding": encoding} if encoding else {})
-
-
-def _encoding(pyramid: LayerPyramid) -> Encoding | None:
-    if pyramid.cog is None or pyramid.facts.role != "elevation":
-        return None
-    return encoding_named(request.args.get("encoding", ENCODINGS[0]))
+    asked, layer_id = request.args.get("encoding"), pyramid.layer.id
+    if asked is None:
+        extension, more = pyramid.picture_type, {}
+        address = f"{base}/tiles/{layer_id}/{{z}}/{{x}}/{{y}}.{extension}{query}"
+    else:
+        encoding = encoding_for(pyramid, asked)
+        extension, more = "png", {"encoding": encoding}
+        address = heights_address(base, layer_id, query, encoding)
+    return tilejson(pyramid, address) | {"format": extension, "tileSize": BLOCK} | more
 
 
 def _parts(pyramid: Pyramid) -> tuple[LayerPyramid, ...]:

@@ -7,6 +7,7 @@ star of 100 000 long rays that is thousands of millions. A grid costs vertices Ã
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,38 +16,36 @@ import shapely
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 FINEST, COARSEST = 2048, 256  # cells along the longer side
-_SIDES = 25_000  # of runs of cells in all rows: what is busier gets a coarser grid
-_SPECK = 4  # cells: smaller islands and holes are noise of the grid
-_CROSSINGS = 40_000_000  # of edges with rows: some seconds
+_SIDES = 20_000  # of runs of cells in all rows: what is busier gets a coarser grid
+_SPECK = 4  # cells: smaller holes are noise of the grid
+_CROSSINGS = 30_000_000  # of edges with rows: some seconds
 _AT_ONCE = 1_000_000  # crossings in memory
 
 
 def coarse(geometry: shapely.Geometry) -> shapely.Geometry:
-    """Return the (multi)polygon filled on square cells: inside is where a shell winds round and no hole does.
+    """Return the (multi)polygon as the square cells that it fills or touches; holes of a few cells are closed.
 
-    2D, valid, in the same coordinates; empty where it covers no cell's centre.
+    Inside is where a shell winds round and no hole does. 2D, valid, in the same coordinates, and at most a cell
+    larger on each side.
     """
-    inside = _filled(geometry, COARSEST)
-    finer = min(
-        COARSEST * _SIDES // max(1, _sides(inside)), _CROSSINGS // int(shapely.get_num_coordinates(geometry))
-    )
-    cells = max(COARSEST, min(FINEST, finer))
-    if cells > COARSEST:
-        inside = _filled(geometry, cells)
+    cells, inside = COARSEST, _filled(geometry, COARSEST)
+    most = min(FINEST, _CROSSINGS // int(shapely.get_num_coordinates(geometry)))
+    while 2 * cells <= most and _sides(finer := _filled(geometry, 2 * cells)) <= _SIDES:
+        cells, inside = 2 * cells, finer
     west, south, east, north = shapely.bounds(geometry)
     size = max(east - west, north - south) / cells
-    outlines = [o for o in _outlines(_without_diagonals(inside)) if abs(_area(o)) > _SPECK]
+    outlines = [o for o in _outlines(_without_diagonals(inside)) if not -_SPECK <= _area(o) < 0]
     lines = [shapely.LineString(np.array([west, south]) + size * ring) for ring in outlines]
     return shapely.build_area(shapely.multilinestrings(lines))
 
 
 def _filled(geometry: shapely.Geometry, cells: int) -> Mask:
-    """Return which cells are inside; `cells` along the longer side."""
+    """Return which cells are inside or touched; `cells` along the longer side."""
     west, south, east, north = shapely.bounds(geometry)
     size = max(east - west, north - south) / cells
     shape = int((north - south) / size) + 1, int((east - west) / size) + 1
-    shells, holes = _rings(geometry)
-    return _wound(shells, (west, south, size), shape) & ~_wound(holes, (west, south, size), shape)
+    shells, holes = (_drawn(rings, (west, south, size), shape) for rings in _rings(geometry))
+    return (shells[0] & ~holes[0]) | shells[1] | holes[1]
 
 
 def _sides(inside: Mask) -> int:
@@ -71,38 +70,66 @@ def _turned(ring: Floats) -> Floats:
     return ring if np.dot(x[:-1], y[1:]) >= np.dot(x[1:], y[:-1]) else ring[::-1]
 
 
-def _wound(rings: list[Floats], origin: tuple[float, float, float], shape: tuple[int, int]) -> Mask:
-    """Return which cells' centres the rings wind round (non-zero rule)."""
+def _drawn(rings: list[Floats], origin: tuple[float, float, float], shape: tuple[int, int]) -> tuple[Mask, Mask]:
+    """Return which cells' centres the rings wind round (non-zero rule), and which cells the rings touch."""
     rows, columns = shape
-    turns = np.zeros((rows, columns + 1))
-    for row, x, way in _crossings(rings, origin, rows):
-        column = np.clip(np.ceil(x - 0.5).astype(np.int64), 0, columns)  # the first cell to the right
-        turns += np.bincount(row * (columns + 1) + column, way, turns.size).reshape(turns.shape)
-    wound: Mask = np.round(np.cumsum(turns, axis=1)[:, :-1]) != 0
-    return wound
+    size = rows * (columns + 1)
+    turns, touches = np.zeros(size), np.zeros(size)
+    for piece in _pieces(rings, origin, rows):
+        line = piece.row * (columns + 1)
+        middle = np.clip(np.ceil(piece.middle - 0.5), 0, columns).astype(np.int64)  # the first cell to the right
+        turns += np.bincount(line + middle, piece.way, size)
+        first, last = np.clip(np.floor([piece.left, piece.right]), 0, columns - 1).astype(np.int64)
+        touches += np.bincount(line + first, minlength=size) - np.bincount(line + last + 1, minlength=size)
+    wound, touched = (np.round(np.cumsum(a.reshape(rows, -1), axis=1))[:, :-1] != 0 for a in (turns, touches))
+    return wound, touched
 
 
-def _crossings(
-    rings: list[Floats], origin: tuple[float, float, float], rows: int
-) -> Iterator[tuple[npt.NDArray[np.int64], Floats, Floats]]:
-    """Yield where edges cross the rows' middles: row, x in cells, and +1 downwards or -1 upwards."""
+class _Pieces(NamedTuple):
+    """Edges cut at the rows of cells; all but `row` in cells."""
+
+    row: npt.NDArray[np.int64]
+    left: Floats  # the least x in the row
+    right: Floats
+    middle: Floats  # x in the middle of the row
+    way: Floats  # 1 where it passes the middle downwards, -1 upwards, 0 where it does not reach it
+
+
+def _pieces(rings: list[Floats], origin: tuple[float, float, float], rows: int) -> Iterator[_Pieces]:
+    """Yield the rings' edges cut at the rows, a bounded number at a time."""
     if not rings:
         return
     west, south, size = origin
     ends = [(ring - [west, south]) / size for ring in rings]
     start, end = np.concatenate([e[:-1] for e in ends]), np.concatenate([e[1:] for e in ends])
     low, high = np.minimum(start[:, 1], end[:, 1]), np.maximum(start[:, 1], end[:, 1])
-    first = np.clip(np.ceil(low - 0.5), 0, rows).astype(np.int64)
-    count = np.clip(np.ceil(high - 0.5), 0, rows).astype(np.int64) - first
+    first = np.clip(np.floor(low), 0, rows - 1).astype(np.int64)
+    count = np.clip(np.floor(high), 0, rows - 1).astype(np.int64) - first + 1
     total = np.cumsum(count)
-    slices = np.searchsorted(total, np.arange(_AT_ONCE, int(total[-1]) + _AT_ONCE, _AT_ONCE), side="left") + 1
-    for a, b in zip([0, *slices[:-1]], slices, strict=True):
+    stops = np.searchsorted(total, np.arange(_AT_ONCE, int(total[-1]) + _AT_ONCE, _AT_ONCE)) + 1
+    for a, b in zip([0, *stops[:-1]], stops, strict=True):
         n = count[a:b]
         edge = np.repeat(np.arange(a, min(b, len(count))), n)
         row = np.arange(len(edge)) - np.repeat(np.cumsum(n) - n, n) + first[edge]
-        slope = (row + 0.5 - start[edge, 1]) / (end[edge, 1] - start[edge, 1])
-        x = start[edge, 0] + slope * (end[edge, 0] - start[edge, 0])
-        yield row, x, np.where(end[edge, 1] > start[edge, 1], -1.0, 1.0)
+        yield _cut(row, (start[edge], end[edge]), (low[edge], high[edge]))
+
+
+def _cut(row: npt.NDArray[np.int64], ends: tuple[Floats, Floats], reach: tuple[Floats, Floats]) -> _Pieces:
+    (start, end), (low, high) = ends, reach
+    rise = end[:, 1] - start[:, 1]
+    level = rise == 0
+    slope = (end[:, 0] - start[:, 0]) / np.where(level, 1, rise)
+    enter, leave = (start[:, 0] + slope * (np.clip(row + step, low, high) - start[:, 1]) for step in (0, 1))
+    leave = np.where(level, end[:, 0], leave)
+    middle = row + 0.5
+    passes = (low < middle) & (middle <= high)
+    return _Pieces(
+        row,
+        np.minimum(enter, leave),
+        np.maximum(enter, leave),
+        start[:, 0] + slope * (middle - start[:, 1]),
+        np.where(passes, np.where(rise > 0, -1.0, 1.0), 0.0),
+    )
 
 
 def _without_diagonals(inside: Mask) -> Mask:

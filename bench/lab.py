@@ -191,9 +191,10 @@ def running(folder: Path, *, workers: int = 1, traced: bool = True, over_http: b
     """Start a Naru in `folder`: a server, `workers` job workers, and what watches them."""
     for name in ("home", "tmp", "nobody", "cwd"):
         (folder / name).mkdir(parents=True, exist_ok=True)
+    subprocess.run([sys.executable, "-m", "ingest.tiling.warm"], check=True, cwd=ROOT)  # as `make setup` does
     with ExitStack() as stack:
         canary_url, asked = stack.enter_context(canary())
-        port = _free_port()
+        port = free_port()
         environ = _environment(folder, canary_url)
         key = _key(folder / "home", environ)
         trace = _trace(folder, (port, int(canary_url.rsplit(":", 1)[1]))) if traced and Trace.available() else None
@@ -206,12 +207,8 @@ def running(folder: Path, *, workers: int = 1, traced: bool = True, over_http: b
         lab = Lab(folder, house, port, key, canary_url, asked, server, gang, memory, trace, over_http)
         _wait_until_ready(lab)
         memory.start()
-        try:
-            yield lab
-        finally:
-            memory.stop()
-            for process in (*gang, server):
-                _end(process)
+        stack.callback(memory.stop)
+        yield lab
 
 
 def _environment(folder: Path, canary_url: str) -> dict[str, str]:
@@ -244,7 +241,9 @@ def _start(
     if trace:
         command = Trace(folder / f"{name}.calls", trace.allowed, trace.ports).command(command)
     log = stack.enter_context((folder / f"{name}.log").open("wb"))
-    return subprocess.Popen(command, env=dict(environ), cwd=folder / "cwd", stdout=log, stderr=log)
+    process = subprocess.Popen(command, env=dict(environ), cwd=folder / "cwd", stdout=log, stderr=log)
+    stack.callback(_end, process)
+    return process
 
 
 def _wait_until_ready(lab: Lab) -> None:
@@ -267,7 +266,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -150,11 +150,40 @@ def _identify(crs: CRS, source: str, boxes: Floats) -> _Reading:
     if authority:
         label = ":".join(authority)
         return _Reading(crs, _LONLAT_CODES.get(label, label), source)
+    if (registered := _registered(crs)) is not None:
+        label = f"EPSG:{registered.to_epsg()}"
+        note = f"{source} differs in the last digits from {label}, which it names; the registry's is used"
+        return _Reading(registered, label, source, (note,))
     if crs.ellipsoid is not None and is_bessel(crs) and _unnamed_datum(crs) and _on_korean_datum(crs, boxes):
         how = f"{source}: '{crs.name}', Bessel ellipsoid without a datum, in Korea: datum Korean 1985"
         return _Reading(_with_korean_datum(crs), f"{crs.name} on Korean 1985", how)
     notes = (f"the datum of '{crs.name}' is not named: places may be off by hundreds of metres",)
     return _Reading(crs, crs.name, f"{source}: '{crs.name}', no EPSG code", notes if _unnamed_datum(crs) else ())
+
+
+def _registered(crs: CRS) -> CRS | None:
+    """Return the registry's CRS of the code that a definition bears, where they differ by rounding alone.
+
+    PROJ transforms only the datums that it knows: with one of its own, places would be off by a hundred metres.
+    """
+    said = crs.to_json_dict().get("id", {})
+    if said.get("authority") != "EPSG":
+        return None
+    try:
+        known = CRS.from_epsg(int(said["code"])).to_2d()
+    except (CRSError, ValueError):
+        return None
+    ours, theirs = _shape(crs), _shape(known)
+    same = len(ours) == len(theirs) and np.allclose(ours, theirs, rtol=1e-8, atol=1e-7)
+    return known if same and known.is_projected == crs.is_projected else None
+
+
+def _shape(crs: CRS) -> list[float]:
+    """Return the numbers that make a CRS: ellipsoid, then the projection's parameters by their EPSG codes."""
+    ellipsoid, operation = crs.ellipsoid, crs.coordinate_operation
+    size = [ellipsoid.semi_major_metre, ellipsoid.inverse_flattening] if ellipsoid is not None else []
+    parameters = sorted(operation.params, key=lambda p: str(p.code)) if operation is not None else []
+    return size + [float(p.value) * float(p.unit_conversion_factor) for p in parameters]
 
 
 def _unnamed_datum(crs: CRS) -> bool:

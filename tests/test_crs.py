@@ -199,3 +199,17 @@ def test_systems_of_other_countries_work(tmp_path: Path, code: int, x: float, y:
     layer = read_one(path, tmp_path / "out")
     assert layer.crs == f"EPSG:{code}"
     assert layer.bounds[:2] == pytest.approx(Transformer.from_crs(code, 4326, always_xy=True).transform(x, y))
+
+
+def test_a_registered_code_with_rounded_numbers_is_the_registrys() -> None:
+    """GeoTIFF keys often spell the ellipsoid anew; PROJ then no longer knows the datum's shift (98 m here)."""
+    wkt = CRS.from_epsg(28992).to_wkt("WKT1_GDAL").replace("299.1528128", "299.15281310608")
+    assert CRS.from_wkt(wkt).to_epsg() is None
+    found = place(wkt, (195000, 424999, 195001, 425000))
+    assert (found.label, found.crs) == ("EPSG:28992", CRS.from_epsg(28992))
+    assert "differs in the last digits" in found.warnings[0]
+
+
+def test_a_registered_code_on_other_numbers_is_not_believed() -> None:
+    wkt = CRS.from_epsg(28992).to_wkt("WKT1_GDAL").replace("155000", "255000")
+    assert place(wkt, (195000, 424999, 195001, 425000)).label == "Amersfoort / RD New"

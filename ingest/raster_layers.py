@@ -55,7 +55,7 @@ def encode_raster(
 ) -> PackedRaster:
     """Cut a raster into its archives in `workdir`.
 
-    Raises BadSetting, TooLarge (before any work), FileDamaged, NoFeatures, ParserDied, ArchiveDamaged.
+    Raises BadOption, TooLarge (before any work), FileDamaged, NoFeatures, ParserDied, ArchiveDamaged.
     """
     zooms = choose(read.cell, read.role, read.boxes, wish.minzoom, wish.maxzoom)
     workdir = workdir.resolve()
@@ -141,7 +141,7 @@ def raster_report(report: IngestReport, packed: PackedRaster) -> IngestReport:
 def raster_draft(draft: Draft, packed: PackedRaster) -> Draft:
     """Return the draft with the style of the raster's role."""
     facts = RasterFacts.of({"raster": packed.facts})
-    return replace(draft, style=raster_style(draft.id, facts, drawn=packed.pyramid is not None))
+    return replace(draft, style=raster_style(draft.id, facts))
 
 
 def raster_tilesets(

@@ -1,4 +1,7 @@
-"""The tiling stage alone, in a process of its own: `python -m bench.stage SOURCE.parquet TARGET.pmtiles`."""
+"""The tiling stage alone, in a process of its own.
+
+python -m bench.stage SOURCE.parquet TARGET.pmtiles [PREVIOUS.pmtiles]
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,11 @@ from ingest.tiling import TilingOptions, build_tileset
 
 
 def main() -> None:
-    """Build z0–14 with all features kept."""
+    """Build z0–14 with all features kept; print how many tiles there are and how many come from PREVIOUS."""
+    source, target, *previous = map(Path, sys.argv[1:])
     options = TilingOptions(layer="buildings", maxzoom=14, keep_all=True)
-    build_tileset(Path(sys.argv[1]), Path(sys.argv[2]), options, lambda share, message: None)
+    result = build_tileset(source, target, options, lambda share, message: None, *previous)
+    print(result.tiles, result.kept)
 
 
 if __name__ == "__main__":

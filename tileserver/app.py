@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from naru import errors
 from naru.settings import Clock, Settings
 from tileserver import (
+    content,
     health,
     job_events,
     jobs,
@@ -60,6 +61,7 @@ ROUTES: tuple[Route, ...] = (
     *rasters.ROUTES,
     *tilejson.ROUTES,
     *styles.ROUTES,
+    *content.ROUTES,
     *ogc.ROUTES,
     *ogc_features.ROUTES,
     *uploads.ROUTES,

@@ -13,18 +13,20 @@ import pyarrow as pa
 import shapely
 
 from naru.export.job import Export
-from naru.export.texts import Texts, join, json_values
+from naru.export.texts import Texts, join, json_values, plain
 from naru.features.source import Batch
 from naru.features.systems import CRS84
+
+_EXACT = 2**53
 
 
 def pieces(export: Export) -> Iterator[bytes]:
     """Yield the document piece by piece."""
     head = json.dumps(_head(export), ensure_ascii=False)[:-1]
     yield f'{head}, "features": [\n'.encode()
-    before = ""
+    before, as_text = "", _too_long(export)
     for batch in export.batches():
-        yield (before + ",\n".join(features(batch).to_pylist())).encode()
+        yield (before + ",\n".join(features(batch, as_text).to_pylist())).encode()
         before = ",\n"
     yield b"\n]}\n"
 
@@ -40,8 +42,14 @@ def _head(export: Export) -> dict[str, Any]:
     return head | export.about.members()
 
 
-def features(batch: Batch) -> Texts:
-    """Return one text a feature."""
+def _too_long(export: Export) -> frozenset[str]:
+    """Return the fields of whole numbers that go as text: readers of JSON hold 53 bits (RFC 7493 §2.2)."""
+    whole = [field.name for field in export.fields if field.kind == "integer"]
+    return frozenset(name for name in whole if not export.source.within(name, -_EXACT, _EXACT))
+
+
+def features(batch: Batch, as_text: frozenset[str] = frozenset()) -> Texts:
+    """Return one text a feature; the values of the fields `as_text` as text."""
     geometries = shapely.to_geojson(shapely.orient_polygons(batch.geometries, exterior_cw=False))
     return join(
         '{"type": "Feature", "id": ',
@@ -49,13 +57,14 @@ def features(batch: Batch) -> Texts:
         ', "geometry": ',
         pa.array(geometries, pa.string()),
         ', "properties": {',
-        *_properties(batch.attributes),
+        *_properties(batch.attributes, as_text),
         "}}",
     )
 
 
-def _properties(attributes: pa.RecordBatch) -> list[str | Texts]:
+def _properties(attributes: pa.RecordBatch, as_text: frozenset[str]) -> list[str | Texts]:
     out: list[str | Texts] = []
-    for name, column in zip(attributes.schema.names, attributes.columns, strict=True):
+    for name, values in zip(attributes.schema.names, attributes.columns, strict=True):
+        column = plain(values) if name in as_text else values
         out += [f"{', ' if out else ''}{json.dumps(name, ensure_ascii=False)}: ", json_values(column)]
     return out

@@ -123,8 +123,8 @@ def scratch_folder(house: House) -> Path:
 
 def _copied(house: House, archive: Archive, progress: Progress) -> Iterator[bytes]:
     path, done = house.storage.path(archive), 0
-    with _readable(path):
-        for chunk in chunks(path):
+    with _readable(path), path.open("rb") as stream:
+        for chunk in chunks(stream):
             yield chunk
             done += len(chunk)
             progress(done / max(1, archive.size), f"{done} of {archive.size} bytes")

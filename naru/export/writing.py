@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 from naru.export import geojson, geopackage, geoparquet, kml, shapefile, table, xlsx
 from naru.export.job import Export
@@ -36,18 +37,38 @@ def pieces(export: Export, scratch: Path) -> Iterator[bytes]:
     return STREAMS[name](export) if name in STREAMS else made_first(partial(FILES[name], export), scratch)
 
 
+def write(export: Export, path: Path) -> None:
+    """Write the file of an export to `path`; raises as `pieces`."""
+    name = export.format.name
+    if name in FILES:
+        FILES[name](export, path)
+        return
+    with path.open("wb") as stream:
+        for piece in STREAMS[name](export):
+            stream.write(piece)
+
+
 def made_first(make: Callable[[Path], None], scratch: Path) -> Iterator[bytes]:
-    """Yield the bytes of a file that `make` writes below `scratch`; it is gone afterwards, however that ends."""
+    """Yield the bytes of a file that `make` writes below `scratch`."""
+    with kept_open(make, scratch) as stream:
+        yield from chunks(stream)
+
+
+def kept_open(make: Callable[[Path], None], scratch: Path) -> BinaryIO:
+    """Return a file that `make` writes below `scratch`, open and already without a name: it cannot be left behind.
+
+    Raises:
+        StorageFailed: the disk is full, or the folder may not be written to.
+    """
     with disk_errors(scratch):
         scratch.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=scratch, prefix="export-") as folder:
             made = Path(folder) / "made"
             make(made)
-            yield from chunks(made)
+            return made.open("rb")
 
 
-def chunks(path: Path) -> Iterator[bytes]:
-    """Yield a file's bytes."""
-    with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK):
-            yield chunk
+def chunks(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield what is left of an open file."""
+    while chunk := stream.read(_CHUNK):
+        yield chunk

@@ -17,7 +17,7 @@ from naru.export.job import Export
 from naru.export.table import Places
 from naru.export.texts import join
 from naru.export.xlsx_book import BOLD, Book
-from naru.export.xlsx_cells import Address, cells, text_cells
+from naru.export.xlsx_cells import Address, cells, fitting_shapes, text_cells
 
 ROWS, COLUMNS = 1_048_576, 16_384  # of a sheet
 
@@ -38,7 +38,8 @@ def write(export: Export, path: Path) -> None:
     with Book(path, export.about) as book:
         sheets = _Sheets(book, export, names)
         for batch in export.batches():
-            sheets.add([*batch.attributes.columns, *places.columns(batch.geometries)])
+            shapes = [fitting_shapes(column, export.notes) for column in places.columns(batch.geometries)]
+            sheets.add([*batch.attributes.columns, *shapes])
         book.add_sheet("about", _about_rows(export, sheets.count))
 
 

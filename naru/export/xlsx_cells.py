@@ -47,6 +47,16 @@ def text_cells(text: Texts, at: Address, style: int = 0) -> Texts:
     return pc.fill_null(join(*_opened(at, f't="inlineStr" s="{style}"'), inner, "</c>"), "")
 
 
+def fitting_shapes(column: pa.Array, notes: Counter[str]) -> pa.Array:
+    """Leave out the WKT that no cell holds: half of it would be no geometry. Other columns come back as they are."""
+    if not pa.types.is_string(column.type):
+        return column
+    fits = pc.less_equal(pc.binary_length(column), CELL)  # ASCII: a byte is a unit
+    if lost := len(column) - pc.sum(fits).as_py():
+        notes[f"geometries whose WKT is longer than the {CELL} characters of a cell were left out"] += lost
+    return pc.if_else(fits, column, None)
+
+
 def _days(column: pa.Array, at: Address) -> Texts:
     """Return dates and moments as Excel counts them; as text where its calendar does not reach."""
     style = _DATE

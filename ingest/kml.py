@@ -15,6 +15,7 @@ import pyarrow as pa
 from ingest.crs import Claim
 from ingest.encoding import decoded
 from ingest.kml_document import Container, Document, Placemark, parse
+from ingest.kml_style import FIELD, Symbol, symbology
 from ingest.layers import Batch, SourceLayer
 from ingest.receive import Dataset, member_name, open_zip, unpack_member, unpacked_budget
 from ingest.rows import record_batch
@@ -25,6 +26,7 @@ from naru.errors import NoFeatures
 _BATCH = 8192
 _MANY = 30  # folders beyond which they become one layer with the folder as a field
 _FOLDER = "folder"
+OVERLAY = "picture laid on the ground, no feature"
 _CLAIM = Claim("EPSG:4326", "KML is longitude, latitude on WGS 84 (OGC 07-147r2 §6.2)")
 _TRUE = {"1": True, "true": True, "0": False, "false": False}
 
@@ -65,6 +67,7 @@ def _read(path: Path, file: str, name: str, option: str | None) -> Document:
 def _layers(documents: Sequence[Document], dataset: Dataset) -> Iterator[SourceLayer]:
     """Yield one layer for each folder that holds placemarks; one for all when there are very many."""
     folders = [(d, c) for d in documents for c in d.containers if c.placemarks]
+    lost = {id(c): Counter({OVERLAY: c.overlays}) for _, c in folders if c.overlays}
     notes = [note for d in documents for note in d.notes()]
     if not folders:
         said = f" ({'; '.join(notes)})" if notes else ""
@@ -74,16 +77,26 @@ def _layers(documents: Sequence[Document], dataset: Dataset) -> Iterator[SourceL
         for _, container in folders:
             for placemark in container.placemarks:
                 placemark.put(_FOLDER, " / ".join(container.path()))
-        merged = [p for _, c in folders for p in c.placemarks]
-        yield _layer(dataset.name, folders[0][0], merged, notes)
+        merged = [(d, p) for d, c in folders for p in c.placemarks]
+        yield _layer(dataset.name, merged, notes, sum(lost.values(), Counter()))
         return
     names = _distinct_names([c for _, c in folders], dataset.name)
     for (document, container), name in zip(folders, names, strict=True):
-        yield _layer(name, document, container.placemarks, notes)
+        placemarks = [(document, p) for p in container.placemarks]
+        yield _layer(name, placemarks, notes, lost.get(id(container), Counter()))
         notes = []
 
 
-def _layer(name: str, document: Document, placemarks: Sequence[Placemark], notes: list[str]) -> SourceLayer:
+def _layer(
+    name: str, located: Sequence[tuple[Document, Placemark]], notes: list[str], lost: Counter[str]
+) -> SourceLayer:
+    """Return placemarks, each with the document that it stands in, as a layer drawn as the documents say."""
+    document = located[0][0]
+    placemarks = [p for _, p in located]
+    symbols, keys = symbology([_drawn(d, p) for d, p in located])
+    for placemark, key in zip(placemarks, keys, strict=bool(keys)):
+        if key is not None:
+            placemark.fields[FIELD] = key
     return SourceLayer(
         name=name,
         claim=_CLAIM,
@@ -91,8 +104,16 @@ def _layer(name: str, document: Document, placemarks: Sequence[Placemark], notes
         rows=len(placemarks),
         encoding=document.encoding,
         encoding_how=document.encoding_how,
+        lost=lost,
         warnings=list(notes),
+        symbols=symbols,
     )
+
+
+def _drawn(document: Document, placemark: Placemark) -> tuple[str, Symbol]:
+    """Return name and symbol of a placemark: a Style of its own goes before a shared one, part by part."""
+    name, shared = document.styles.find(placemark.style_url)
+    return (name if not placemark.symbol else "", shared | placemark.symbol)
 
 
 def _distinct_names(containers: Sequence[Container], otherwise: str) -> list[str]:

@@ -14,6 +14,7 @@ from xml.parsers import expat
 import numpy as np
 
 from ingest import wkb_writer as wkb
+from ingest.kml_style import StyleReader, Styles, Symbol
 from ingest.xml_text import refuse_doctype
 from naru.errors import FileDamaged
 
@@ -24,7 +25,8 @@ _PLAIN = frozenset({"name", "description", "address", "phoneNumber", "snippet", 
 _TIMES = frozenset({"when", "begin", "end"})
 _ON_GEOMETRY = frozenset({"altitudeMode", "extrude"})
 _OVERLAYS = frozenset({"GroundOverlay", "ScreenOverlay", "PhotoOverlay"})
-_SILENT = frozenset({"NetworkLink", "NetworkLinkControl", *_OVERLAYS, "Style", "StyleMap"})
+_SILENT = frozenset({"NetworkLink", "NetworkLinkControl", "Model", *_OVERLAYS})
+_STYLES = frozenset({"Style", "StyleMap"})
 _AROUND_COMMA = re.compile(r"\s*,\s*")
 
 
@@ -34,6 +36,8 @@ class Placemark:
 
     fields: dict[str, str] = field(default_factory=dict)
     wkb: bytes | None = None
+    style_url: str = ""
+    symbol: Symbol = field(default_factory=dict)  # of a Style of its own
 
     def put(self, name: str, value: str) -> None:
         """Set a field; a second one of the same name gets a number."""
@@ -50,6 +54,7 @@ class Container:
     parent: Container | None = None
     name: str = ""
     placemarks: list[Placemark] = field(default_factory=list)
+    overlays: int = 0  # pictures laid on the ground, which are not read
 
     def path(self) -> tuple[str, ...]:
         """Return the names of the folders from the outermost to this one, the document's own left out."""
@@ -66,6 +71,7 @@ class Document:
     root: Container
     containers: list[Container]
     types: dict[str, str] = field(default_factory=dict)
+    styles: Styles = field(default_factory=Styles)
     passed_over: Counter[str] = field(default_factory=Counter)
     encoding: str = "UTF-8"
     encoding_how: str = ""
@@ -75,7 +81,11 @@ class Document:
         links = self.passed_over["NetworkLink"]
         overlays = sum(self.passed_over[o] for o in _OVERLAYS)
         changes = self.passed_over["NetworkLinkControl"]
-        said = ((links, "network links were not followed"), (overlays, "picture overlays were not read"))
+        said = (
+            (links, "network links were not followed"),
+            (overlays, "picture overlays were not read"),
+            (self.passed_over["Model"], "3D models were not read"),
+        )
         out = [f"{count} {text}" for count, text in said if count]
         return out + (["an update to another KML was not applied"] if changes else [])
 
@@ -116,6 +126,7 @@ class _Handler:
         self._made: list[bytes] = []  # finished geometries of the placemark
         self._data_name: str | None = None
         self._text: list[str] = []
+        self._style: StyleReader | None = None
 
     def doctype(self, *_: object) -> None:
         raise refuse_doctype("KML", self._file)
@@ -130,6 +141,11 @@ class _Handler:
             self._silent += 1
             if self._silent == 1:
                 self.document.passed_over[tag] += 1
+                self._container.overlays += tag == "GroundOverlay"
+        elif self._style is not None:
+            self._style.start(tag)
+        elif tag in _STYLES:
+            self._style = StyleReader(tag, attributes.get("id", ""))
         elif self._placemark is None:
             self._start_outside(tag, attributes)
         else:
@@ -168,7 +184,9 @@ class _Handler:
             return
         text = "".join(self._text)
         self._text.clear()
-        if self._placemark is None:
+        if self._style is not None:
+            self._end_style(self._style, tag, text)
+        elif self._placemark is None:
             self._end_outside(tag, parent, text)
         elif tag == "Placemark":
             self._close_placemark(self._placemark)
@@ -176,6 +194,18 @@ class _Handler:
             self._end_geometry(tag, text)
         else:
             self._end_field(self._placemark, tag, parent, text)
+
+    def _end_style(self, style: StyleReader, tag: str, text: str) -> None:
+        style.end(tag, text)
+        if tag != style.tag:
+            return
+        self._style = None
+        if self._placemark is None:
+            self.document.styles.add(style)
+        elif style.normal:
+            self._placemark.style_url = style.normal
+        else:
+            self._placemark.symbol = style.symbol
 
     def _end_outside(self, tag: str, parent: str, text: str) -> None:
         if tag == "name" and parent in _CONTAINERS:
@@ -192,6 +222,8 @@ class _Handler:
     def _end_field(self, placemark: Placemark, tag: str, parent: str, text: str) -> None:
         if (parent == "Placemark" and tag in _PLAIN) or (tag in _TIMES and parent in ("TimeStamp", "TimeSpan")):
             placemark.put(tag, text.strip())
+        elif tag == "styleUrl" and parent == "Placemark":
+            placemark.style_url = text.strip()
         elif self._data_name is not None and tag in ("value", "SimpleData"):
             placemark.put(self._data_name, text.strip() if tag == "value" else text)
         if tag in ("Data", "SimpleData", "SimpleArrayData"):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -38,6 +39,7 @@ class SourceLayer:
     lost: Counter[str] = field(default_factory=Counter)  # features that the file promises and does not hold
     warnings: list[str] = field(default_factory=list)
     explain_missing: Callable[[int], dict[str, int]] = _as_missing  # why so many features came without geometry
+    symbols: Mapping[str, Any] | None = None  # how the file draws it: see naru.symbols
     diagnose: Callable[[], str] = _no_diagnosis  # what is wrong with the file, asked when nothing can be drawn
 
 

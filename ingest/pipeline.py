@@ -43,6 +43,7 @@ from naru.records import Count, Draft, Function, IngestReport, Job, Kind, Layer,
 from naru.stations import between
 from naru.storage import disk_errors
 from naru.style import Look, Style, choose_colour, default_style, label_field
+from naru.symbols import Symbology, drawn_style
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -321,8 +322,8 @@ def _fields(parquet: Path) -> dict[str, str]:
     return {field.name: "String" for field in schema if pa.types.is_string(field.type)}
 
 
-def _styled(draft: Draft, result: TilingResult, styles: Mapping[str, Style]) -> Draft:
-    """Return the draft with a generated style, in a colour of its own as far as there are any."""
+def _styled(draft: Draft, result: TilingResult, styles: Mapping[str, Style], symbols: Symbology | None) -> Draft:
+    """Return the draft with a generated style: as the file draws it, else in a colour of its own."""
     look = Look(
         geometry=draft.geometry,
         colour=choose_colour(draft.id, draft.function, styles),
@@ -330,6 +331,8 @@ def _styled(draft: Draft, result: TilingResult, styles: Mapping[str, Style]) -> 
         label_points=len(result.vector_layers) > 1,
         quiet=draft.function == "basemap",
     )
+    if symbols is not None:
+        return replace(draft, style=drawn_style(draft.id, look, symbols))
     return replace(draft, style=default_style(draft.id, look))
 
 
@@ -365,11 +368,17 @@ def _drafts(house: House, packed: Sequence[Packed]) -> list[Draft]:
     for one in packed:
         draft, made = one.plan.draft, one.made
         drafted = (
-            raster_draft(draft, made) if isinstance(made, PackedRaster) else _styled(draft, made.result, styles)
+            raster_draft(draft, made)
+            if isinstance(made, PackedRaster)
+            else _styled(draft, made.result, styles, _symbols(one.plan.read))
         )
         drafts.append(drafted)
         styles[drafts[-1].id] = drafts[-1].style
     return drafts
+
+
+def _symbols(read: ReadLayer | ReadRaster) -> Symbology | None:
+    return read.symbols if isinstance(read, ReadLayer) else None
 
 
 def _verify(made: Tiled) -> None:

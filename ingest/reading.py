@@ -19,8 +19,10 @@ from ingest.naming import legible
 from ingest.rasters import ReadRaster, checked_raster
 from ingest.receive import locate
 from ingest.sandbox import Limits, Sandbox, Task
+from naru import symbols
 from naru.errors import NaruError, ParserDied
 from naru.records import BBox, Count, Progress
+from naru.symbols import Symbology
 
 GEOMETRIES = frozenset({"point", "line", "polygon", "mixed"})
 _PARQUET = re.compile(r"layer-[0-9]{4}\.parquet")
@@ -64,6 +66,7 @@ class ReadLayer:
     geometry: str  # point, line, polygon or mixed
     bounds: BBox
     warnings: tuple[str, ...] = ()
+    symbols: Symbology | None = None  # how the file draws it
 
 
 _PRELOAD = ("ingest.vector", "naru.tms", "naru.pmtiles.writer")  # our own code: out of sight once confined
@@ -154,6 +157,7 @@ def _checked_layer(entry: Mapping[str, Any], workdir: Path) -> ReadLayer:
         geometry=str(entry["geometry"]),
         bounds=(west, south, east, north),
         warnings=tuple(str(w)[:500] for w in entry["warnings"]),
+        symbols=symbols.parse(entry.get("style")),
     )
     if layer.features_read != layer.features_kept + sum(c.count for c in layer.dropped):
         raise ValueError("features are not accounted for")

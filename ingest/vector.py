@@ -242,6 +242,7 @@ class _Reading:
             "geometry": next(iter(kinds)),
             "bounds": self.bounds.tolist(),
             "warnings": [*self.source.warnings, *crs.warnings, *self.warnings],
+            "style": self.source.symbols,
         }
 
 

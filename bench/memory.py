@@ -35,8 +35,8 @@ def published(home: Path) -> tuple[int, int]:
     """Return how many features the live layer's top zoom shows, and its tiles."""
     words = [sys.executable, "-m", "naru", "--home", str(home), "layers", "show", "buildings", "--json"]
     shown = json.loads(subprocess.check_output(words))
-    tileset = shown["versions"][-1]["tilesets"][0]
-    return tileset["rules"]["zooms"][-1]["features"], tileset["tiles"]
+    report = shown["versions"][-1]["report"]
+    return report["features_published"], report["tiles"]
 
 
 def compare(given: argparse.Namespace) -> bool:

@@ -203,6 +203,12 @@ class TooLarge(BadInput):
     code = "TOO_LARGE"
 
 
+class BadOption(BadInput):
+    """An option that this file cannot follow."""
+
+    code = "OPTION"
+
+
 class ParserDied(BadInput):
     """The sandboxed parser was killed (memory, time, forbidden call) or crashed."""
 

@@ -20,7 +20,7 @@ from ingest.raster.settling import settled
 from ingest.raster.statistics import Tally
 from ingest.raster.tiff import BLOCK, CogWriter, Level
 from ingest.raster.zooms import HALF_WORLD, inverse, tile_range
-from naru.errors import BadSetting, NoFeatures
+from naru.errors import BadOption, NoFeatures
 from naru.pmtiles.hilbert import tile_id
 from naru.pmtiles.writer import About, PMTilesWriter
 from naru.records import Progress
@@ -45,7 +45,7 @@ def convert(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     """Make the archives that `params` asks for; return how many blocks each zoom has, and facts. Runs confined.
 
     `params`: recipe (of `ingest.raster.looking`), order (an `Order`), workdir, and names in it: cog, pyramid.
-    Raises FileDamaged, NoFeatures (not one pixel has a value), BadSetting.
+    Raises FileDamaged, NoFeatures (not one pixel has a value), BadOption.
     """
     order, workdir = Order(**params["order"]), Path(params["workdir"])
     progress(0.0, "looking through the pixels")
@@ -75,7 +75,7 @@ class _Work:
     def prepare(cls, recipe: Recipe, order: Order) -> _Work:
         if order.pyramid and not recipe.treatment.painted:
             role = recipe.treatment.role
-            raise BadSetting(
+            raise BadOption(
                 f"--pyramid is for 8-bit pictures; this is kept as {role} in {recipe.treatment.dtype}",
                 remedy="Leave it out: its tiles are drawn when they are asked for.",
             )

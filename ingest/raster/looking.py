@@ -34,7 +34,7 @@ class Look:
 def look(dataset: Dataset, kind: str, folder: Path, wanted: Look, limits: Limits) -> dict[str, Any]:
     """Return the entry of one raster for `ingest.reading`; its files are kept in `folder`.
 
-    Raises FileDamaged, UnknownFormat, TooLarge, CrsUnknown, CrsRefused, BadSetting, naming the file.
+    Raises FileDamaged, UnknownFormat, TooLarge, CrsUnknown, CrsRefused, BadOption, naming the file.
     """
     packed = dataset.main.stat().st_size
     main = arrange(dataset, kind, folder)

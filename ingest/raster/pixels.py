@@ -92,24 +92,37 @@ class PixelSource:
         found: WarpedVRT | None = getattr(self._local, "warped", None)
         if found is None:
             source = open_raster(self.recipe.path, self.recipe.format, self.recipe.file)
-            found = WarpedVRT(source, **self._warp_options(source))
+            opened: list[DatasetReader] = [source]
+            if self.recipe.gcps:  # rasterio sets right by control points only onto a grid of its own choice
+                opened.append(WarpedVRT(source, **self._source_options(source, Resampling.bilinear)))
+            found = WarpedVRT(opened[-1], **self._warp_options(opened[-1]))
             self._local.warped = found
             with self._lock:
-                self._opened += [source, found]
+                self._opened += [*opened, found]
         return found
 
     def _warp_options(self, source: DatasetReader) -> dict[str, Any]:
         treatment, level = self.recipe.treatment, self.level
         pixel = 2 * HALF_WORLD / (256 << level.zoom)
         left, top = level.column * 256 * pixel - HALF_WORLD, HALF_WORLD - level.row * 256 * pixel
-        crs = CRS.from_wkt(self.recipe.crs_wkt)
-        options: dict[str, Any] = {
-            "crs": CRS.from_epsg(3857),
-            "src_crs": crs,
+        crs = CRS.from_epsg(3857) if self.recipe.gcps else CRS.from_wkt(self.recipe.crs_wkt)
+        options = self._source_options(source, self._resampling(source, crs, pixel, (left, top)))
+        if self.recipe.gcps:
+            options |= {"src_crs": crs, "add_alpha": False} if treatment.painted else {"src_crs": crs}
+        return options | {
             "transform": Affine(pixel, 0, left, 0, -pixel, top),
             "width": level.across * 256,
             "height": level.down * 256,
-            "resampling": self._resampling(source, crs, pixel, (left, top)),
+        }
+
+    def _source_options(self, source: DatasetReader, resampling: Resampling) -> dict[str, Any]:
+        """Return how the source's own pixels are to be taken."""
+        treatment = self.recipe.treatment
+        kept_as_is = treatment.role == "classes" or treatment.colours is not None
+        options: dict[str, Any] = {
+            "crs": CRS.from_epsg(3857),
+            "src_crs": CRS.from_wkt(self.recipe.crs_wkt),
+            "resampling": Resampling.nearest if kept_as_is else resampling,
             "warp_mem_limit": self._memory,
             "SAMPLE_GRID": "YES",
         }
@@ -133,11 +146,7 @@ class PixelSource:
         )
 
     def _resampling(self, source: DatasetReader, crs: CRS, pixel: float, corner: tuple[float, float]) -> Resampling:
-        treatment = self.recipe.treatment
-        kept_as_is = treatment.role == "classes" or treatment.colours is not None
-        if kept_as_is or _on_grid(source, crs, pixel, corner):
-            return Resampling.nearest
-        return Resampling.bilinear
+        return Resampling.nearest if _on_grid(source, crs, pixel, corner) else Resampling.bilinear
 
     def _painted(self, warped: WarpedVRT, window: Window) -> Pixels:
         """Return RGBA; what is transparent has no colour."""

@@ -17,7 +17,7 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from ingest.raster.encode import fits
-from naru.errors import BadSetting, UnknownFormat
+from naru.errors import BadOption
 
 Role = Literal["imagery", "elevation", "classes", "data"]
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -28,7 +28,6 @@ _PALETTE_CLASSES = 64
 _HIGHEST_CLASS = 1000
 _LOWEST, _HIGHEST = -11_500.0, 9_000.0  # places on Earth: the deepest sea, the highest mountain, metres
 _FEET = {"ft": 0.3048, "foot": 0.3048, "feet": 0.3048, "us-ft": 1200 / 3937, "us survey foot": 1200 / 3937}
-_CMYK = frozenset({ColorInterp.cyan, ColorInterp.magenta, ColorInterp.yellow, ColorInterp.black})
 _WIDER = {"int8": "int16", "int64": "float64", "uint64": "float64", "float16": "float32"}
 Colour = tuple[int, int, int, int]
 
@@ -58,12 +57,8 @@ class Treatment:
 def treat(source: DatasetReader, kind: str, wanted: str | None, bands: Sequence[int] | None) -> Treatment:
     """Decide on the treatment of an open raster of format `kind`.
 
-    Raises BadSetting for options it cannot follow, UnknownFormat for CMYK, and what reading a sample raises.
+    Raises BadOption for options it cannot follow, and what reading a sample raises.
     """
-    if set(source.colorinterp) & _CMYK:
-        raise UnknownFormat(
-            "it is in the printing colours CMYK, which mean nothing on a screen", remedy="Save it as RGB."
-        )
     alpha = next((i for i, c in enumerate(source.colorinterp, 1) if c == ColorInterp.alpha), None)
     plain = [i for i in range(1, source.count + 1) if i != alpha]
     chosen = _chosen(bands, plain)
@@ -79,14 +74,14 @@ def _wanted(role: str) -> Role:
     for known in ROLES:
         if role == known:
             return known
-    raise BadSetting(f"--kind cannot be '{role}'", remedy=f"Say one of {', '.join(ROLES)}.")
+    raise BadOption(f"--kind cannot be '{role}'", remedy=f"Say one of {', '.join(ROLES)}.")
 
 
 def _chosen(bands: Sequence[int] | None, plain: Sequence[int]) -> list[int] | None:
     if bands is None:
         return None
     if not bands or any(b not in plain for b in bands):
-        raise BadSetting(
+        raise BadOption(
             f"--bands {','.join(map(str, bands))} names bands that the raster does not have",
             remedy=f"Its bands are {plain[0]} to {plain[-1]}.",
         )
@@ -169,7 +164,7 @@ def _imagery(
 ) -> Treatment:
     dtype = source.dtypes[bands[0] - 1]
     if len(bands) not in (1, 3):
-        raise BadSetting(f"a picture has 1 or 3 bands, not {len(bands)}", remedy="Say such as --bands 3,2,1.")
+        raise BadOption(f"a picture has 1 or 3 bands, not {len(bands)}", remedy="Say such as --bands 3,2,1.")
     warnings: tuple[str, ...] = ()
     if count > len(bands):
         shown = ", ".join(map(str, bands))

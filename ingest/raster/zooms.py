@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from naru.errors import BadSetting, TooLarge
+from naru.errors import BadOption, TooLarge
 from naru.records import BBox
 
 TILE = 256
@@ -45,7 +45,7 @@ def choose(
 ) -> Zooms:
     """Return the zooms of a raster with such cells in such boxes; `minzoom`, `maxzoom` are the user's.
 
-    Raises BadSetting when they cross, TooLarge when the boxes lie too far apart.
+    Raises BadOption when they cross, TooLarge when the boxes lie too far apart.
 
     >>> choose(0.31, "imagery", [(14135000.0, 4518000.0, 14138000.0, 4521000.0)])
     Zooms(maxzoom=19, lowest=14, minzoom=14)
@@ -53,7 +53,7 @@ def choose(
     side = max(max(b[2] - b[0], b[3] - b[1]) for b in _joined(boxes))
     highest = native_zoom(cell, role, side) if maxzoom is None else maxzoom
     if minzoom is not None and minzoom > highest:
-        raise BadSetting(
+        raise BadOption(
             f"--minzoom {minzoom} is above the last zoom, {highest}", remedy="Leave it out, or give --maxzoom too."
         )
     natural = min(highest, max(0, math.floor(math.log2(2 * HALF_WORLD / max(side, 1e-9)))))

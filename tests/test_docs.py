@@ -114,7 +114,8 @@ def test_example_is_a_command_line_that_parses(page: Path, line: str) -> None:
 
 
 def test_options_named_in_the_text_are_there() -> None:
-    there = {opt for command in COMMANDS.values() for option in command.params for opt in option.opts}
+    options = [option for command in COMMANDS.values() for option in command.params]
+    there = {opt for option in options for opt in (*option.opts, *option.secondary_opts)}
     there |= {opt for option in cli.params for opt in option.opts} | {"--help"}
     text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*[a-z]", "".join(re.findall(r"`[^`\n]+`", text))))

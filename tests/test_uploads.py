@@ -22,7 +22,7 @@ NASTY = [
     *("..", ".", "", "/", "\\", "//", "./.", "a/", "nul\x00.shp", "\x00", "\r\nSet-Cookie: a=b", "a\nb.shp", "\t"),
     *("%2e%2e%2f", "%00.zip", "~root", "$HOME.zip", "`id`.zip", "$(id).shp", "; rm -rf /.shp", "|cat.shp", "&.kml"),
     *("-rf", "--help.geojson", "*.shp", "?.shp", "<script>alert(1)</script>.kml", "'; DROP TABLE jobs; --.zip"),
-    *('"quoted".shp', "CON", "NUL.shp", "aux.geojson", "a" * 300 + ".shp", "가" * 300 + ".zip", "한글 이름.shp"),
+    *('"quoted".shp', "CON", "NUL.shp", "aux.geojson", "a" * 300 + ".shp", "가" * 300 + ".zip", "한글.shp"),
     *("\u1112\u1161\u11ab\u1100\u1173\u11af.shp", "\u202egpj.exe", "\ufeff.zip", "🗺️.geojson", "é.shp", ".htaccess"),
     *(
         ".shp",

@@ -1,6 +1,7 @@
 """Resumable uploads: tus 1.0.0 (https://tus.io/protocols/resumable-upload).
 
-Core, creation, expiration, termination. All state is on the disk (`naru.uploads`): any worker process can take the next piece, also after a restart.
+Core, creation, expiration, termination. All state is on the disk (`naru.uploads`): any worker process can take
+the next piece, also after a restart.
 """
 
 from __future__ import annotations

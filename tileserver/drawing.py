@@ -145,7 +145,14 @@ def _opaque_where(valid: NDArray[np.bool_]) -> Pixels:
 
 def _elevation(patch: Patch, subject: Subject, pixel_m: float) -> Pixels:
     relief = shading.shaded_relief(patch.first, subject.facts.span(), pixel_m)
-    return np.concatenate([relief, _opaque_where(patch.inner().valid)[None]])
+    return _with_holes(relief, patch.inner().valid)
+
+
+def _with_holes(rgb: Pixels, valid: NDArray[np.bool_]) -> Pixels:
+    """Return colours with their alpha; in holes the mean colour, for WebP and magnifying mix it into the edges."""
+    if valid.any() and not valid.all():
+        rgb[:, ~valid] = rgb[:, valid].mean(axis=1, dtype="f4").astype("u1")[:, None]
+    return np.concatenate([rgb, _opaque_where(valid)[None]])
 
 
 def _classes(patch: Patch, subject: Subject, pixel_m: float) -> Pixels:
@@ -158,7 +165,7 @@ def _classes(patch: Patch, subject: Subject, pixel_m: float) -> Pixels:
 def _data(patch: Patch, subject: Subject, pixel_m: float) -> Pixels:
     inner = patch.inner()
     grey = shading.stretched(inner.first, subject.facts.span())
-    return np.concatenate([shading.as_rgb([grey]), _opaque_where(inner.valid)[None]])
+    return _with_holes(shading.as_rgb([grey]), inner.valid)
 
 
 _PAINTERS: dict[str, Callable[[Patch, Subject, float], Pixels]] = {

@@ -28,6 +28,11 @@ Floats = npt.NDArray[np.float64]
 _KOREAN_1985 = 4162
 _AUTHORITY = re.compile(r"(EPSG|ESRI|OGC|IGNF):([A-Za-z0-9]{1,12})", re.IGNORECASE)
 _LONLAT_CODES = {"OGC:CRS84": "EPSG:4326", "OGC:CRS83": "EPSG:4269", "OGC:CRS27": "EPSG:4267"}
+# No authority defines KATEC; the shift to WGS 84 is that of EPSG:5174 as Bursa-Wolf parameters.
+_KATEC = (
+    "+proj=tmerc +lat_0=38 +lon_0=128 +k=0.9999 +x_0=400000 +y_0=600000 +ellps=bessel "
+    "+towgs84=-115.80,474.99,674.11,1.16,-2.31,-1.63,6.43 +type=crs"
+)
 _EPSG = re.compile(r"EPSG:[0-9]{4,6}", re.IGNORECASE)
 GUESSED = "none given"  # how `Resolved.how` begins where the coordinates alone decided
 
@@ -336,6 +341,12 @@ def _guess(extent: Floats, layer: str) -> _Reading:
     """Return the one CRS that the coordinates fit. Raises CrsUnknown when there is none or several."""
     fits = candidates(extent)
     shown = _numbers(extent)
+    if not fits and _looks_like_katec(extent):
+        raise CrsUnknown(
+            f"the coordinates ({shown}) look like KATEC, the grid of car navigation, which has no EPSG code",
+            layer=layer,
+            remedy="Have them transformed to EPSG:5179 or WGS 84 first.",
+        )
     if not fits:
         raise CrsUnknown(
             f"no coordinate reference system is given, and the coordinates ({shown}) fit none that we would guess",
@@ -354,6 +365,12 @@ def _guess(extent: Floats, layer: str) -> _Reading:
     note += f"; {unlikely[0]} would be some 300 m off it" if unlikely else ""
     how = f"{GUESSED}; of the systems we know only this one puts the coordinates {where}"
     return _Reading(CRS.from_epsg(int(fits[0][5:])), fits[0], how, (note,))
+
+
+def _looks_like_katec(extent: Floats) -> bool:
+    """Whether an extent lies in Seoul on the KATEC grid."""
+    place = None if np.isnan(extent).any() else _lonlat(CRS.from_proj4(_KATEC), extent)
+    return place is not None and _inside(place, SEOUL)
 
 
 def candidates(extent: Floats) -> list[str]:

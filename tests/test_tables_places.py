@@ -86,6 +86,11 @@ def test_a_system_that_does_not_fit_is_refused(tmp_path: Path) -> None:
         table(tmp_path, "이름,lon,lat", "가,126.978,37.566", crs="EPSG:5186")
 
 
+def test_katec_is_named_as_it_has_no_code_to_give(tmp_path: Path) -> None:
+    with pytest.raises(CrsUnknown, match="KATEC"):
+        table(tmp_path, "이름,X,Y", "시청,309961.2,552080.8", "옆,310061.2,552180.8")
+
+
 # --- exchanged axes ---
 
 
@@ -147,6 +152,22 @@ def test_two_pairs_alike_are_asked_about_and_the_option_answers(tmp_path: Path) 
         table(tmp_path, *lines)
     assert asked.value.remedy == 'Say which: --x "출발지 경도" --y "출발지 위도".'
     assert first_place(table(tmp_path, *lines, x="도착지 경도", y="도착지 위도")) == (127.1, 37.6)
+
+
+def test_the_corners_of_boxes_are_no_minutes(tmp_path: Path) -> None:
+    with pytest.raises(ColumnsUnknown, match="'lon_min' and 'lat_min' or 'lon_max' and 'lat_max'"):
+        table(tmp_path, "id,lon_min,lat_min,lon_max,lat_max", "1,126,37,127,38")
+
+
+def test_one_column_cannot_be_both(tmp_path: Path) -> None:
+    with pytest.raises(ColumnsUnknown, match="same column"):
+        table(tmp_path, "이름,X,Y", "가,1,2", x="X", y="X")
+
+
+def test_two_numbers_in_a_cell_are_asked_to_be_parted(tmp_path: Path) -> None:
+    with pytest.raises(NoFeatures, match="two numbers") as refused:
+        table(tmp_path, "이름,좌표", '가,"37.5665, 126.978"')
+    assert refused.value.field == "좌표"
 
 
 def test_a_pair_without_addition_goes_before_those_with_one(tmp_path: Path) -> None:
@@ -237,6 +258,22 @@ def test_geometries_of_every_kind_and_spelling_are_read(tmp_path: Path, write: o
     assert layer.crs == "EPSG:4326"
     assert [g.equals(s) for g, s in zip(frame(layer).geometry, shapes, strict=True)] == [True] * 3
     assert list(frame(layer).columns[:2]) == ["이름", "geometry"]
+    assert reasons(layer.dropped) == {"a geometry text cannot be read": 1}
+
+
+@pytest.mark.parametrize(
+    "deep",
+    [
+        "GEOMETRYCOLLECTION(" * 30_000,
+        "010700000001000000" * 30_000,
+        '{"type":"GeometryCollection","geometries":[' * 30_000,
+    ],
+    ids=["wkt", "wkb", "geojson"],
+)
+def test_geometries_nested_without_end_cost_their_row(tmp_path: Path, deep: str) -> None:
+    text = deep.replace('"', '""')
+    layer = table(tmp_path, "id,geom", f'1,"{text}"', *['2,"POINT (127 37)"'] * 3)
+    assert layer.features_kept == 3
     assert reasons(layer.dropped) == {"a geometry text cannot be read": 1}
 
 

@@ -130,6 +130,7 @@ def test_a_table_that_begins_like_json_or_xml_is_a_table(tmp_path: Path, first: 
 
 def test_delimiters_inside_texts_do_not_count() -> None:
     assert find_delimiter("name,note\na,x;y\nb,z\n") == ","
+    assert find_delimiter("=cmd|' /C calc'!A0,경도,위도\n=1+1,127,37\n") == ","
 
 
 # --- header ---

@@ -30,6 +30,8 @@ BAD_GEOMETRY = "a geometry text cannot be read"
 _REASONS = ("", BLANK, NOT_A_NUMBER, BAD_ANGLE, CONTRADICTION, OUT_OF_RANGE, NULL_ISLAND, BAD_NUMBER, BAD_GEOMETRY)
 _CODE = {reason: np.int8(code) for code, reason in enumerate(_REASONS)}
 _POINT = np.dtype([("order", "u1"), ("kind", "<u4"), ("x", "<f8"), ("y", "<f8")])
+_COLLECTIONS = re.compile(r"GEOMETRYCOLLECTION|0107000[02]|00[08]0000007", re.IGNORECASE)
+_NESTED = 100
 _EWKT = re.compile(r"\s*SRID\s*=\s*([0-9]+)\s*;", re.IGNORECASE)
 _TOTALS = re.compile(
     r"[\s<\[(]*(?:누\s*계|총\s*합?\s*계|합\s*계|소\s*계|계|total|sum|subtotal)[\s>\])]*", re.IGNORECASE
@@ -149,6 +151,8 @@ def parse_geometry(text: str) -> Any:
     ('POINT (1 2)', True)
     """
     plain = _EWKT.sub("", text, count=1)
+    if len(_COLLECTIONS.findall(plain)) > _NESTED:  # the parsers descend into them without a limit
+        return None
     if plain.startswith("{"):
         return shapely.from_geojson(plain, on_invalid="ignore")
     if plain[:2] in ("00", "01"):
@@ -203,9 +207,8 @@ class Rejected:
 
     def notes(self) -> list[str]:
         """Return one sentence a reason, with its example."""
-        return [
-            f"{count} rows left out: {reason} ({self.examples[reason]})" for reason, count in self.counts.items()
-        ]
+        counts = self.counts.items()
+        return [f"{n} {_rows(n)} left out: {reason} ({self.examples[reason]})" for reason, n in counts]
 
 
 def _quoted(value: str | None) -> str:

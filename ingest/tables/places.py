@@ -31,6 +31,7 @@ _GEOMETRY = (
     r"(?:(?:MULTI)?(?:POINT|LINESTRING|POLYGON)|GEOMETRYCOLLECTION)\s*(?:Z|M|ZM)?\s*(?:\(|EMPTY)"
     r'|^\s*\{\s*"(?:type|coordinates|geometries|crs)"|^0[01][0-9A-Fa-f]{40,}$'
 )
+_TWO_NUMBERS = r"^[\[(]?-?[0-9]+\.[0-9]+\s*[,;/\s]\s*-?[0-9]+\.[0-9]+[\])]?$"
 _LOOK = 20_000  # rows in which a column's kind is looked for
 
 
@@ -144,6 +145,8 @@ class _Search:
     def _pairs(self) -> list[_Pair]:
         """Return the pairs of columns whose names belong together."""
         roles = [(n, r) for n, given in enumerate(self._table.header.given) if (r := role(given)) is not None]
+        degrees = {(r.axis, r.stem) for _, r in roles if r.piece == "degrees"}
+        roles = [(n, r if (r.axis, r.stem) in degrees else _unpieced(r, self._name(n))) for n, r in roles]
         out = _paired([(n, r) for n, r in roles if r.axis in ("lon", "lat")], "lon", "lat")
         return out + _paired([(n, r) for n, r in roles if r.axis in ("x", "y")], "x", "y")
 
@@ -153,6 +156,8 @@ class _Search:
         if wanted.x is None or wanted.y is None:
             raise ColumnsUnknown("--x and --y go together", remedy='Give both: --x "경도" --y "위도".')
         x, y = self._index(wanted.x), self._index(wanted.y)
+        if x == y:
+            raise ColumnsUnknown("--x and --y name the same column", field=wanted.x, remedy="Name two columns.")
         roles = [role(self._names[n]) for n in (x, y)]
         return _Pair((x,), (y,), "", all(r is not None and r.axis in ("lon", "lat") for r in roles))
 
@@ -294,6 +299,14 @@ class _Search:
                 field=self._name(addresses[0]),
                 remedy="Have the addresses geocoded first, and add columns such as 경도 and 위도.",
             )
+        twins = [n for n in self._filled if _all_match(self._values(n), _TWO_NUMBERS)]
+        if twins:
+            name = self._name(twins[0])
+            return NoFeatures(
+                f"{rows}: column '{name}' holds two numbers in each cell",
+                field=name,
+                remedy="Part them into two columns, such as 경도 and 위도.",
+            )
         if not self._table.header.found and len(numbers) >= 2:
             shown = ", ".join(f"'{self._name(n)}'" for n in numbers[:10])
             return ColumnsUnknown(
@@ -321,6 +334,13 @@ def _paired(roles: Sequence[tuple[int, Role]], first: str, second: str) -> list[
     return out
 
 
+def _unpieced(found: Role, name: str) -> Role:
+    """Without degrees beside it, lat_min is the least latitude, and no minutes (분, 초)."""
+    if found.piece not in ("minutes", "seconds") or any(word in name for word in "분초"):
+        return found
+    return replace(found, piece="", stem=f"{found.stem} {found.piece}".strip())
+
+
 def _whole(side: Sequence[tuple[int, Role]]) -> list[tuple[int, ...]]:
     """Return the columns of one axis: each by itself, or degrees, minutes and seconds together."""
     pieces = {r.piece: n for n, r in reversed(side)}
@@ -346,6 +366,10 @@ def _extent(x: Floats, y: Floats) -> Floats:
 
 def _are_degrees(extent: Floats) -> bool:
     return bool(np.abs(extent[[0, 2]]).max() <= 180 and np.abs(extent[[1, 3]]).max() <= 90)
+
+
+def _all_match(values: pa.Array, pattern: str) -> bool:
+    return bool(pc.all(pc.match_substring_regex(values.drop_null(), pattern)).as_py())
 
 
 def _within(values: Floats, low: float, high: float) -> bool:

@@ -114,7 +114,8 @@ def find_delimiter(head: str) -> str:
 def _consistency(head: str, delimiter: str) -> float:
     """Return the share of records that have the most frequent number of columns; 0 when that is one."""
     lines = head.splitlines(keepends=True)
-    records = csv.reader(lines[:-1] or lines, delimiter=delimiter, skipinitialspace=True)
+    whole = lines[:-1] if len(head) >= _LOOK and len(lines) > 1 else lines
+    records = csv.reader(whole, delimiter=delimiter, skipinitialspace=True)
     widths: Counter[int] = Counter()
     try:
         for record in records:

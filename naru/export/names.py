@@ -17,7 +17,8 @@ def distinct(
     for name in names:
         number, free = 1, name
         while fold(free) in used:
-            number, free = number + 1, f"{name}_{number}"
+            number += 1
+            free = f"{name}_{number}"
         used.add(fold(free))
         out.append(free)
     return out

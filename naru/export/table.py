@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import shapely
 
 from naru.export.job import Export
+from naru.export.names import distinct
 from naru.export.texts import Texts, join, plain
 from naru.features.place import Geometries
 from naru.features.source import FeatureSource
@@ -75,8 +76,7 @@ class Places:
         points, solid = _holds_points_only(export.source), any(" Z" in t for t in export.source.geometry_types)
         plane = ("lon", "lat") if export.crs.is_geographic else ("x", "y")
         wanted = (*plane, *(["height"] if solid else [])) if points else ("WKT",)
-        taken = {field.name.casefold() for field in export.fields}
-        return cls([_free(name, taken) for name in wanted], points=points)
+        return cls(distinct(wanted, [field.name for field in export.fields]), points=points)
 
     def columns(self, geometries: Geometries) -> list[pa.Array]:
         """Return the columns of a batch."""
@@ -88,11 +88,3 @@ class Places:
 
 def _holds_points_only(source: FeatureSource) -> bool:
     return {name.removesuffix(" Z") for name in source.geometry_types} == {"Point"}
-
-
-def _free(name: str, taken: set[str]) -> str:
-    number, free = 1, name
-    while free.casefold() in taken:
-        number, free = number + 1, f"{name}_{number}"
-    taken.add(free.casefold())
-    return free

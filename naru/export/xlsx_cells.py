@@ -48,7 +48,7 @@ def text_cells(text: Texts, at: Address, style: int = 0) -> Texts:
 
 
 def fitting_shapes(column: pa.Array, notes: Counter[str]) -> pa.Array:
-    """Leave out the WKT that no cell holds: half of it would be no geometry. Other columns come back as they are."""
+    """Leave out WKT that no cell holds: half of it is no geometry. Other columns come back as they are."""
     if not pa.types.is_string(column.type):
         return column
     fits = pc.less_equal(pc.binary_length(column), CELL)  # ASCII: a byte is a unit

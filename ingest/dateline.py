@@ -14,6 +14,7 @@ from ingest.features import Geometries, Mask
 SPLIT = "split at the 180th meridian"
 OUT_OF_RANGE = "outside the range of longitude and latitude"
 Indices = npt.NDArray[np.intp]
+_HALF_THE_GLOBE = 360 * 180 / 2  # square degrees
 _SLACK = 1e-6  # degrees by which rounding may pass a limit
 
 
@@ -62,10 +63,22 @@ def _fix(part: shapely.Geometry) -> shapely.Geometry:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns when it turns a ring round; the writer orients them anyway
         if kind == 3:
-            return antimeridian.fix_polygon(part, great_circle=False)
+            return _smaller(part)
         if kind in (1, 2):
             return antimeridian.fix_line_string(shapely.LineString(part), great_circle=False)
     return part
+
+
+def _smaller(part: shapely.Geometry) -> shapely.Geometry:
+    """Return the split polygon: of the two areas that a ring round a pole divides the globe into, the smaller.
+
+    The ring's direction would say which, but writers turn rings as they like.
+    """
+    fixed = antimeridian.fix_polygon(part, great_circle=False)
+    if fixed.area <= _HALF_THE_GLOBE:
+        return fixed
+    other = antimeridian.fix_polygon(shapely.reverse(part), great_circle=False, fix_winding=False)
+    return min(fixed, other, key=lambda split: float(split.area))
 
 
 def _collect(pieces: list[shapely.Geometry]) -> shapely.Geometry:

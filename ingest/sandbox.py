@@ -243,6 +243,15 @@ class _Lines:
         return line
 
 
+def _out_of_memory_kills() -> int:
+    """Return how many processes the kernel has killed since it started (Linux: proc(5), /proc/vmstat)."""
+    try:
+        lines = Path("/proc/vmstat").read_text("ascii").splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
+
+
 @dataclass
 class _Call:
     """One child at work."""
@@ -253,6 +262,7 @@ class _Call:
     progress: Progress
     heard: dict[str, Any] = field(default_factory=dict)
     killed: str = ""
+    kills_before: int = field(default_factory=_out_of_memory_kills)
     said: tuple[float, str] = (0.0, "receiving")
 
     def drain(self) -> None:
@@ -296,7 +306,7 @@ def _judge(call: _Call, status: Mapping[str, Any], limits: Limits) -> Answer:
     if call.killed:
         raise TooLarge(f"reading it was stopped: {call.killed}", remedy="Split the file into smaller ones.")
     if code == -signal.SIGKILL:
-        raise TooLarge("reading it was stopped by the system, which had no memory left", remedy="Split the file.")
+        raise _killed(call)
     if code == -signal.SIGXCPU:
         raise TooLarge(
             f"reading it was stopped: it took more than the {limits.cpu_s} s of processor time allowed",
@@ -311,6 +321,16 @@ def _judge(call: _Call, status: Mapping[str, Any], limits: Limits) -> Answer:
         )
     layers = heard.get("layers")
     return Answer(heard["result"], tuple(layers) if isinstance(layers, list) else ())
+
+
+def _killed(call: _Call) -> NaruError:
+    """Tell the kernel, which counts the processes that it kills for want of memory, from somebody else."""
+    if _out_of_memory_kills() > call.kills_before:
+        return TooLarge("reading it was stopped by the system, which had no memory left", remedy="Split the file.")
+    return ParserDied(
+        "its reader was killed from outside (SIGKILL), not for want of memory",
+        remedy="Run it again; if it happens again, see what kills processes on the machine.",
+    )
 
 
 def _signal_name(code: int) -> str:

@@ -39,7 +39,7 @@ def test_an_honest_task_answers_and_reports_progress(sandbox: Sandbox) -> None:
     task = Task("tests.sandbox_tasks:compute", {}, readable=[TESTS])
     answer = sandbox.run(task, Limits(), lambda f, m: heard.append((f, m)))
     assert answer.result["sum"] == 499500
-    assert heard == [(0.5, "half way")]
+    assert heard[-1] == (0.5, "half way")  # before it, that it still waits
     assert {"rlimits", "seccomp"} <= set(answer.layers)
 
 
@@ -138,6 +138,12 @@ def test_a_file_larger_than_allowed_cannot_be_written(sandbox: Sandbox, tmp_path
     target = tmp_path / "large"
     assert run(sandbox, "fill_disk", Limits(file_bytes=2**20), path=str(target)).result == "OSError"
     assert target.stat().st_size <= 2**20
+
+
+def test_a_reader_killed_from_outside_is_not_told_as_want_of_memory(sandbox: Sandbox) -> None:
+    task = Task("tests.sandbox_tasks:wait_to_be_killed", {}, readable=[TESTS])
+    with pytest.raises(ParserDied, match="killed from outside"):
+        sandbox.run(task, Limits(), lambda _, said: os.kill(int(said), signal.SIGKILL) if said.isdigit() else None)
 
 
 def test_a_killed_caller_takes_the_parser_along(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 
 from ingest.crs import Claim
 from ingest.features import NO_GEOMETRY
+from ingest.json_stream import features
 from ingest.json_text import as_utf8, load
 from ingest.layers import SourceLayer
 from ingest.ogr import OgrInfo, OgrSource, inspect, stream
@@ -35,7 +36,7 @@ _LINKED_CRS = re.compile(rb'"crs"\s*:\s*\{[^{}]*"type"\s*:\s*"(?:link|url|ogcwkt
 _NAMED_CRS = re.compile(rb'"crs"\s*:\s*\{[^{}]*\{[^{}]*"name"\s*:\s*"([^"]{1,200})"')
 _WGS84 = re.compile(rb"CRS84|4326|4979|WGS", re.IGNORECASE)
 _LOOK = 65536
-_DIAGNOSE_BYTES = 64 * 2**20
+_WHOLE_BYTES = 64 * 2**20  # beyond these a file is looked through piece by piece
 
 
 def read(dataset: Dataset, encoding: str | None, folder: Path, lines: bool) -> SourceLayer:
@@ -123,12 +124,12 @@ def salvage_to(path: Path, target: Path, file: str, refused: FileDamaged) -> Sal
     Raises FileDamaged with the position or the member that is wrong; `refused` itself when we find no fault.
     """
     document = _load(path, file)
-    features = _features(document, file)
+    members = _features(document, file)
     salvage = Salvage()
-    out = list(_good(features, salvage))
+    out = list(_good(members, salvage))
     if not salvage.notes:
         raise refused
-    if salvage.malformed + salvage.lost.total() == len(features):
+    if salvage.malformed + salvage.lost.total() == len(members):
         raise FileDamaged(salvage.notes[0], file=file, remedy="Export it again as valid GeoJSON.")
     body = {"type": "FeatureCollection", "features": out}
     if isinstance(document.get("crs"), dict) and document["crs"].get("type") == "name":
@@ -138,11 +139,11 @@ def salvage_to(path: Path, target: Path, file: str, refused: FileDamaged) -> Sal
 
 
 def _find_faults(path: Path, file: str, warnings: list[str]) -> Salvage:
-    """Look for malformed features, unless the file is large; what is found is added to `warnings`."""
+    """Look for malformed features, in a large file one by one; what is found is added to `warnings`."""
     salvage = Salvage()
-    if path.stat().st_size <= _DIAGNOSE_BYTES:
-        for _ in _good(_features(_load(path, file), file), salvage):
-            pass
+    large = path.stat().st_size > _WHOLE_BYTES
+    for _ in _good(features(path) if large else _features(_load(path, file), file), salvage):
+        pass
     warnings += salvage.notes
     return salvage
 
@@ -161,16 +162,16 @@ def _features(document: dict[str, Any], file: str) -> list[Any]:
         message = f"member `type` is {json.dumps(kind, ensure_ascii=False)[:60]}, no type of GeoJSON"
         raise FileDamaged(message, file=file, remedy="Export it again as GeoJSON.")
     if kind == "FeatureCollection":
-        features = document.get("features")
-        if not isinstance(features, list):
+        members = document.get("features")
+        if not isinstance(members, list):
             raise FileDamaged("member `features` is no array", file=file, remedy="Export it again as GeoJSON.")
-        return features
+        return members
     return [document if kind == "Feature" else {"type": "Feature", "properties": {}, "geometry": document}]
 
 
-def _good(features: list[Any], salvage: Salvage) -> Iterator[dict[str, Any]]:
+def _good(found: Iterable[Any], salvage: Salvage) -> Iterator[dict[str, Any]]:
     """Yield every feature, those with malformed geometry without it; note the first fault of each kind."""
-    for number, feature in enumerate(features):
+    for number, feature in enumerate(found):
         if not isinstance(feature, dict) or feature.get("type") != "Feature":
             _note(salvage, f"feature {number}: it is no Feature object")
             salvage.lost[NOT_A_FEATURE] += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,9 @@ from ingest.crs import Claim
 from ingest.features import NO_GEOMETRY
 
 Batch = tuple[pa.RecordBatch, pa.Array]  # attributes, and their geometries as WKB
+
+
+_HIDDEN = frozenset({"Cc", "Cs"})  # control characters: nobody can see or type them
 
 
 def _no_diagnosis() -> str:
@@ -60,9 +64,10 @@ def plain(attributes: pa.RecordBatch, taken: frozenset[str], damaged: Counter[st
 def _distinct(names: list[str], taken: frozenset[str]) -> list[str]:
     used, out = set(taken), []
     for name in names:
-        number, free = 1, name or "field"
+        shown = "".join(c for c in unicodedata.normalize("NFC", name) if unicodedata.category(c) not in _HIDDEN)
+        number, free = 1, shown or "field"
         while free in used:
-            number, free = number + 1, f"{name}_{number}"
+            number, free = number + 1, f"{shown}_{number}"
         used.add(free)
         out.append(free)
     return out

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 import numpy.typing as npt
@@ -205,7 +206,7 @@ class _Reading:
         self.writer.write(rows, left, shapely.bounds(left))
 
     def _note_renamed(self, before: list[str], after: list[str]) -> None:
-        renamed = [f"'{a}' became '{b}'" for a, b in zip(before, after, strict=True) if a != b]
+        renamed = [f"'{a}' became '{b}'" for a, b in zip(before, after, strict=True) if normalize("NFC", a) != b]
         if renamed:
             self.warnings.append(f"fields renamed: {', '.join(renamed)}")
 

@@ -67,28 +67,28 @@ class Easel:
         Raises:
             ArchiveDamaged: the archive cannot be read.
         """
+        shaded = subject.facts.role == "elevation" and not look.encoding
         try:
             with rasterio.Env(**_GDAL):
-                patch = self._square(subject, look.scale, z, x, y)
+                patch = self._square(subject, look.scale, (z, x, y), margin=int(shaded))
         except (RasterioError, OSError) as cause:
             raise ArchiveDamaged(f"the raster archive cannot be read: {cause}") from cause
         if look.encoding:
-            heights = patch.inner().first
-            return encoded(terrain_rgb.encode(heights, look.encoding, z), look.tile_type, lossless=True)
+            return encoded(terrain_rgb.encode(patch.first, look.encoding, z), look.tile_type, lossless=True)
         painted = _PAINTERS[subject.facts.role](patch, subject, _ground_m(z, x, y) / look.scale)
         return encoded(painted, look.tile_type, lossless=subject.facts.role == "classes")
 
-    def _square(self, subject: Subject, scale: int, z: int, x: int, y: int) -> Patch:
-        """Return the tile's pixels with a margin of one all around: shading looks at neighbours."""
-        cog = subject.cog
+    def _square(self, subject: Subject, scale: int, tile: tuple[int, int, int], *, margin: int) -> Patch:
+        """Return the tile's pixels, with a margin of one all around where shading looks at neighbours."""
+        cog, (z, x, y) = subject.cog, tile
         finer = scale == 2 and z < cog.maxzoom
         level = cog.level(z + finer)
         side = BLOCK << finer
         column, row = (x << finer) - level.left, (y << finer) - level.top
         dataset = self._dataset(subject.path, level.overview)
-        patch = _read(dataset, column * BLOCK - 1, row * BLOCK - 1, side + 2)
+        patch = _read(dataset, column * BLOCK - margin, row * BLOCK - margin, side + 2 * margin)
         if scale == 2 and not finer:
-            return patch.doubled().inner()
+            return patch.doubled().inner() if margin else patch.doubled()
         return patch
 
     def _dataset(self, path: Path, overview: int) -> DatasetReader:
@@ -122,15 +122,15 @@ def _ground_m(z: int, x: int, y: int) -> float:
     return float(2 * WEB_MERCATOR_EDGE_M / BLOCK / 2**z * math.cos(math.radians((south + north) / 2)))
 
 
-# --- painting: (patch with its margin, what it is of, metres a pixel) → red, green, blue, alpha ------------
+# --- painting: (patch, what it is of, metres a pixel) → red, green, blue, alpha ------------
 
 
 def _imagery(patch: Patch, subject: Subject, pixel_m: float) -> Pixels:
-    inner, facts, cog = patch.inner(), subject.facts, subject.cog
-    colours = inner.values[:-1] if cog.has_alpha else inner.values
-    if inner.values.dtype != np.uint8:
+    facts, cog = subject.facts, subject.cog
+    colours = patch.values[:-1] if cog.has_alpha else patch.values
+    if patch.values.dtype != np.uint8:
         colours = np.stack([shading.stretched(band, facts.span(k)) for k, band in enumerate(colours[:3])])
-    return np.concatenate([shading.as_rgb(list(colours)), _alpha(inner, cog)[None]])
+    return np.concatenate([shading.as_rgb(list(colours)), _alpha(patch, cog)[None]])
 
 
 def _alpha(patch: Patch, cog: Cog) -> Pixels:
@@ -144,6 +144,7 @@ def _opaque_where(valid: NDArray[np.bool_]) -> Pixels:
 
 
 def _elevation(patch: Patch, subject: Subject, pixel_m: float) -> Pixels:
+    """Paint a patch that has a margin."""
     relief = shading.shaded_relief(patch.first, subject.facts.span(), pixel_m)
     return _with_holes(relief, patch.inner().valid)
 
@@ -156,16 +157,14 @@ def _with_holes(rgb: Pixels, valid: NDArray[np.bool_]) -> Pixels:
 
 
 def _classes(patch: Patch, subject: Subject, pixel_m: float) -> Pixels:
-    inner = patch.inner()
-    colours = shading.classed(inner.values[0], subject.facts.colormap)
-    colours[3] = np.where(inner.valid, colours[3], 0)
+    colours = shading.classed(patch.values[0], subject.facts.colormap)
+    colours[3] = np.where(patch.valid, colours[3], 0)
     return colours
 
 
 def _data(patch: Patch, subject: Subject, pixel_m: float) -> Pixels:
-    inner = patch.inner()
-    grey = shading.stretched(inner.first, subject.facts.span())
-    return _with_holes(shading.as_rgb([grey]), inner.valid)
+    grey = shading.stretched(patch.first, subject.facts.span())
+    return _with_holes(shading.as_rgb([grey]), patch.valid)
 
 
 _PAINTERS: dict[str, Callable[[Patch, Subject, float], Pixels]] = {

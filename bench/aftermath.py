@@ -112,20 +112,11 @@ def inspect(home: Path) -> list[str]:
     return faults + ([] if said == "ok" else [f"the catalogue is damaged: {said}"])
 
 
-def serve(home: Path, log: Path, port: int = 0, *words: str) -> tuple[subprocess.Popen[bytes], int]:
-    """Start a server without a job worker and wait until it answers; return it and its port."""
+def serve(home: Path, log: Path, port: int = 0, *, worker: bool = False) -> tuple[subprocess.Popen[bytes], int]:
+    """Start a server, with a job worker if wanted, and wait until it answers; return it and its port."""
     port = port or free_port()
-    command = [
-        *NARU,
-        "--home",
-        str(home),
-        "serve",
-        "--port",
-        str(port),
-        "--workers",
-        "1",
-        *(words or ["--no-worker"]),
-    ]
+    command = [*NARU, "--home", str(home), "serve", "--port", str(port), "--workers", "1"]
+    command += [] if worker else ["--no-worker"]
     with log.open("ab") as sink:
         process = subprocess.Popen(command, stdout=sink, stderr=sink)
     deadline = time.monotonic() + 60
@@ -137,6 +128,7 @@ def serve(home: Path, log: Path, port: int = 0, *words: str) -> tuple[subprocess
                 return process, port
         except OSError:
             time.sleep(0.05)
+    end(process)
     sys.exit(f"naru serve did not come up: {log.read_text()[-2000:]}")
 
 

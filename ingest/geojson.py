@@ -18,7 +18,7 @@ from typing import Any
 from ingest.crs import Claim
 from ingest.features import NO_GEOMETRY
 from ingest.json_stream import features
-from ingest.json_text import as_utf8, load
+from ingest.json_text import as_utf8, check_names, load
 from ingest.layers import SourceLayer
 from ingest.ogr import OgrInfo, OgrSource, inspect, stream
 from ingest.receive import Dataset
@@ -40,10 +40,14 @@ _WHOLE_BYTES = 64 * 2**20  # beyond these a file is looked through piece by piec
 
 
 def read(dataset: Dataset, encoding: str | None, folder: Path, lines: bool) -> SourceLayer:
-    """Return the file's one layer. `lines`: each line is a feature. Raises FileDamaged, EncodingUnknown."""
+    """Return the file's one layer. `lines`: each line is a feature.
+
+    Raises FileDamaged, EncodingUnknown, TooLarge.
+    """
     file = dataset.file
     text = as_utf8(dataset, encoding, folder, "GeoJSON")
     path, notes = text.path, list(text.notes)
+    check_names(path, file)
     linked = _find(path, _LINKED_CRS) is not None
     notes += ["the `crs` member names an address and was not followed"] if linked else []
     source = _source(path, lines)

@@ -14,6 +14,9 @@ from ingest.receive import Dataset
 from naru.errors import EncodingUnknown, FileDamaged, TooLarge
 
 MOST_BYTES = 256 * 2**20  # of a document that is loaded whole: Python takes some five times as much memory
+MOST_NAMES = 5_000  # of members: each may become a field, and GDAL's time grows with their square
+_HEAD = 4 * 2**20
+_NAME = re.compile(rb'"((?:[^"\\]|\\.){1,200})"\s*:')
 _STRING_OR_COMMA = re.compile(r'"(?:[^"\\]|\\.)*"|,(?=\s*[\]}])', re.DOTALL)
 
 
@@ -25,6 +28,21 @@ class Text:
     codec: str
     how: str
     notes: tuple[str, ...] = ()
+
+
+def check_names(path: Path, file: str) -> None:
+    """Refuse a document whose first megabytes name more members than a table can have fields.
+
+    Raises TooLarge.
+    """
+    with path.open("rb") as stream:
+        names = len({match[1] for match in _NAME.finditer(stream.read(_HEAD))})
+    if names > MOST_NAMES:
+        raise TooLarge(
+            f"its features have {names} fields or more; {MOST_NAMES} are allowed",
+            file=file,
+            remedy="Leave out fields that the map does not need.",
+        )
 
 
 def as_utf8(dataset: Dataset, option: str | None, folder: Path, format_name: str) -> Text:

@@ -307,3 +307,13 @@ def leaked(folder: Path, token: str) -> bool:
     """Whether the token stands in any file below a folder."""
     files = [p for p in folder.rglob("*") if p.is_file()] if folder.exists() else []
     return any(token.encode() in p.read_bytes() for p in files)
+
+
+def test_more_fields_than_a_table_can_have_are_refused_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "x.geojson"
+    fields = {f"k{n}": n for n in range(50_000)}
+    path.write_text(json.dumps({"type": "Feature", "properties": fields, "geometry": None}))
+    start = time.monotonic()
+    with pytest.raises(TooLarge, match="fields"):
+        read(path, tmp_path / "out")
+    assert time.monotonic() - start < 20  # GDAL alone would take minutes

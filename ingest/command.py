@@ -168,8 +168,9 @@ def _queue(house: House, files: tuple[Path, ...], options: Mapping[str, Any], as
 
 def _tell(layer: Mapping[str, Any], dry_run: bool) -> None:
     head = "would become" if dry_run else f"is live (version {layer['version']}):"
-    raster = layer["kind"] == "raster"
-    what = "a raster" if raster else f"{layer['features_published']} of {layer['features_read']} features"
+    ready_made = "a raster" if layer["kind"] == "raster" else "a tileset"
+    counted = f"{layer['features_published']} of {layer['features_read']} features"
+    what = counted if layer["features_read"] else ready_made
     click.echo(
         f"{layer['id']} {head} {what}, "
         f"z{layer['minzoom']}-{layer['maxzoom']}, {layer['tiles']} tiles, {human_bytes(layer['bytes'])}"

@@ -38,11 +38,13 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\x1f\x8b", "a gzip archive"),
     (b"7z\xbc\xaf", "a 7-Zip archive"),
     (b"Rar!", "a RAR archive"),
-    (b"PMTiles", "a PMTiles archive"),
+    (b"PMTiles", "PMTiles"),
     (b"AC10", "a DWG drawing"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "xls"),
 )
 RASTERS = frozenset({"GeoTIFF", "PNG", "JPEG", "DTED", "ASCII grid"})  # read by ingest.raster
+TILESETS = frozenset({"MBTiles", "PMTiles"})  # read by ingest.tilesets
+_GEOPACKAGE_IDS = (b"GPKG", b"GP10", b"GP11")  # OGC 12-128r19 requirement 2: application_id at byte 68
 _ASCII_GRID = re.compile(
     rb"\s*(?:ncols|nrows|xllcorner|xllcenter|yllcorner|yllcenter|cellsize)\s+[-+.\d]", re.IGNORECASE
 )
@@ -106,7 +108,7 @@ def sniff(path: Path) -> str:
         return "an empty file"
     for magic, name in _MAGIC:
         if head.startswith(magic):
-            return name
+            return "MBTiles" if name == "geopackage" and _is_mbtiles(head, path) else name
     if head.startswith(b"PK\x03\x04"):
         return workbook(path) or "zip"
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
@@ -117,6 +119,14 @@ def sniff(path: Path) -> str:
     if _JSON_BEGINS.match(text):
         return _sniff_json(text, path)
     return _sniff_rest(text if head[:2] in _WIDE else head)
+
+
+def _is_mbtiles(head: bytes, path: Path) -> bool:
+    """Whether an SQLite database is an MBTiles file: it has its tables or views, and no GeoPackage's."""
+    if head[68:72] in _GEOPACKAGE_IDS:
+        return False
+    names = geopackage.names(path)
+    return {"tiles", "metadata"} <= names and "gpkg_contents" not in names
 
 
 def _sniff_rest(head: bytes) -> str:

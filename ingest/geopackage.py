@@ -52,6 +52,20 @@ def read(dataset: Dataset) -> Iterator[SourceLayer]:
         )
 
 
+def names(path: Path) -> set[str]:
+    """Return the names of an SQLite database's tables and views, in small letters; none where it is damaged."""
+    connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True)
+    try:
+        connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
+        connection.execute("PRAGMA trusted_schema=OFF")
+        rows = connection.execute("SELECT lower(name) FROM sqlite_master WHERE type IN ('table','view')")
+        return {str(name) for (name,) in rows}
+    except sqlite3.DatabaseError:  # whoever reads it says what is wrong
+        return set()
+    finally:
+        connection.close()
+
+
 def _feature_tables(path: Path, file: str) -> list[_Table]:
     """Return what `gpkg_contents` lists as features, SQLite's own defences up."""
     connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True)
@@ -79,9 +93,6 @@ def _feature_tables(path: Path, file: str) -> list[_Table]:
 
 
 def _check_tables(kinds: dict[str, str], file: str) -> None:
-    if {"tiles", "metadata"} <= set(kinds):
-        message = "it is an MBTiles archive, which we do not read"
-        raise UnknownFormat(message, file=file, remedy="Hand in the data that its tiles were made from.")
     missing = [t for t in _TABLES if t not in kinds]
     if missing:
         message = f"it is an SQLite database but no GeoPackage ({missing[0]} is missing)"

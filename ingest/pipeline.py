@@ -30,9 +30,11 @@ from ingest.raster_layers import (
     raster_tilesets,
 )
 from ingest.rasters import ReadRaster
-from ingest.reading import ReadLayer, ReadOptions, read_file
+from ingest.reading import Read, ReadLayer, ReadOptions, read_file
 from ingest.recut import TilesBefore, tiles_before
 from ingest.succession import changes_since
+from ingest.tileset_entries import ReadTiles
+from ingest.tileset_layers import PackedTiles, encode_tiles, tiles_draft, tiles_report, tiles_tileset
 from ingest.tiling import TilingOptions, TilingResult, build_tileset
 from naru.catalogue import check_layer_id
 from naru.errors import ArchiveDamaged, BadInput, LayerExists, NoFeatures, UnknownLayer
@@ -93,7 +95,7 @@ class IngestOptions:
 class Plan:
     """One layer of the file: what it will be called, and what it replaces."""
 
-    read: ReadLayer | ReadRaster
+    read: Read
     draft: Draft
     expected: int | None
     before: TilesBefore | None = None  # the tiles of the version that it replaces
@@ -104,7 +106,7 @@ class Packed:
     """One layer, ready to be published: source and pyramid lie in the work folder."""
 
     plan: Plan
-    made: Tiled | PackedRaster
+    made: Tiled | PackedRaster | PackedTiles
     report: IngestReport
 
 
@@ -163,7 +165,7 @@ def part(progress: Progress, start: float, end: float) -> Progress:
     return lambda fraction, message: progress(start + (end - start) * fraction, message)
 
 
-def _read(path: Path, options: IngestOptions, workdir: Path, progress: Progress) -> list[ReadLayer | ReadRaster]:
+def _read(path: Path, options: IngestOptions, workdir: Path, progress: Progress) -> list[Read]:
     wanted = ReadOptions(
         crs=options.crs,
         encoding=options.encoding,
@@ -182,9 +184,7 @@ def _read(path: Path, options: IngestOptions, workdir: Path, progress: Progress)
     return read
 
 
-def _plan(
-    house: House, path: Path, read: Sequence[ReadLayer | ReadRaster], options: IngestOptions, progress: Progress
-) -> list[Plan]:
+def _plan(house: House, path: Path, read: Sequence[Read], options: IngestOptions, progress: Progress) -> list[Plan]:
     """Decide each layer's id, titles and rights before the long work begins."""
     progress(0.0, "planning")
     ids = layer_ids(options.id, Path(options.called(path)), [layer.name for layer in read])
@@ -215,16 +215,15 @@ def _check_wanted(house: House, layer_id: str, options: IngestOptions) -> None:
         )
 
 
-def _plan_one(
-    house: House, read: ReadLayer | ReadRaster, layer_id: str, options: IngestOptions, several: bool
-) -> Plan:
+def _plan_one(house: House, read: Read, layer_id: str, options: IngestOptions, several: bool) -> Plan:
     before = _live(house, layer_id)
     title = None if several else options.title_ko
     title_ko = title or (before.title_ko if before else read.name)
     title_en = (None if several else options.title_en) or (before.title_en if before else title_ko)
-    changes, warnings = (
-        (None, _other_kind(before)) if isinstance(read, ReadRaster) else changes_since(house, before, read)
-    )
+    if isinstance(read, ReadLayer):
+        changes, warnings = changes_since(house, before, read)
+    else:
+        changes, warnings = None, _other_kind(before, _kind(read))
     draft = Draft(
         id=layer_id,
         title_ko=title_ko,
@@ -232,7 +231,7 @@ def _plan_one(
         function=options.function or (before.function if before else "content"),
         visibility=options.visibility or (before.visibility if before else "public"),
         licence=_first(options.licence, before.licence if before else None),
-        attribution=_first(options.attribution, before.attribution if before else None),
+        attribution=_first(options.attribution, before.attribution if before else None, _attribution(read)),
         kind=_kind(read),
         geometry=read.geometry,
         style=(),
@@ -242,34 +241,41 @@ def _plan_one(
             changes=changes,
         ),
     )
-    tiles = None if isinstance(read, ReadRaster) else tiles_before(house, before)
+    tiles = tiles_before(house, before) if isinstance(read, ReadLayer) else None
     return Plan(read, draft, before.live.number if before else None, tiles)
 
 
-def _kind(read: ReadLayer | ReadRaster) -> Kind:
-    return "raster" if isinstance(read, ReadRaster) else "vector"
+def _kind(read: Read) -> Kind:
+    pictures = isinstance(read, ReadRaster) or (isinstance(read, ReadTiles) and not read.vector)
+    return "raster" if pictures else "vector"
 
 
-def _other_kind(before: Layer | None) -> list[str]:
-    """Return a warning when a raster takes the place of a vector layer."""
-    if before is None or before.kind == "raster":
+def _other_kind(before: Layer | None, kind: Kind) -> list[str]:
+    """Return a warning when something without features takes the place of a layer that has them."""
+    if before is None or (before.kind == kind == "raster"):
         return []
-    return [f"version {before.live.number} is a vector layer: styles and programs that read its features will fail"]
+    return [f"version {before.live.number} has features that programs may read; this one has none beside its tiles"]
 
 
-def _unused(read: ReadLayer | ReadRaster, options: IngestOptions, several: bool) -> list[str]:
+def _unused(read: Read, options: IngestOptions, several: bool) -> list[str]:
     """Return a warning for each option that could not take effect."""
     out = []
     if several and (options.title_ko or options.title_en):
         out.append("the title was not used: the file holds several layers; see `naru layers rename`")
     if options.encoding and (read.encoding is None or normalise(options.encoding) != normalise(read.encoding)):
         out.append(f"--encoding {options.encoding} was not used: {read.encoding_how or 'the format says its own'}")
-    given: dict[str, object] = {"--keep-all": options.keep_all}
+    given: dict[str, object] = {} if isinstance(read, ReadLayer) else {"--keep-all": options.keep_all}
     if not isinstance(read, ReadRaster):
-        given = {"--kind": options.kind, "--bands": options.bands}
+        given |= {"--kind": options.kind, "--bands": options.bands}
         given |= {"--pyramid": options.pyramid, "--quality": options.quality}
+    if isinstance(read, ReadTiles):
+        given |= {"--minzoom": options.minzoom, "--maxzoom": options.maxzoom, "--crs": options.crs}
     out += [f"{name} was not used: it is a {_kind(read)} layer" for name, value in given.items() if value]
     return out
+
+
+def _attribution(read: Read) -> str | None:
+    return read.attribution if isinstance(read, ReadTiles) else None
 
 
 def _first(*texts: str | None) -> str:
@@ -298,6 +304,10 @@ def _encode_one(plan: Plan, options: IngestOptions, workdir: Path, progress: Pro
         raster = encode_raster(read, draft.id, wish, workdir, progress)
         report = raster_report(draft.report, raster)
         return Packed(replace(plan, draft=replace(draft, report=report)), raster, report)
+    if isinstance(read, ReadTiles):
+        tileset = encode_tiles(read, draft.id, workdir, progress)
+        report = tiles_report(draft.report, tileset)
+        return Packed(replace(plan, draft=replace(draft, report=report)), tileset, report)
     tiling = TilingOptions(
         layer=draft.id,
         minzoom=options.minzoom or 0,
@@ -366,18 +376,21 @@ def _drafts(house: House, packed: Sequence[Packed]) -> list[Draft]:
     styles: dict[str, Style] = {layer.id: layer.style for layer in house.catalogue.layers()}
     drafts = []
     for one in packed:
-        draft, made = one.plan.draft, one.made
-        drafted = (
-            raster_draft(draft, made)
-            if isinstance(made, PackedRaster)
-            else _styled(draft, made.result, styles, _symbols(one.plan.read))
-        )
-        drafts.append(drafted)
+        drafts.append(_drawn(one, styles))
         styles[drafts[-1].id] = drafts[-1].style
     return drafts
 
 
-def _symbols(read: ReadLayer | ReadRaster) -> Symbology | None:
+def _drawn(one: Packed, styles: Mapping[str, Style]) -> Draft:
+    draft, made = one.plan.draft, one.made
+    if isinstance(made, PackedRaster):
+        return raster_draft(draft, made)
+    if isinstance(made, PackedTiles):
+        return tiles_draft(draft, made, styles)
+    return _styled(draft, made.result, styles, _symbols(one.plan.read))
+
+
+def _symbols(read: Read) -> Symbology | None:
     return read.symbols if isinstance(read, ReadLayer) else None
 
 
@@ -400,6 +413,8 @@ def _release(house: House, one: Packed, draft: Draft) -> Release:
         assert isinstance(read, ReadRaster)
         archive, tilesets = raster_tilesets(made, read, house.storage.put)
         return Release(draft, archive, tilesets, one.plan.expected)
+    if isinstance(made, PackedTiles):
+        return Release(draft, None, (tiles_tileset(made, house.storage.put),), one.plan.expected)
     result = made.result
     source = house.storage.put(made.source)
     tileset = Tileset(
@@ -416,7 +431,7 @@ def _release(house: House, one: Packed, draft: Draft) -> Release:
     return Release(draft, source, (tileset,), one.plan.expected)
 
 
-def _reading_report(read: ReadLayer | ReadRaster, layer_id: str) -> IngestReport:
+def _reading_report(read: Read, layer_id: str) -> IngestReport:
     return IngestReport(
         id=layer_id,
         kind=_kind(read),

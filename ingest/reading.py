@@ -19,6 +19,7 @@ from ingest.naming import legible
 from ingest.rasters import ReadRaster, checked_raster
 from ingest.receive import locate
 from ingest.sandbox import Limits, Sandbox, Task
+from ingest.tileset_entries import ReadTiles, checked_tiles
 from naru import symbols
 from naru.errors import NaruError, ParserDied
 from naru.records import BBox, Count, Progress
@@ -69,7 +70,14 @@ class ReadLayer:
     symbols: Symbology | None = None  # how the file draws it
 
 
-_PRELOAD = ("ingest.vector", "naru.tms", "naru.pmtiles.writer")  # our own code: out of sight once confined
+Read = ReadLayer | ReadRaster | ReadTiles
+
+_PRELOAD = (
+    "ingest.vector",
+    "naru.tms",
+    "naru.pmtiles.writer",
+    "naru.pmtiles.reader",
+)  # our own code: out of sight once confined
 _sandbox: Sandbox | None = None
 _sandbox_lock = threading.Lock()
 
@@ -89,7 +97,7 @@ def warm_up() -> None:
     sandbox().start()
 
 
-def read_file(path: Path, workdir: Path, options: ReadOptions, progress: Progress) -> list[ReadLayer | ReadRaster]:
+def read_file(path: Path, workdir: Path, options: ReadOptions, progress: Progress) -> list[Read]:
     """Read the file, folder or zip at `path`: vectors into one GeoParquet per layer in `workdir`.
 
     Rasters are only looked at; `ingest.raster_layers` takes their pixels.
@@ -124,15 +132,19 @@ def read_file(path: Path, workdir: Path, options: ReadOptions, progress: Progres
     return _checked(answer.result, workdir, files)
 
 
-def _checked(result: Any, workdir: Path, files: Sequence[Path]) -> list[ReadLayer | ReadRaster]:
+def _checked(result: Any, workdir: Path, files: Sequence[Path]) -> list[Read]:
     """Believe the child only as far as its answer has the right shape. Raises ParserDied."""
     try:
-        return [
-            checked_raster(e, files) if e.get("kind") == "raster" else _checked_layer(e, workdir) for e in result
-        ]
+        return [_checked_entry(entry, workdir, files) for entry in result]
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         message = f"the parser's answer does not have the agreed shape ({error})"
         raise ParserDied(message, remedy="The file is probably damaged.") from error
+
+
+def _checked_entry(entry: Mapping[str, Any], workdir: Path, files: Sequence[Path]) -> Read:
+    if entry.get("kind") == "raster":
+        return checked_raster(entry, files)
+    return checked_tiles(entry, files) if entry.get("kind") == "tiles" else _checked_layer(entry, workdir)
 
 
 def _checked_layer(entry: Mapping[str, Any], workdir: Path) -> ReadLayer:

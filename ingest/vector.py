@@ -21,7 +21,7 @@ from ingest import dateline
 from ingest.ahead import ahead
 from ingest.crs import Resolved, resolve
 from ingest.features import NO_GEOMETRY, Batch, Geometries, Tally, families, make_valid, parse
-from ingest.formats import RASTERS, open_all, sniff
+from ingest.formats import RASTERS, TILESETS, open_all, sniff
 from ingest.geoparquet_writer import COVERING, GEOMETRY, LayerWriter
 from ingest.layers import SourceLayer, plain
 from ingest.receive import Called, Dataset, clear, receive
@@ -97,18 +97,24 @@ def _read_vectors(datasets: list[Dataset], job: _Job, empty: list[str]) -> list[
 
 
 def _read_rasters(datasets: list[Dataset], job: _Job) -> tuple[list[Dataset], list[dict[str, Any]], list[str]]:
-    """Return the datasets that are no rasters, the rasters' entries, and what of them was left out."""
-    kinds = [sniff(dataset.main) for dataset in datasets]
-    rasters = [(d, k) for d, k in zip(datasets, kinds, strict=True) if k in RASTERS]
-    if not rasters:
-        return datasets, [], []
-    from ingest.raster.entries import raster_entries
-
-    if len(rasters) > job.limits.layers:
+    """Return the datasets of vectors, the entries of rasters and tilesets, and what of them was left out."""
+    kinds = [(dataset, sniff(dataset.main)) for dataset in datasets]
+    rasters = [(d, k) for d, k in kinds if k in RASTERS]
+    tilesets = [(d, k) for d, k in kinds if k in TILESETS]
+    if len(rasters) + len(tilesets) > job.limits.layers:
         message = f"it has more than the {job.limits.layers} layers allowed"
         raise TooLarge(message, remedy="Split it.")
-    entries, left_out = raster_entries(rasters, job.params, job.workdir, job.limits, len(datasets) > 1)
-    return [d for d, k in zip(datasets, kinds, strict=True) if k not in RASTERS], entries, left_out
+    entries: list[dict[str, Any]] = []
+    left_out: list[str] = []
+    if rasters:
+        from ingest.raster.entries import raster_entries
+
+        entries, left_out = raster_entries(rasters, job.params, job.workdir, job.limits, len(datasets) > 1)
+    if tilesets:
+        from ingest.tilesets.taking import look
+
+        entries += [look(d, k, job.workdir / f"tiles-{n:04d}") for n, (d, k) in enumerate(tilesets)]
+    return [d for d, k in kinds if k not in RASTERS | TILESETS], entries, left_out
 
 
 @dataclass

@@ -1,0 +1,127 @@
+"""From a ready-made tileset that was looked at to an archive ready to be published. The parent's side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ingest.reading import sandbox
+from ingest.sandbox import Limits, Task
+from ingest.tileset_entries import ReadTiles
+from naru.errors import ArchiveDamaged, NaruError, ParserDied
+from naru.pmtiles import PMTilesReader, mapped
+from naru.raster_facts import RasterFacts
+from naru.raster_style import raster_style
+from naru.records import Archive, BBox, Draft, IngestReport, Progress, Tileset
+from naru.style import Look, Style, choose_colour, default_style
+
+_TYPES = frozenset({"mvt", "png", "jpg", "webp"})
+
+
+@dataclass(frozen=True)
+class PackedTiles:
+    """A tileset taken over: the archive in the work folder, and what it holds."""
+
+    path: Path
+    tile_type: Any  # mvt, png, jpg or webp
+    tiles: int
+    minzoom: int
+    maxzoom: int
+    bounds: BBox
+    vector_layers: tuple[Mapping[str, Any], ...]
+    facts: Mapping[str, Any]  # of pictures
+
+
+def encode_tiles(read: ReadTiles, layer_id: str, workdir: Path, progress: Progress) -> PackedTiles:
+    """Take a tileset over in a confined child.
+
+    Raises FileDamaged, NoFeatures, TooLarge, ParserDied, ArchiveDamaged.
+    """
+    workdir = workdir.resolve()
+    path = workdir / f"{layer_id}.pmtiles"
+    params = {"recipe": read.recipe, "workdir": str(workdir), "pmtiles": path.name, "layer": layer_id}
+    task = Task("ingest.tilesets.taking:take", params, readable=read.files, writable=[workdir])
+    limits = replace(Limits(), cpu_s=3600, wall_s=7200.0, file_bytes=2 * Limits().file_bytes)
+    try:
+        answer = sandbox().run(task, limits, progress)
+    except NaruError as error:
+        error.layer = error.layer or layer_id
+        raise
+    packed = _checked(answer.result, path)
+    with mapped(path) as file:
+        reader = PMTilesReader(file)
+        reader.check()
+        if reader.header.addressed_tiles != packed.tiles:
+            raise ArchiveDamaged(
+                f"{reader.header.addressed_tiles} of {packed.tiles} tiles were written",
+                file=path.name,
+                remedy="Check the disk (`naru doctor`), then run again.",
+            )
+    return packed
+
+
+def _checked(said: Any, path: Path) -> PackedTiles:
+    try:
+        west, south, east, north = (float(v) for v in said["bounds"])
+        packed = PackedTiles(
+            path=path,
+            tile_type=said["tile_type"],
+            tiles=int(said["tiles"]),
+            minzoom=int(said["minzoom"]),
+            maxzoom=int(said["maxzoom"]),
+            bounds=(west, south, east, north),
+            vector_layers=tuple(dict(v) for v in said["vector_layers"]),
+            facts={"role": "imagery", "dtype": "uint8", "alpha": True, "tile_size": int(said["tile_size"])},
+        )
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
+        message = f"the parser's answer does not have the agreed shape ({error})"
+        raise ParserDied(message, remedy="The file is probably damaged.") from error
+    if packed.tile_type not in _TYPES or not 0 <= packed.minzoom <= packed.maxzoom <= 24:
+        raise ParserDied(
+            "the parser's answer names tiles that there are not", remedy="The file is probably damaged."
+        )
+    return packed
+
+
+def tiles_report(report: IngestReport, packed: PackedTiles) -> IngestReport:
+    """Return the report with what became of the tileset."""
+    return replace(
+        report,
+        bounds=packed.bounds,
+        minzoom=packed.minzoom,
+        maxzoom=packed.maxzoom,
+        tiles=packed.tiles,
+        bytes=packed.path.stat().st_size,
+    )
+
+
+def tiles_draft(draft: Draft, packed: PackedTiles, styles: Mapping[str, Style]) -> Draft:
+    """Return the draft with a style: pictures as they are, each vector layer in the colour of the whole."""
+    if packed.tile_type != "mvt":
+        facts = RasterFacts.of({"raster": packed.facts})
+        return replace(draft, style=raster_style(draft.id, facts))
+    look = Look("mixed", choose_colour(draft.id, draft.function, styles), None, False, draft.function == "basemap")
+    names: Sequence[str] = [str(layer["id"]) for layer in packed.vector_layers]
+    parts = [
+        part | {"id": f"{part['id']}-{number}" if number else part["id"], "source-layer": name}
+        for number, name in enumerate(names)
+        for part in default_style(draft.id, look)
+    ]
+    return replace(draft, style=tuple(parts))
+
+
+def tiles_tileset(packed: PackedTiles, put: Callable[[Path], Archive]) -> Tileset:
+    """Move the archive into storage with `put`; return its tileset."""
+    return Tileset(
+        archive=put(packed.path),
+        tile_type=packed.tile_type,
+        tile_matrix_set="WebMercatorQuad",
+        minzoom=packed.minzoom,
+        maxzoom=packed.maxzoom,
+        bounds=packed.bounds,
+        tiles=packed.tiles,
+        vector_layers=packed.vector_layers,
+        rules={} if packed.tile_type == "mvt" else {"raster": dict(packed.facts)},
+    )

@@ -226,17 +226,6 @@ def test_an_sqlite_database_that_is_no_geopackage_is_refused(tmp_path: Path) -> 
         read(tmp_path / "x.gpkg", tmp_path / "out")
 
 
-@pytest.mark.parametrize(
-    ("name", "kind"),
-    [
-        ("data/gdal_mbtiles/byte.mbtiles", "an MBTiles archive"),
-    ],
-)
-def test_real_files_of_other_formats_are_named(shared, tmp_path: Path, name: str, kind: str) -> None:
-    with pytest.raises(UnknownFormat, match=kind):
-        read(shared(name), tmp_path / "out")
-
-
 def test_a_shapefile_named_in_cp949_is_read_whole_and_named_in_korean(shared, tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()

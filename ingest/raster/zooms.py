@@ -48,7 +48,7 @@ def choose(
     Raises BadOption when they cross, TooLarge when the boxes lie too far apart.
 
     >>> choose(0.31, "imagery", [(14135000.0, 4518000.0, 14138000.0, 4521000.0)])
-    Zooms(maxzoom=19, lowest=14, minzoom=14)
+    Zooms(maxzoom=19, lowest=13, minzoom=13)
     """
     side = max(max(b[2] - b[0], b[3] - b[1]) for b in _joined(boxes))
     highest = native_zoom(cell, role, side) if maxzoom is None else maxzoom

@@ -257,7 +257,8 @@ def _check_entries(entries: Sequence[zipfile.ZipInfo], name: str, limits: Limits
         seen.add(shown)
         end_of_last = info.header_offset + 30 + info.compress_size
     if len(entries) > limits.entries:
-        raise TooLarge(f"the zip has {len(entries)} entries, more than the {limits.entries} allowed", file=name)
+        message = f"the zip has {len(entries)} entries, more than the {limits.entries} allowed"
+        raise TooLarge(message, file=name, remedy="Pack only the files of the map, or make several zips.")
     packed = sum(i.compress_size for i in entries)
     unpacked = sum(i.file_size for i in entries)
     if unpacked > limits.unpacked_bytes or unpacked > max(_FREE_BYTES, packed * limits.ratio):

@@ -11,14 +11,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import shapely
 
-from ingest.reading import ReadLayer
 from naru.export.formats import FORMATS
 from naru.export.job import Export, Wanted
 from naru.export.order import Order, deliver
 from naru.features.selection import Selection
 from naru.features.source import FeatureSource
 from naru.house import House
-from naru.records import Draft, IngestReport, Layer, Release, Tileset
+from naru.records import Draft, IngestReport, Layer, Release
 from naru.settings import Settings
 from naru.style import Look, default_style
 from tests.sources import write_source
@@ -70,26 +69,32 @@ def open_house(home: Path) -> House:
     return House.open(Settings.from_environ({}, home=home))
 
 
-def publish_source(house: House, layer_id: str, source: Path, tilesets: Sequence[Tileset] = ()) -> Layer:
+def publish_source(house: House, layer_id: str, source: Path, visibility: str = "public") -> Layer:
     """Make a source archive a layer; return it."""
     rows = pq.read_metadata(source).num_rows
     report = IngestReport(
         layer_id, "vector", rows, rows, (), (), None, "EPSG:4326", "given", None, None, SEOUL, 0, 14, 0, 0
     )
     style = default_style(layer_id, Look("mixed", "#2f6fb0", None))
-    names = (layer_id, f"{layer_id} 층", f"Layer {layer_id}", "content", "public", LICENCE, ATTRIBUTION)
+    names = (layer_id, f"{layer_id} 층", f"Layer {layer_id}", "content", visibility, LICENCE, ATTRIBUTION)
     draft = Draft(*names, "vector", "mixed", style, report)
     live = next((layer.live.number for layer in house.catalogue.layers() if layer.id == layer_id), None)
-    house.catalogue.publish([Release(draft, house.storage.put(source), tuple(tilesets), live)])
+    house.catalogue.publish([Release(draft, house.storage.put(source), (), live)])
     return house.catalogue.layer(layer_id)
 
 
 def make_layer(
-    house: House, layer_id: str, geometries: Sequence[Any], fields: Mapping[str, Any] | None = None, **more: Any
+    house: House,
+    layer_id: str,
+    geometries: Sequence[Any],
+    fields: Mapping[str, Any] | None = None,
+    *,
+    visibility: str = "public",
+    **more: Any,
 ) -> Layer:
     """Make a layer of these geometries and fields."""
     path = house.settings.home / f"{layer_id}.parquet"
-    return publish_source(house, layer_id, write_source(path, geometries, fields, **more))
+    return publish_source(house, layer_id, write_source(path, geometries, fields, **more), visibility)
 
 
 def export(
@@ -116,9 +121,3 @@ def geometries_of(path: Path, digits: int = 9) -> list[str]:
     source = FeatureSource.open(path)
     found = [g for batch in source.select(Selection()) for g in batch.geometries]
     return [shapely.to_wkt(shapely.normalize(g), rounding_precision=digits) for g in found]
-
-
-def again(layers: Sequence[ReadLayer]) -> ReadLayer:
-    """Return the one layer that was read."""
-    (layer,) = layers
-    return layer

@@ -137,9 +137,10 @@ def _unchanged() -> Response:
 def _sent(made: BinaryIO, media_type: str) -> Response:
     from naru.export.writing import chunks
 
-    response = Response(chunks(made), content_type=media_type, direct_passthrough=True)
-    response.content_length = made.seek(0, 2)
+    length = made.seek(0, 2)
     made.seek(0)
+    response = Response(chunks(made), content_type=media_type)  # no passthrough: it would never be closed
+    response.content_length = length
     response.call_on_close(made.close)
     return response
 

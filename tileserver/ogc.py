@@ -131,8 +131,10 @@ def permitted(service: Service, caller: Caller, layer_id: str) -> Layer:
 
 def is_shared(service: Service, layer: Layer) -> bool:
     """Tell whether everybody may read a layer, so that shared caches may keep what is said of it."""
-    pyramid = service.keeper.current.pyramids.get(layer.id)
-    return pyramid is not None and pyramid.shared
+    anonymous = service.keeper.current.anonymous
+    return (
+        layer.visibility == "public" and anonymous is not None and layer.function in anonymous.permissions.functions
+    )
 
 
 def collection(service: Service, layer: Layer, site: Site) -> dict[str, Any]:

@@ -91,6 +91,9 @@ def _pixels(house: House, order: Order, progress: Progress) -> Goods:
     if selection == _ANYTHING:
         return Goods(_copied(house, source, progress))
 
+    if selection.bbox is None:  # the archive is filled up to whole tiles with nothing
+        selection = replace(selection, bbox=tuple(order.version.report["bounds"]))
+
     def make(path: Path) -> None:
         from naru.export import pixels
 

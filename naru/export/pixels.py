@@ -55,11 +55,11 @@ def _frame(source: rasterio.DatasetReader, selection: Selection) -> dict[str, An
     if selection.bbox is not None:
         box = rasterio.CRS.from_wkt(system(selection.bbox_crs).to_wkt())
         west, south, east, north = transform_bounds(box, target, *selection.bbox, densify_pts=64)
-        left, top = (~transform) * (west, north)
-        right, bottom = (~transform) * (east, south)
-        left, top = max(0, math.floor(left)), max(0, math.floor(top))
-        width, height = min(width, math.ceil(right)) - left, min(height, math.ceil(bottom)) - top
-        transform = transform * Affine.translation(left, top)
+        dx, dy, x, y = transform.a, transform.e, transform.c, transform.f  # the grid's north is up
+        left, top = max(0, math.floor((west - x) / dx)), max(0, math.floor((north - y) / dy))
+        width = min(width, math.ceil((east - x) / dx)) - left
+        height = min(height, math.ceil((south - y) / dy)) - top
+        transform = Affine(dx, 0.0, x + left * dx, 0.0, dy, y + top * dy)
     if width <= 0 or height <= 0:
         raise BadSelection(
             "the bounding box does not meet the raster", remedy="`naru layers show` tells its bounds."

@@ -150,6 +150,24 @@ def test_black_in_one_band_is_not_nodata_unless_it_is_in_all(tmp_path: Path) -> 
     assert (made.pixels()[3, :512, :512] == 255).all()
 
 
+def test_nodata_that_no_pixel_can_have_says_nothing(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.tif", photo(), **GRID)
+    with rasterio.open(path, "r+") as raster:
+        raster.nodata = 255
+    data = path.read_bytes()
+    assert data.count(b"255\0") == 1
+    path.write_bytes(data.replace(b"255\0", b"-99\0"))
+    assert (cut(path, tmp_path / "out").pixels()[3, :512, :512] == 255).all()
+
+
+def test_many_bands_take_no_more_memory(tmp_path: Path) -> None:
+    bands = np.stack([ramp(600) + n for n in range(24)])
+    made = cut(write(tmp_path / "x.tif", bands), tmp_path / "out")
+    assert (made.facts["role"], made.facts["bands"]) == ("data", 24)
+    values = made.at(*lonlat(SEOUL, 300.5, 300.5))
+    assert np.diff(values) == pytest.approx(1, abs=0.01)
+
+
 def test_grey_pictures_become_grey_in_three_bands(tmp_path: Path) -> None:
     grey = (np.arange(512)[None, :] // 2 + np.zeros((512, 1))).astype("u1")
     made = cut(write(tmp_path / "x.tif", grey, **GRID), tmp_path / "out", RasterWish(quality=100))

@@ -1,7 +1,7 @@
 """Cuts a raster into the blocks of all its zooms in one pass: finest pixels first, coarser ones from them.
 
-The pyramid is walked as a quadtree of squares of 8 × 8 tiles, so each pixel is warped once, each block encoded
-once, and memory holds one branch of the tree, however large the raster is.
+The pyramid is walked as a quadtree of squares of up to 8 × 8 tiles, so each pixel is warped once, each block
+encoded once, and memory holds one branch of the tree, however large the raster is.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ Pixels = npt.NDArray[Any]
 Square = tuple[int, int, int]  # zoom, column and row in squares
 Keep = Callable[[int, int, int, bytes], None]  # zoom, tile column, tile row, block
 Encode = Callable[[Pixels], Blocks]
-SIDE = 8  # tiles
+_MOST_SIDE, _SQUARE_BYTES = 8, 2**26  # tiles; of a square while it is halved
 HALF_WORLD = np.pi * 6378137.0
 _AHEAD = 2  # squares read beyond those that are being worked on
 
@@ -42,6 +43,14 @@ class Cut:
     how: How
     codec: Codec
     outline: shapely.Geometry
+
+    @cached_property
+    def side(self) -> int:
+        """How many tiles a square has on a side: fewer where there are many bands, so that memory stays flat."""
+        side, width = _MOST_SIDE, 4 if self.how == "rgba" else 8
+        while side > 1 and self.codec.bands * width * (side * BLOCK) ** 2 > _SQUARE_BYTES:
+            side //= 2
+        return side
 
 
 @dataclass
@@ -76,8 +85,10 @@ class Cutter:
 
     def _roots(self) -> Iterator[Square]:
         lowest = self.cut.levels[-1]
-        for row in range(lowest.row // SIDE, (lowest.row + lowest.down - 1) // SIDE + 1):
-            for column in range(lowest.column // SIDE, (lowest.column + lowest.across - 1) // SIDE + 1):
+        for row in range(lowest.row // self.cut.side, (lowest.row + lowest.down - 1) // self.cut.side + 1):
+            for column in range(
+                lowest.column // self.cut.side, (lowest.column + lowest.across - 1) // self.cut.side + 1
+            ):
                 yield lowest.zoom, column, row
 
     def _children(self, square: Square) -> list[Square]:
@@ -89,12 +100,19 @@ class Cutter:
         zoom, column, row = square
         shift = self.cut.levels[0].zoom - zoom
         left, top, right, bottom = (v >> shift for v in self.cut.window)
-        if right < column * SIDE or left >= (column + 1) * SIDE or bottom < row * SIDE or top >= (row + 1) * SIDE:
+        if (
+            right < column * self.cut.side
+            or left >= (column + 1) * self.cut.side
+            or bottom < row * self.cut.side
+            or top >= (row + 1) * self.cut.side
+        ):
             return False
         span = 2 * HALF_WORLD / (1 << zoom)
-        west, north = column * SIDE * span - HALF_WORLD, HALF_WORLD - row * SIDE * span
+        west, north = column * self.cut.side * span - HALF_WORLD, HALF_WORLD - row * self.cut.side * span
         edge = span / BLOCK  # a pixel more: bilinear pixels reach over the edge
-        box = shapely.box(west - edge, north - SIDE * span - edge, west + SIDE * span + edge, north + edge)
+        box = shapely.box(
+            west - edge, north - self.cut.side * span - edge, west + self.cut.side * span + edge, north + edge
+        )
         return bool(shapely.intersects(self.cut.outline, box))
 
     def _leaves(self) -> Iterator[Square]:
@@ -128,7 +146,7 @@ class Cutter:
 
     def _joined(self, quarters: Sequence[Pixels | None]) -> Pixels:
         out = self._blank()
-        half = SIDE * BLOCK // 2
+        half = self.cut.side * BLOCK // 2
         for number, quarter in enumerate(quarters):
             if quarter is not None:
                 i, j = number % 2, number // 2
@@ -137,7 +155,7 @@ class Cutter:
 
     def _blank(self) -> Pixels:
         codec = self.cut.codec
-        shape = (codec.bands, SIDE * BLOCK, SIDE * BLOCK)
+        shape = (codec.bands, self.cut.side * BLOCK, self.cut.side * BLOCK)
         return np.zeros(shape, codec.dtype) if codec.nodata is None else np.full(shape, codec.nodata, codec.dtype)
 
     # --- reading ahead, encoding behind ---------------------------------------------------------------
@@ -154,16 +172,19 @@ class Cutter:
         _, column, row = square
         level = self.cut.levels[0]
         left, top, right, bottom = self.cut.window
-        first = max(left, column * SIDE), max(top, row * SIDE)
-        last = min(right, column * SIDE + SIDE - 1), min(bottom, row * SIDE + SIDE - 1)
+        first = max(left, column * self.cut.side), max(top, row * self.cut.side)
+        last = (
+            min(right, column * self.cut.side + self.cut.side - 1),
+            min(bottom, row * self.cut.side + self.cut.side - 1),
+        )
         across, down = (last[0] - first[0] + 1) * BLOCK, (last[1] - first[1] + 1) * BLOCK
         window = Window((first[0] - level.column) * BLOCK, (first[1] - level.row) * BLOCK, across, down)
         read = self.source.read(window)
         self.tally.add(read)
-        if across == down == SIDE * BLOCK:
+        if across == down == self.cut.side * BLOCK:
             return read
         out = self._blank()
-        x, y = (first[0] - column * SIDE) * BLOCK, (first[1] - row * SIDE) * BLOCK
+        x, y = (first[0] - column * self.cut.side) * BLOCK, (first[1] - row * self.cut.side) * BLOCK
         out[:, y : y + down, x : x + across] = read
         return out
 
@@ -176,7 +197,7 @@ class Cutter:
     def _store(self) -> None:
         (zoom, column, row), keep, future = self._encoding.popleft()
         for (i, j), block in sorted(future.result().items()):
-            keep(zoom, column * SIDE + i, row * SIDE + j, block)
+            keep(zoom, column * self.cut.side + i, row * self.cut.side + j, block)
 
 
 def threads() -> int:

@@ -169,7 +169,7 @@ def _imagery(
     if count > len(bands):
         shown = ", ".join(map(str, bands))
         warnings = (f"of its {count} bands only {shown} are kept as a picture; --kind data keeps all",)
-    src_nodata = source.nodatavals[bands[0] - 1]
+    src_nodata = _said_nodata(source, bands[0])
     if dtype == "uint8":
         return Treatment("imagery", tuple(bands), alpha, dtype, src_nodata, None, colours, warnings=warnings)
     kept = _WIDER.get(dtype, dtype)
@@ -188,7 +188,7 @@ def _measured(
     """Return the treatment of elevation, classes or data: values are kept."""
     band = bands[0] - 1
     dtype = np.result_type(*(np.dtype(source.dtypes[b - 1]) for b in bands)).name
-    dtype, src_nodata = _WIDER.get(dtype, dtype), source.nodatavals[band]
+    dtype, src_nodata = _WIDER.get(dtype, dtype), _said_nodata(source, bands[0])
     factor, offset, unit, warnings = 1.0, 0.0, source.units[band] or None, []
     if role == "elevation":
         factor, offset = source.scales[band] or 1.0, source.offsets[band] or 0.0
@@ -206,6 +206,15 @@ def _measured(
         nodata = -9999.0 if role == "elevation" else float(np.finfo(np.float32).min)
     kept = colours if role == "classes" else None
     return Treatment(role, bands, alpha, dtype, src_nodata, nodata, kept, factor, offset, unit, tuple(warnings))
+
+
+def _said_nodata(source: DatasetReader, band: int) -> float | None:
+    """Return a band's nodata if a pixel of its type can have it: -9999 in a picture of bytes says nothing."""
+    said: float | None = source.nodatavals[band - 1]
+    dtype = source.dtypes[band - 1]
+    if said is None or fits(said, dtype):
+        return said
+    return said if np.dtype(dtype).kind == "f" else None
 
 
 def _kept_nodata(src_nodata: float | None, dtype: str) -> float | None:

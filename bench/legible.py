@@ -44,12 +44,12 @@ def garbled(text: str) -> str:
 def _meant(run: str, read_as: str, was: str) -> str:
     try:
         raw = run.encode(read_as)
-        meant = raw.decode(was)
+        meant = raw.decode(was, "ignore" if read_as == "cp949" else "strict")  # pairs of bytes lose the odd one
     except UnicodeError:
         return ""
     if was == "cp949" and not all(byte >= 0xA1 for byte in raw):  # only the common syllables of KS X 1001
         return ""
-    if read_as == "cp949" and not _HANGUL.search(meant):
+    if read_as == "cp949" and len(_HANGUL.findall(meant)) < max(2, len(raw) / 6):  # of three bytes a letter
         return ""
     return meant if meant != run and len(meant) < len(run) and _COMMON.search(meant) else ""
 

@@ -15,10 +15,10 @@ import shapely
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
-FINEST, COARSEST = 2048, 256  # cells along the longer side
+FINEST, COARSEST = 2048, 128  # cells along the longer side
 _SIDES = 20_000  # of runs of cells in all rows: what is busier gets a coarser grid
 _SPECK = 4  # cells: smaller holes are noise of the grid
-_CROSSINGS = 30_000_000  # of edges with rows: some seconds
+_CROSSINGS = 15_000_000  # of edges with rows: some seconds
 _AT_ONCE = 1_000_000  # crossings in memory
 
 

@@ -15,14 +15,26 @@ from tests.reading import read
 GROUPS = {
     *("seoul_json", "seoul_juso2015", "seoul_kostat2013_bessel", "hangjeongdong", "korea_crs", "archives"),
     *("truncated", "kml_made", "gdal_kml", "libkml", "geojson_made", "geojson_validator", "gdal_geojson"),
-    *("gdal_shp", "gdal_gpkg", "gdal_jsonfg", "pyogrio", "pyshp", "antimeridian", "geojson_fixtures_npm"),
+    *(
+        "gdal_shp",
+        "gdal_gpkg",
+        "gdal_jsonfg",
+        "pyogrio",
+        "pyshp",
+        "gdal_topojson",
+        "gdal_esrijson",
+        "gdal_mvt",
+        "antimeridian",
+        "geojson_fixtures_npm",
+    ),
     *("csv_made", "xlsx_made", "gdal_csv", "gdal_ods", "gdal_xls", "gdal_xlsx", "korea_tables", "dem_merewether"),
 }
 # Where we differ from GDAL on purpose: overlays are pictures and cameras are no places (KML); files whose
 # coordinates suggest no CRS, or contradict theirs, are asked about.
 ASKED = {
     *("asm.shp", "multipointz_non_constant_z.shp", "testpoly.shp", "huge_feature_count.gpkg"),
-    "swapped_latlon.geojson",
+    *("swapped_latlon.geojson", "topojson1.topojson"),
+    "polygon_larger_than_header.pbf",  # a tile does not say where it lies
 }
 KML_PLACEMARKS_ONLY = {
     *("samples.kml", "examples__kml__abstractview.kml", "gx__all-gx.kml", "kml__all-altitudemodes.kml"),

@@ -67,12 +67,11 @@ def contenders(photo: Path, folder: Path) -> list[Contender]:
     zooms = ["--minzoom", str(ZOOMS[0]), "--maxzoom", str(ZOOMS[1]), "--json"]
     options = [word for option in _CREATION for word in ("-co", option)]
     home, pictures, tiles = folder / "home", folder / "pictures", folder / "tiles"
+    cog_driver = ["gdal_translate", "-q", "-of", "COG"]
     gdal2tiles = ["gdal2tiles.py", "-q", "--xyz", "-r", "bilinear", "-z", f"{ZOOMS[0]}-{ZOOMS[1]}"]
     return [
         Contender("naru, COG", [[*ingest, str(home), "ingest", str(photo), "--id", "o", *zooms]], fresh=home),
-        Contender(
-            "gdal_translate, COG", [["gdal_translate", "-q", "-of", "COG", *options, str(photo), f"{folder}/g.tif"]]
-        ),
+        Contender("gdal_translate, COG", [[*cog_driver, *options, str(photo), f"{folder}/g.tif"]]),
         Contender(
             "naru, COG and PNG tiles",
             [[*ingest, str(pictures), "ingest", str(photo), "--id", "o", "--pyramid", "png", *zooms]],

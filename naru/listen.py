@@ -17,10 +17,15 @@ class Listen:
     port: int = 8000
 
     @property
+    def reachable(self) -> tuple[str, int]:
+        """Host and port under which this machine reaches it."""
+        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host), self.port  # noqa: S104
+
+    @property
     def url(self) -> str:
         """The address to type into a browser on this machine."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104
-        return f"http://{f'[{host}]' if ':' in host and host[0] != '[' else host}:{self.port}/"
+        host, port = self.reachable
+        return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
 
     @property
     def loopback(self) -> str:

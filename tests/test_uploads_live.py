@@ -236,7 +236,6 @@ def test_what_kills_a_parser_kills_nothing_else(office: Office) -> None:
     assert office.end_of(office.send("x.geojson", geojson(), id="alive"))["state"] == "done"
 
 
-@pytest.mark.xfail(strict=True, reason="granian runs one thread a worker, and a body is received in it")
 def test_a_slow_upload_does_not_stand_before_a_tile(office: Office) -> None:
     office.end_of(office.send("x.geojson", geojson(), id="tile"))
     host, port = office.served.url.removeprefix("http://").split(":")

@@ -8,16 +8,17 @@ granian calls its application with `(protocol, scope)`; whoever holds `protocol`
 whenever it likes. WSGI proper has no word for that, so `seat` steps in where granian wraps a WSGI application.
 
 A request's body is the exception: granian (2.8) ends it when the callable returns, wherever it is being read
-(measured: 0 to 160 kB of 200 MB arrive). What has a body is therefore answered in granian's own thread.
+(measured: 0 to 160 kB of 200 MB arrive). What has a body is therefore answered in granian's own thread, and a
+spare one takes over the tiles meanwhile (`tileserver/spares.py`).
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from queue import SimpleQueue
-from typing import Any, Protocol
+from typing import Any
 from wsgiref.types import WSGIApplication
 
 from granian.server import mp
@@ -25,23 +26,12 @@ from granian.server import mp
 from naru.errors import NotReady
 from tileserver.lane import Lane
 from tileserver.problems import problem
+from tileserver.spares import Answering, Scope, Spares
 
 log = logging.getLogger("naru.serve")
 THREADS = 32  # of a worker: nearly all of them wait for a slow caller or for the catalogue
 MOST_WAITING = 128  # requests that wait for one of them; more are told to come back
-BODIES = 8  # requests whose bodies are received at one time; more are told to come back
-GRANIAN_THREADS = 1 + BODIES  # so that one is left for tiles
 _WRAP = "_wsgi_call_wrap"  # granian's name for what it wraps a WSGI application in
-Scope = Mapping[str, Any]
-
-
-class Answering(Protocol):
-    """What granian hands over to be answered with."""
-
-    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
-        """Send a whole answer."""
-
-
 Callback = Callable[[Answering, Scope], object]
 
 
@@ -82,21 +72,24 @@ class Desk:
 
 
 class Bodies:
-    """Answers requests that bring a body, in the thread that they came in."""
+    """Answers requests that bring a body, in the thread that they came in, and calls another in for the tiles."""
 
-    def __init__(self, answer: Callback, most: int = BODIES) -> None:
+    def __init__(self, answer: Callback, spares: Spares) -> None:
         self._answer = answer
-        self._places = threading.BoundedSemaphore(most)
+        self._spares = spares
+        self._places = threading.BoundedSemaphore(spares.count)
 
     def take(self, protocol: Answering, scope: Scope) -> None:
         """Answer the request; refuse it where too many send bodies already."""
         if not self._places.acquire(blocking=False):
             _send(protocol, problem(NotReady("too many uploads arrive here", remedy="Try again in a moment.")))
             return
+        self._spares.call_in()
         try:
             self._answer(protocol, scope)
         finally:
             self._places.release()
+            self._spares.let_go()
 
 
 def has_body(scope: Scope) -> bool:
@@ -114,7 +107,7 @@ def possible() -> bool:
     return callable(getattr(mp, _WRAP, None))
 
 
-def seat(app: WSGIApplication) -> None:
+def seat(app: WSGIApplication, spares: Spares) -> None:
     """Make granian, in this worker process, call the lane itself and hand all else to a desk before `app`.
 
     To be called before granian wraps its application: by the function that loads it.
@@ -123,7 +116,8 @@ def seat(app: WSGIApplication) -> None:
 
     def wrapped(lane: Lane, options: dict[str, Any], access_log: str | None = None) -> Callback:
         inner = wrap(app, options, access_log)
-        desk, bodies = Desk(inner), Bodies(inner)
+        desk, bodies = Desk(inner), Bodies(inner, spares)
+        spares.start()
 
         def call(protocol: Answering, scope: Scope) -> None:
             answer = lane.respond(scope)
@@ -131,7 +125,7 @@ def seat(app: WSGIApplication) -> None:
                 _send(protocol, answer)
             elif has_body(scope):
                 bodies.take(protocol, scope)
-            else:
+            elif not spares.seats(protocol, scope):
                 desk.take(protocol, scope)
 
         return call

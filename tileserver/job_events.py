@@ -46,7 +46,8 @@ def _stream(service: Service, job: Job) -> Iterator[bytes]:
         elif time.monotonic() - spoke >= SILENCE_S:
             yield b": still there\n\n"
             spoke = time.monotonic()
-        time.sleep(LOOK_S)
+        if service.stopping.wait(LOOK_S):
+            return
         try:
             job = service.house.jobs.job(job.id)
         except (SQLAlchemyError, UnknownJob) as error:  # the caller asks again, and is told properly

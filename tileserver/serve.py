@@ -29,7 +29,9 @@ from tileserver.app import create_app
 from tileserver.keys import KeyRing
 from tileserver.lane import Lane
 from tileserver.logs import log_config
-from tileserver.service import Pulse
+from tileserver.service import Pulse, Service
+from tileserver.spares import SPARES, Spares
+from tileserver.stopping import when_stopped
 
 log = logging.getLogger("naru.serve")
 _GRACE_S = 10
@@ -60,7 +62,7 @@ def serve(settings: Settings, listen: Listen, *, with_worker: bool) -> None:
         interface=Interfaces.WSGI,
         http=HTTPModes.http1,
         workers=settings.workers,
-        blocking_threads=1 if desk.possible() else desk.THREADS,
+        blocking_threads=1 + (SPARES if desk.possible() else desk.THREADS),
         backpressure=connections,
         backlog=_BACKLOG,
         http1_settings=HTTP1Settings(header_read_timeout=_HEADERS_WITHIN_MS, max_buffer_size=_LARGEST_HEAD),
@@ -75,7 +77,7 @@ def serve(settings: Settings, listen: Listen, *, with_worker: bool) -> None:
         server.on_startup(jobs.start)
         server.on_shutdown(jobs.stop)
     try:
-        server.serve(target_loader=partial(worker, settings, listen.loopback, os.getpid()), wrap_loader=False)
+        server.serve(target_loader=partial(worker, settings, listen, os.getpid()), wrap_loader=False)
     except SystemExit as stopped:
         raise ServeFailed("the server's processes ended", remedy="The lines above say why.") from stopped
 
@@ -97,19 +99,28 @@ def _prepare(settings: Settings) -> None:
     house.close()  # a process that forks must hold no connection
 
 
-def worker(settings: Settings, loopback: str, parent: int) -> WSGIApplication:
+def worker(settings: Settings, listen: Listen, parent: int) -> WSGIApplication:
     """Build what one worker process serves: runs in that process, after the fork, with nothing inherited."""
     os.setsid()  # Ctrl-C is for the parent, which then ends us: granian hangs on two signals at once
     _die_with(parent)
-    app = create_app(settings, loopback=loopback)
-    pulse = Pulse(app.extensions["naru"])
+    app = create_app(settings, loopback=listen.loopback)
+    service: Service = app.extensions["naru"]
+    pulse = Pulse(service)
     pulse.start()
     # granian has no hook for the end of a WSGI worker; multiprocessing runs this when the process ends cleanly
     multiprocessing.util.Finalize(None, pulse.stop, exitpriority=_STOP_FIRST)
     lane: Lane = app.wsgi_app  # type: ignore[assignment]  # what create_app put there
     if desk.possible():
-        desk.seat(lane.app)
+        aside = Spares(listen.reachable)
+        when_stopped(partial(_let_go, service, aside))
+        desk.seat(lane.app, aside)
     return lane
+
+
+def _let_go(service: Service, aside: Spares) -> None:
+    """End what would never end by itself: a server stops when no request is left."""
+    service.stopping.set()
+    aside.stop()
 
 
 def _die_with(parent: int) -> None:

@@ -34,6 +34,7 @@ class Service:
     clock: Clock
     loopback: str = ""  # our own address, where callers of this machine alone can reach us
     studio: Studio = field(default_factory=Studio)
+    stopping: threading.Event = field(default_factory=threading.Event)  # what lasts should end now
 
     @classmethod
     def open(cls, settings: Settings, clock: Clock = time.time, loopback: str = "") -> Service:

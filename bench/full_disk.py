@@ -62,12 +62,12 @@ def fill(ballast: str) -> None:
 
 @contextlib.contextmanager
 def small_disk(place: Path) -> Iterator[Path]:
-    """Mount a small tmpfs; exits where that is not allowed."""
+    """Mount a small tmpfs. Raises OSError where that is not allowed."""
     place.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={_SIZE}", "tmpfs", place], capture_output=True,
                           check=False)  # fmt: skip
     if done.returncode:
-        sys.exit(f"a tmpfs cannot be mounted here ({done.stderr.decode().strip()}): disk full needs root")
+        raise PermissionError(f"a tmpfs cannot be mounted here: {done.stderr.decode().strip()}")
     try:
         yield place
     finally:
@@ -84,7 +84,7 @@ def fill_disks(folder: Path) -> Tally:
         subprocess.run([*naru, "ingest", old, "--id", "sites", "--json"], check=True, stdout=subprocess.DEVNULL)
         server, port = serve(home, folder / "disk.log")
         for station in STATIONS:
-            tally.faults += _one(station, home, ballast, new)
+            tally.faults += ingest_while_full(station, home, ballast, new)
             tally.faults += _still_served(station, port)
             tally.kills[f"disk full: {station}"] += 1
         tally.faults += _while_receiving(home, ballast, port, new)
@@ -96,7 +96,7 @@ def fill_disks(folder: Path) -> Tally:
     return tally
 
 
-def _one(station: str, home: Path, ballast: Path, new: Path) -> list[str]:
+def ingest_while_full(station: str, home: Path, ballast: Path, new: Path) -> list[str]:
     """Ingest while the disk fills up at one station; return what is not as it should be."""
     module, path, nth = STATIONS[station]
     words = [

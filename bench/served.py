@@ -42,8 +42,8 @@ def look_at(lab: Lab, layer: Mapping[str, Any], source: Path | None) -> Served:
         return seen
     if layer["kind"] == "vector" and source is not None:
         _vector(lab, layer, source, seen)
-    elif layer["kind"] == "raster":
-        _raster(lab, layer, tilejson, seen)
+    else:
+        _any_tile(lab, layer, tilejson, seen)
     return seen
 
 
@@ -129,7 +129,7 @@ def _lonlat(across: float, down: float, tile: tuple[int, int, int]) -> tuple[flo
     return lon, math.degrees(math.atan(math.sinh(math.pi * (1 - 2 * (y + down / _EXTENT) / 2**z))))
 
 
-def _raster(lab: Lab, layer: Mapping[str, Any], tilejson: Mapping[str, Any], seen: Served) -> None:
+def _any_tile(lab: Lab, layer: Mapping[str, Any], tilejson: Mapping[str, Any], seen: Served) -> None:
     """Fetch tiles of the first zoom that are under the bounds: one at least must show something."""
     west, south, east, north = layer["bounds"]
     template = str(tilejson["tiles"][0]).split("?")[0]
@@ -141,7 +141,8 @@ def _raster(lab: Lab, layer: Mapping[str, Any], tilejson: Mapping[str, Any], see
         for y in range(top, min(bottom, top + 3) + 1):
             status, headers, body = lab.request("GET", f"/tiles/{layer['id']}/{zoom}/{x}/{y}.{suffix}")
             answers.append(status)
-            if status == 200 and headers.get("content-type", "").startswith("image/") and body:
+            kind = headers.get("content-type", "")
+            if status == 200 and kind.startswith(("image/", "application/vnd.mapbox-vector-tile")) and body:
                 seen.features += 1
     if any(status >= 500 for status in answers) or not seen.features:
         seen.faults.append(f"tiles of zoom {zoom} answer {sorted(set(answers))}")

@@ -289,7 +289,8 @@ def _unpack(path: Path, name: str, folder: Path, limits: Limits) -> Iterator[tup
     budget = unpacked_budget(path, limits)
     with open_zip(path, name, limits) as archive:
         wanted = [(member_name(i), i) for i in archive.infolist() if not i.is_dir()]
-        wanted = [(shown, i) for shown, i in wanted if not _is_clutter(shown)]
+        shapes = any(_suffix(shown) == ".shp" for shown, _ in wanted)
+        wanted = [(shown, i) for shown, i in wanted if not _is_clutter(shown, shapes)]
         chosen = [(s, i) for s, i in wanted if _is_wanted(s)]
         if not chosen:
             raise _nothing_to_read([s for s, _ in wanted], name)
@@ -331,10 +332,15 @@ def _suffix(name: str) -> str:
     return PurePosixPath(name).suffix.lower()
 
 
-def _is_clutter(name: str) -> bool:
-    """Whether a member is something that a packing program left behind."""
+def _is_clutter(name: str, beside_shapes: bool) -> bool:
+    """Whether a member was left behind by a packing program, or put beside a shapefile by `naru export`."""
     path = PurePosixPath(name)
+    if beside_shapes and path.name.lower() in _COMPANIONS:
+        return True
     return "__MACOSX" in path.parts or path.name.startswith("._") or path.name == ".DS_Store"
+
+
+_COMPANIONS = frozenset({"readme.txt", "fields.csv"})
 
 
 def clear(folder: Path) -> None:

@@ -17,7 +17,7 @@ from naru.features.source import Batch
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _BOX = pa.struct([(name, pa.float64()) for name in _CORNERS])
-_ROWS_A_GROUP = 65_536
+_ROWS_A_GROUP = 32_768
 
 
 class _Drain(io.RawIOBase):

@@ -4,7 +4,7 @@ All start from the same tiled RGB GeoTIFF (EPSG:5186, 0.25 m) and run in turns i
 
 - COG: `naru ingest` into an empty home, from the file to a live layer, against `gdal_translate -of COG` with the
   same grid, block size, compression, quality and resampling.
-- all tiles: `naru ingest --pyramid png` and `webp`, which make the COG as well, against `gdal2tiles.py` with as many
+- all tiles: `naru ingest --pyramid png` and `webp`, which make the COG too, against `gdal2tiles.py` with as many
   processes as there are processors, over the same zooms. Tiles per second count what each of them wrote.
 
     python -m bench.raster [SIDE] [--rounds 3] [--without gdal2tiles …]

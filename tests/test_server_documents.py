@@ -280,8 +280,9 @@ def test_a_route_without_a_scope_cannot_be_written() -> None:
 
 def test_open_routes_are_the_ones_that_are_meant_to_be() -> None:
     open_routes = {route.rule for route in ROUTES if route.scope == "open"}
-    pages = {"/", "/docs", "/openapi.json", "/static/<path:name>"}
-    assert open_routes == pages | {"/health/live", "/health/ready"}
+    pages = {"/", "/upload", "/docs", "/openapi.json", "/static/<path:name>"}
+    ogc = {"/ogc/", "/ogc/conformance", "/ogc/api"}
+    assert open_routes == pages | ogc | {"/health/live", "/health/ready"}
 
 
 # --- problems and methods -------------------------------------------------------------------------
@@ -353,7 +354,7 @@ def test_a_fault_is_logged_with_its_traceback_and_shown_without(caplog: pytest.L
 # --- pages and headers ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["/", "/docs"])
+@pytest.mark.parametrize("path", ["/", "/upload", "/docs"])
 def test_pages_may_load_only_from_here(client: FlaskClient, path: str) -> None:
     answer = client.get(path)
     assert (answer.status_code, answer.content_type) == (200, "text/html; charset=utf-8")

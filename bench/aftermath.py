@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import http.client
+import json
 import signal
 import sqlite3
 import subprocess
@@ -23,6 +24,7 @@ from naru import care
 from naru.house import House
 from naru.settings import Settings
 
+_BETWEEN_S = 0.02
 TILE = "8/218/99"  # in which all points of `bench.killing.points` lie
 
 
@@ -63,7 +65,7 @@ class Reader:
                 self.tiles += 1
                 if fault := torn(answer.status, body, answer.headers.get("Content-Encoding")):
                     self.faults.append(f"{layer}: {fault}")
-            self._stop.wait(0.005)
+            self._stop.wait(_BETWEEN_S)
         connection.close()
 
 
@@ -78,16 +80,11 @@ def torn(status: int, body: bytes, encoding: str | None) -> str:
 
 
 def missing(home: Path, acks: Sequence[Ack]) -> list[str]:
-    """Return which acknowledged versions the catalogue does not hold as they were told."""
-    house = House.open(Settings.from_environ({}, home=home))
-    try:
-        held = {
-            (layer, v.number): v.report["features_published"]
-            for layer in {a.layer for a in acks}
-            for v in house.catalogue.versions(layer)
-        }
-    finally:
-        house.close()
+    """Return which acknowledged versions the catalogue does not hold as they were told (read by SQLite alone)."""
+    with sqlite3.connect(home / "catalog.sqlite", timeout=30) as catalogue:
+        rows = catalogue.execute("SELECT layer_id, number, report FROM versions").fetchall()
+    catalogue.close()
+    held = {(layer, number): json.loads(report)["features_published"] for layer, number, report in rows}
     lost = [a for a in acks if held.get((a.layer, a.version)) != a.features]
     return [f"acknowledged and lost: {a.layer} version {a.version} of {a.features} features" for a in lost]
 

@@ -12,8 +12,8 @@ in: with its side files, under its own name, without options. Of each the scoreb
 - **violation**: something that must never happen. Counted are: a crash of the server or a worker, an answer 5xx, a
   layer that is empty without a word, features lost without account, mojibake in the source archive or in a served
   tile, a position more than 5 m from the truth (or from the vertex in the source, in a tile of the last zoom),
-  more than 10 s (measured once more, alone) or 1 GiB of one process for one file,
-  a file written outside the home folder or left over in it,
+  more than 10 s (measured once more, alone; of processor time where others keep the machine busy) or 1 GiB of one
+  process for one file, a file written outside the home folder or left over in it,
   a connection to anywhere (canary server on loopback, which is also the proxy of all processes; and strace, where
   it is installed, sees every `connect` and every file opened for writing).
 
@@ -41,7 +41,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from bench.cases import Case, load
 from bench.lab import Lab, Outcome, clear, running
 from bench.outside import Outside
-from bench.verdicts import MOST_BYTES, MOST_SECONDS, WORDS, Verdict, judge
+from bench.verdicts import WORDS, Verdict, judge, weigh
 
 _UNDER_WAY = 6  # uploads that wait for a worker at a time
 _NOTICED_S = 4.0  # the server looks for what is new every second
@@ -114,24 +114,14 @@ def run(given: argparse.Namespace, folder: Path, console: Console) -> tuple[list
         with Progress(*columns, console=console, transient=True) as bar:
             task = bar.add_task("", total=len(corpus.cases))
             for case, outcome in upload_all(lab, corpus.cases):
-                verdicts.append(_weighed(lab, judge(lab, case, outcome)))
+                verdicts.append(weigh(lab, judge(lab, case, outcome)))
                 bar.advance(task)
                 show(console, verdicts[-1])
-            for late in [n for n, v in enumerate(verdicts) if v.outcome.seconds > MOST_SECONDS]:
+            for late in [n for n, v in enumerate(verdicts) if any(x.startswith("time:") for x in v.violations)]:
                 verdicts[late] = _again(lab, verdicts[late])
                 show(console, verdicts[late])
         faults = outside.while_running()
     return verdicts, faults + outside.afterwards()
-
-
-def _weighed(lab: Lab, verdict: Verdict) -> Verdict:
-    """Charge the file with the memory that one process held while it was at work."""
-    out = verdict.outcome
-    verdict.peak_bytes = lab.memory.peak_between(out.started if not out.job else out.claimed, out.ended)
-    if verdict.peak_bytes > MOST_BYTES:
-        verdict.violations.append(f"memory: {verdict.peak_bytes / 2**20:.0f} MiB")
-        verdict.word = "violation"
-    return verdict
 
 
 def _again(lab: Lab, first: Verdict) -> Verdict:
@@ -140,7 +130,7 @@ def _again(lab: Lab, first: Verdict) -> Verdict:
     while not lab.settled(outcome):
         time.sleep(0.03)
     time.sleep(_NOTICED_S)
-    verdict = _weighed(lab, judge(lab, first.case, outcome))
+    verdict = weigh(lab, judge(lab, first.case, outcome))
     verdict.note += f"; {outcome.seconds:.1f} s alone, {first.outcome.seconds:.1f} s before"
     return verdict
 

@@ -37,7 +37,7 @@ from bench.aftermath import Reader, Tally, end, inspect, missing, serve
 from bench.crash_commands import kill_commands
 from bench.crash_uploads import kill_servers
 from bench.full_disk import fill_disks
-from bench.killing import ANY_TIME, STEPS, Template, live_and_die, points
+from bench.killing import ANY_TIME, STEPS, Ack, Template, live_and_die, points
 from bench.lab import NARU, clear
 
 SHARED = "shared"
@@ -111,7 +111,8 @@ def _lives(home: Path, layers: Sequence[str], templates: Sequence[Template], kil
     chance = random.Random(layers[-1])
     steps = [*STEPS, ANY_TIME]
     died: Counter[str] = Counter()
-    acks, conflicts, faults = [], 0, []
+    acks: list[Ack] = []
+    conflicts, faults = 0, []
     while died.total() < kills:
         step = steps[died.total() % len(steps)]
         new, met, killed = live_and_die(home, layers, templates, step, chance)
@@ -120,7 +121,9 @@ def _lives(home: Path, layers: Sequence[str], templates: Sequence[Template], kil
             faults.append(f"a writer ended by itself at '{step}'")
             break
         died[step] += 1
-        faults += missing(home, new)
+        if died.total() % 10 == 0 or died.total() == kills:  # all that were told, not only the last
+            faults += missing(home, acks)
+            print(f"{layers[-1]}: {died.total()} of {kills} killed", file=sys.stderr, flush=True)
     return {"kills": died, "acks": [vars(a) for a in acks], "conflicts": conflicts, "faults": faults}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ class Verdict:
     note: str = ""
     violations: list[str] = field(default_factory=list)
     peak_bytes: int = 0
+    cpu_s: float = 0.0
 
     @property
     def doubtful(self) -> bool:
@@ -46,7 +48,11 @@ class Verdict:
         return {
             **{"path": self.case.path, "group": self.case.group, "word": self.word, "note": self.note},
             **{"violations": self.violations, "expect": self.case.expect, "doubtful": self.doubtful},
-            **{"seconds": round(out.seconds, 3), "peak_mib": round(self.peak_bytes / 2**20, 1)},
+            **{
+                "seconds": round(out.seconds, 3),
+                "cpu_s": round(self.cpu_s, 2),
+                "peak_mib": round(self.peak_bytes / 2**20, 1),
+            },
             **{"status": out.status, "error": out.error, "layers": out.layers},
         }
 
@@ -72,9 +78,26 @@ def _of_process(outcome: Outcome) -> list[str]:
         found.append(f"crash of the worker: {outcome.attempts} attempts")
     if outcome.state in ("stuck", "cancelled"):
         found.append(f"the job ended {outcome.state}")
-    if outcome.seconds > MOST_SECONDS:
-        found.append(f"time: {outcome.seconds:.1f} s")
     return found
+
+
+def weigh(lab: Lab, verdict: Verdict) -> Verdict:
+    """Charge a file with the time it took and with the memory that one process held while it was at work.
+
+    Where others keep the machine busy (a load of more than two for each processor), processor time counts.
+    """
+    out = verdict.outcome
+    since = out.claimed if out.job else out.started
+    verdict.peak_bytes = lab.memory.peak_between(since, out.ended)
+    verdict.cpu_s = lab.memory.cpu_between(since, out.ended)
+    took = verdict.cpu_s if os.getloadavg()[0] > 2 * (os.cpu_count() or 1) else out.seconds
+    if took > MOST_SECONDS:
+        verdict.violations.append(f"time: {out.seconds:.1f} s, of the processor {verdict.cpu_s:.1f} s")
+    if verdict.peak_bytes > MOST_BYTES:
+        verdict.violations.append(f"memory: {verdict.peak_bytes / 2**20:.0f} MiB")
+    if verdict.violations:
+        verdict.word = "violation"
+    return verdict
 
 
 def _refused(verdict: Verdict) -> None:

@@ -55,10 +55,11 @@ class Seen:
     first: float
     last: float
     peak: int = 0
+    cpu: list[tuple[float, float]] = field(default_factory=list)  # when, processor seconds so far
 
 
 class MemoryWatch:
-    """Samples the resident memory of every process below some roots, with the time of each sample.
+    """Samples resident memory and processor time of every process below some roots, with the time of each sample.
 
     A process's own mark (VmHWM) is taken for those that the run itself started; for the long-lived ones the
     samples count, so that a file is charged only with what was held while it was at work.
@@ -86,6 +87,15 @@ class MemoryWatch:
         own = [p.peak for p in tuple(self.processes.values()) if start <= p.first and p.last <= end]
         return max(held + own, default=0)
 
+    def cpu_between(self, start: float, end: float) -> float:
+        """Return the processor seconds that all processes together took in a stretch of wall-clock time."""
+        total = 0.0
+        for seen in tuple(self.processes.values()):
+            during = [cpu for when, cpu in tuple(seen.cpu) if start <= when <= end]
+            if during:
+                total += during[-1] - (0.0 if seen.first >= start else during[0])
+        return total
+
     def _watch(self) -> None:
         while not self._stop.wait(_EVERY_S):
             now = time.time()
@@ -100,11 +110,18 @@ class MemoryWatch:
             self._samples.append((now, resident, command))
             seen = self.processes.setdefault(pid, Seen(command, now, now))
             seen.last, seen.peak = now, max(seen.peak, mark)
+            seen.cpu.append((now, _cpu_s(pid)))
 
 
 def _kib(status: str, name: str) -> int:
     match = re.search(rf"^{name}:\s+(\d+) kB", status, re.MULTILINE)
     return int(match[1]) if match else 0
+
+
+def _cpu_s(pid: int) -> float:
+    """Return the processor seconds of a process so far (proc(5): utime and stime of /proc/PID/stat)."""
+    stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def family(roots: Sequence[int]) -> list[int]:

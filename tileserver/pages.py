@@ -1,4 +1,4 @@
-"""The pages: the viewer at `/`, the interface's description at `/docs`, and the files both are made of.
+"""The pages: the viewer at `/`, handing files in at `/upload`, the interface at `/docs`, and what they are made of.
 
 Only files that lay in `static/` when the server started are served, by their exact names: nothing that comes
 with a request ever becomes part of a path.
@@ -74,7 +74,7 @@ def _asset(path: Path) -> Asset:
 def _serve(name: str) -> Response:
     path = shipped_files().get(name)
     if path is None:
-        raise RouteUnknown("there is no such file", remedy="Start from / or /docs.")
+        raise RouteUnknown("there is no such file", remedy="Start from /, /upload or /docs.")
     asset = _asset(path)
     packed = asset.gzipped is not None and accepts_gzip(request.environ)
     response = Response(asset.gzipped if packed else asset.identity, content_type=asset.content_type)
@@ -125,6 +125,11 @@ def show_viewer(service: Service, caller: Caller) -> Response:
     return _page(service, "index.html")
 
 
+def show_upload_page(service: Service, caller: Caller) -> Response:
+    """The page where files are handed in and layers managed. It asks for the key itself."""
+    return _page(service, "upload.html")
+
+
 def show_docs(service: Service, caller: Caller) -> Response:
     """The interface's description, for people."""
     return _page(service, "docs.html")
@@ -138,6 +143,7 @@ def show_file(service: Service, caller: Caller, name: str) -> Response:
 _HTML = {200: ("A page", "text/html"), 304: ("You have this version", "")}
 ROUTES = (
     Route("/", "open", show_viewer, "The viewer", _HTML, tag="pages"),
+    Route("/upload", "open", show_upload_page, "Hand files in and manage layers, for people", _HTML, tag="pages"),
     Route("/docs", "open", show_docs, "This interface, for people", _HTML, tag="pages"),
     Route(
         "/static/<path:name>",

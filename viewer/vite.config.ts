@@ -4,7 +4,7 @@ import { shippedFiles } from "./tools/shipped-files.ts";
 
 const here = import.meta.dirname;
 
-// The pages are served at `/` and `/docs`, their files under `/static/`. Every address is relative, so that
+// The pages are served at `/`, `/docs` and `/upload`, their files under `/static/`. Every address is relative, so that
 // the whole also works under a path prefix of a reverse proxy.
 export default defineConfig({
   root: here,
@@ -18,7 +18,11 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 1400,
     rolldownOptions: {
-      input: { index: resolve(here, "index.html"), docs: resolve(here, "docs.html") },
+      input: {
+        index: resolve(here, "index.html"),
+        docs: resolve(here, "docs.html"),
+        upload: resolve(here, "upload.html"),
+      },
       output: {
         entryFileNames: "assets/[name]-[hash].js",
         chunkFileNames: "assets/[name]-[hash].js",

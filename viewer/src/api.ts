@@ -38,6 +38,9 @@ export class ApiError extends Error {
     readonly status: number,
     readonly detail: string,
     readonly retryAfter: number | null = null,
+    /** The problem's own name and the field it is about, where the server gave them. */
+    readonly code: string | null = null,
+    readonly field: string | null = null,
   ) {
     super(detail);
   }
@@ -68,26 +71,41 @@ export class Api {
     return { url, headers: key && isOwn(url, this.base) ? { "X-API-Key": key } : {} };
   }
 
-  private async json(address: string): Promise<unknown> {
+  /** The answer to a GET of `address`. */
+  async get(address: string): Promise<Response> {
     const { url, headers } = this.request(address);
     const response = await fetch(url, { headers }).catch((cause: unknown) => {
       throw new ApiError(0, String(cause));
     });
     if (!response.ok) throw await refusal(response);
+    return response;
+  }
+
+  private async json(address: string): Promise<unknown> {
+    const response = await this.get(address);
     return response.json().catch(() => {
       throw new ApiError(-1, `${address}: JSON`);
     });
   }
 }
 
-async function refusal(response: Response): Promise<ApiError> {
+/** What a response that is not OK says. */
+export async function refusal(response: Response): Promise<ApiError> {
   const problem: unknown = await response.json().catch(() => null); // a proxy's refusal may be HTML
-  const detail = (problem as { detail?: unknown } | null)?.detail;
-  const wait = Number(response.headers.get("Retry-After") ?? Number.NaN);
+  return refusalOf(response.status, problem, response.statusText, response.headers.get("Retry-After"));
+}
+
+/** An answer with this status and body (RFC 9457, or whatever a proxy sent) as an error. */
+export function refusalOf(status: number, problem: unknown, words: string, retryAfter: string | null): ApiError {
+  const said = (problem ?? {}) as Record<string, unknown>;
+  const text = (name: string) => (typeof said[name] === "string" ? (said[name] as string) : null);
+  const wait = Number(retryAfter ?? Number.NaN);
   return new ApiError(
-    response.status,
-    typeof detail === "string" ? detail : response.statusText,
+    status,
+    text("detail") ?? words,
     Number.isFinite(wait) ? wait : null,
+    text("code"),
+    text("field"),
   );
 }
 

@@ -1,5 +1,5 @@
 // Ties the parts of the page together: list, map, card, key, language and address bar.
-import { Api, type LayerInfo } from "./api.ts";
+import { Api, ApiError, type LayerInfo } from "./api.ts";
 import { byId } from "./dom.ts";
 import { Drawing } from "./map/drawing.ts";
 import type { Hit } from "./map/identify.ts";
@@ -9,6 +9,7 @@ import { storedKey, storeKey } from "./session.ts";
 import { choicesFor, type LayerChoice, visibleLayers } from "./state.ts";
 import { type Language, preferredLanguage, speaking, type Translate } from "./texts.ts";
 import { plainWords, statusOf } from "./trouble.ts";
+import { boxOf, type Download, fileName, keep } from "./ui/download.ts";
 import { FeatureCard } from "./ui/feature-card.ts";
 import { KeyForm } from "./ui/key-form.ts";
 import { layerList } from "./ui/layer-list.ts";
@@ -135,6 +136,22 @@ export class Viewer {
   zoomTo(id: string): void {
     const bounds = this.info(id)?.bounds;
     if (bounds) this.view?.fit(bounds, page.freeRoom(), true);
+  }
+
+  /** Saves a layer as a file; fails with words for the reader. */
+  async download(id: string, { format, encoding, here }: Download): Promise<string> {
+    const query = new URLSearchParams(format === "shp" ? { encoding } : {});
+    const seen = here ? this.view?.map.getBounds() : null;
+    if (seen) query.set("bbox", boxOf(seen.toArray().flat() as [number, number, number, number]));
+    try {
+      const response = await this.api.get(`/content/${id}.${format}${query.size > 0 ? `?${query}` : ""}`);
+      const name = fileName(response.headers.get("Content-Disposition"), `${id}.${format}`);
+      keep(await response.blob(), name);
+      return name;
+    } catch (error) {
+      const chosenBadly = error instanceof ApiError && error.status === 400; // too large for the format, for instance
+      throw new Error(chosenBadly ? error.detail : plainWords(error, this.say), { cause: error });
+    }
   }
 
   private choose(id: string, change: Partial<LayerChoice>): void {

@@ -27,7 +27,10 @@ export function shippedFiles(root: string): Plugin {
   };
 }
 
-const SOURCES = ["docs.html", "index.html", "licences", "package-lock.json", "package.json", "src", "tools", "vite.config.ts"];
+const SOURCES = [
+  ...["docs.html", "index.html", "upload.html"],
+  ...["licences", "package-lock.json", "package.json", "src", "tools", "vite.config.ts"],
+];
 
 function manifest(root: string, folder: string): string {
   const files = listFiles(folder).map((path) => {

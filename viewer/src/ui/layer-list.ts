@@ -3,9 +3,10 @@ import type { LayerFunction, LayerInfo } from "../api.ts";
 import { el, iconButton, svgIcon } from "../dom.ts";
 import type { LayerChoice } from "../state.ts";
 import type { Language, TextId, Translate } from "../texts.ts";
+import { type Downloading, downloadForm } from "./download.ts";
 import { ramp, swatch } from "./swatch.ts";
 
-export interface LayerActions {
+export interface LayerActions extends Downloading {
   toggle(id: string, visible: boolean): void;
   fade(id: string, opacity: number): void;
   zoomTo(id: string): void;
@@ -94,6 +95,7 @@ function detailsOf(info: LayerInfo, model: ListModel, actions: LayerActions): HT
   const details = el("div", { class: "layer-details", hidden: true });
   if (info.legend.length > 1) details.append(legend(info));
   details.append(opacity(info, model, actions), facts(info, model));
+  if (info.kind === "vector") details.append(downloadForm(info, info.title[model.language], model.say, actions));
   return details;
 }
 

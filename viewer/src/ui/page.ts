@@ -18,6 +18,7 @@ export function translatePage(language: Language, say: Translate): void {
     else element.setAttribute("aria-label", label);
   }
   byId("language").lang = language === "ko" ? "en" : "ko";
+  byId<HTMLAnchorElement>("upload-link").href = `upload#lang=${language}`;
 }
 
 /** The button that folds the panel away; on a narrow screen it begins folded. */
@@ -70,7 +71,8 @@ export function showEmpty(say: Translate, reload: () => void): void {
   const again = el("button", { type: "button", class: "text-button" }, say("emptyReload"));
   again.addEventListener("click", reload);
   const command = (text: string) => el("pre", {}, el("code", {}, text));
-  const lines = [el("p", {}, say("emptyText")), command("naru ingest FILE")];
+  const upload = el("a", { class: "solid-button", href: `upload#lang=${document.documentElement.lang}` }, say("emptyUpload"));
+  const lines = [el("p", {}, upload), el("p", {}, say("emptyText")), command("naru ingest FILE")];
   const demo = [el("p", {}, say("emptyDemo")), command("naru demo")];
   showList([el("div", { class: "empty" }, el("h3", {}, say("emptyTitle")), ...lines, ...demo, again)]);
   byId("panel").classList.remove("folded");

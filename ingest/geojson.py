@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from ingest.crs import Claim
+from ingest.dated import dated
 from ingest.features import NO_GEOMETRY
+from ingest.geojson_members import kept_beside, with_columns
 from ingest.json_stream import features
 from ingest.json_text import as_utf8, check_names, load
 from ingest.layers import SourceLayer
-from ingest.ogr import OgrInfo, OgrSource, inspect, stream
+from ingest.ogr import OgrInfo, OgrSource, columns, inspect, stream
 from ingest.receive import Dataset
 from naru.errors import FileDamaged
 
@@ -60,10 +62,11 @@ def read(dataset: Dataset, encoding: str | None, folder: Path, lines: bool) -> S
         source = _source(folder / "salvaged.geojson", lines=False)
         salvage = salvage_to(path, source.path, file, error)
         info = inspect(source, file)
+    beside = kept_beside(source.path, lines, info, notes)
     layer = SourceLayer(
         name=dataset.name,
         claim=_claim(path, info, linked),
-        batches=stream(source, file),
+        batches=with_columns(dated(stream(source, file), lambda names: columns(source, names, file)), beside),
         rows=max(0, info.rows),
         encoding=text.codec,
         encoding_how=text.how,
@@ -81,7 +84,7 @@ def read(dataset: Dataset, encoding: str | None, folder: Path, lines: bool) -> S
 
 
 def _source(path: Path, lines: bool) -> OgrSource:
-    return OgrSource(path, "GeoJSONSeq" if lines else "GeoJSON", options={} if lines else _OPTIONS)
+    return OgrSource(path, "GeoJSONSeq" if lines else "GeoJSON", options=_OPTIONS)
 
 
 def _find(path: Path, pattern: re.Pattern[bytes]) -> re.Match[bytes] | None:

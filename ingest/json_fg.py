@@ -66,7 +66,7 @@ def read(dataset: Dataset, encoding: str | None, folder: Path) -> SourceLayer:
     return SourceLayer(
         name=dataset.name,
         claim=_claim(layer_system),
-        batches=batches(rows),
+        batches=batches(rows, dates=True),
         rows=len(rows),
         encoding=text.codec,
         encoding_how=text.how,

@@ -32,6 +32,25 @@ def features(path: Path) -> Iterator[Any]:
                 at = 0
 
 
+def values(path: Path) -> Iterator[Any]:
+    """Yield the values that follow each other in a UTF-8 file, by lines or as RFC 8142 has it. Ends as above."""
+    with path.open("rb") as stream:
+        text, at, ended = _Text(codecs.getreader("utf-8-sig")(stream, "replace")), 0, False
+        while True:
+            value, end = _next(text, at)
+            if end < 0 and ended:
+                return
+            if end < 0:
+                ended = True
+                text.buffer += "\n"  # so that the last value has an end
+                continue
+            yield value
+            at = end
+            if at > _CHUNK:
+                text.forget(at)
+                at = 0
+
+
 class _Text:
     """The text read so far and not yet passed."""
 

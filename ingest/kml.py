@@ -14,9 +14,10 @@ import pyarrow as pa
 
 from ingest.crs import Claim
 from ingest.encoding import decoded
-from ingest.kml_document import Container, Document, Placemark, parse
+from ingest.kml_document import PLAIN, Container, Document, Placemark, parse
 from ingest.kml_style import FIELD, Symbol, symbology
 from ingest.layers import Batch, SourceLayer
+from ingest.moments import typed
 from ingest.receive import Dataset, member_name, open_zip, unpack_member, unpacked_budget
 from ingest.rows import record_batch
 from ingest.sandbox import Limits
@@ -28,6 +29,7 @@ _MANY = 30  # folders beyond which they become one layer with the folder as a fi
 _FOLDER = "folder"
 OVERLAY = "picture laid on the ground, no feature"
 _CLAIM = Claim("EPSG:4326", "KML is longitude, latitude on WGS 84 (OGC 07-147r2 §6.2)")
+_NUMERIC = frozenset({"int", "short", "uint", "ushort", "float", "double"})
 _TRUE = {"1": True, "true": True, "0": False, "false": False}
 
 
@@ -100,7 +102,7 @@ def _layer(
     return SourceLayer(
         name=name,
         claim=_CLAIM,
-        batches=_batches(placemarks, document.types),
+        batches=_batches(located),
         rows=len(placemarks),
         encoding=document.encoding,
         encoding_how=document.encoding_how,
@@ -129,14 +131,38 @@ def _distinct_names(containers: Sequence[Container], otherwise: str) -> list[str
     return out
 
 
-def _batches(placemarks: Sequence[Placemark], types: dict[str, str]) -> Iterator[Batch]:
-    names = list(dict.fromkeys(name for p in placemarks for name in p.fields))
-    columns = [_column([p.fields.get(n) for p in placemarks], types.get(n, "string")) for n in names]
-    wkb = pa.array([p.wkb for p in placemarks], pa.binary())
-    for start in range(0, len(placemarks), _BATCH):
+def _batches(located: Sequence[tuple[Document, Placemark]]) -> Iterator[Batch]:
+    names = list(dict.fromkeys(name for _, p in located for name in p.fields))
+    kinds = _kinds(located)
+    columns = [_column([p.fields.get(n) for _, p in located], kinds[n]) for n in names]
+    columns = [c if n in PLAIN else typed(c) for n, c in zip(names, columns, strict=True)]
+    wkb = pa.array([p.wkb for _, p in located], pa.binary())
+    for start in range(0, len(located), _BATCH):
         part = [c.slice(start, _BATCH) for c in columns]
         rows = wkb.slice(start, _BATCH)
         yield record_batch(part, names, len(rows)), rows
+
+
+def _kinds(located: Sequence[tuple[Document, Placemark]]) -> dict[str, str]:
+    """Return each field's type, where the Schemas of all placemarks that have it agree; else it is text."""
+    alike: dict[tuple[int, tuple[str, ...]], tuple[Document, Placemark, set[str]]] = {}
+    for document, placemark in located:
+        key = id(document), placemark.schemas
+        alike.setdefault(key, (document, placemark, set()))[2].update(placemark.fields)
+    kinds: dict[str, set[str]] = {}
+    for document, placemark, names in alike.values():
+        for name in names:
+            kinds.setdefault(name, set()).add(document.type_of(placemark, name) or "string")
+    return {name: _common(found) for name, found in kinds.items()}
+
+
+def _common(kinds: set[str]) -> str:
+    """Return the type that holds values of all these types: decimals hold whole numbers, text holds all."""
+    if len(kinds) == 1:
+        return next(iter(kinds))
+    if kinds <= _NUMERIC:
+        return "double" if kinds & {"float", "double"} else "int"
+    return "string"
 
 
 def _column(values: list[str | None], kind: str) -> pa.Array:

@@ -15,15 +15,18 @@ import numpy as np
 
 from ingest import wkb_writer as wkb
 from ingest.kml_style import StyleReader, Styles, Symbol
+from ingest.kml_tracks import Tracks
 from ingest.xml_text import refuse_doctype
 from naru.errors import FileDamaged
 
 _DEPTH = 250
 _CONTAINERS = frozenset({"Document", "Folder"})
 _COLLECTIONS = frozenset({"MultiGeometry", "MultiTrack", "GeometryCollection"})
-_PLAIN = frozenset({"name", "description", "address", "phoneNumber", "snippet", "Snippet"})
+PLAIN = frozenset({"name", "description", "address", "phoneNumber", "snippet", "Snippet"})  # text of a placemark
 _TIMES = frozenset({"when", "begin", "end"})
 _ON_GEOMETRY = frozenset({"altitudeMode", "extrude"})
+_DATA = frozenset({"Data", "SimpleData", "SimpleArrayData"})
+_SCHEMA_FIELDS = frozenset({"SimpleField", "SimpleArrayField"})
 _OVERLAYS = frozenset({"GroundOverlay", "ScreenOverlay", "PhotoOverlay"})
 _SILENT = frozenset({"NetworkLink", "NetworkLinkControl", "Model", *_OVERLAYS})
 _STYLES = frozenset({"Style", "StyleMap"})
@@ -38,6 +41,7 @@ class Placemark:
     wkb: bytes | None = None
     style_url: str = ""
     symbol: Symbol = field(default_factory=dict)  # of a Style of its own
+    schemas: tuple[str, ...] = ()  # ids of the Schemas that its data name
 
     def put(self, name: str, value: str) -> None:
         """Set a field; a second one of the same name gets a number."""
@@ -66,15 +70,21 @@ class Container:
 
 @dataclass
 class Document:
-    """A parsed document. `types` are the field types of its Schemas."""
+    """A parsed document. `schemas` are the field types of each Schema, by its id."""
 
     root: Container
     containers: list[Container]
-    types: dict[str, str] = field(default_factory=dict)
+    schemas: dict[str, dict[str, str]] = field(default_factory=dict)
     styles: Styles = field(default_factory=Styles)
     passed_over: Counter[str] = field(default_factory=Counter)
+    tracks: Counter[str] = field(default_factory=Counter)  # what is odd about gx:Tracks
     encoding: str = "UTF-8"
     encoding_how: str = ""
+
+    def type_of(self, placemark: Placemark, name: str) -> str | None:
+        """Return the type that a placemark's Schema gives a field; any Schema's where it names none of ours."""
+        named = [self.schemas[s] for s in placemark.schemas if s in self.schemas]
+        return next((types[name] for types in named or self.schemas.values() if name in types), None)
 
     def notes(self) -> list[str]:
         """Return what was not read, in words."""
@@ -86,7 +96,7 @@ class Document:
             (overlays, "picture overlays were not read"),
             (self.passed_over["Model"], "3D models were not read"),
         )
-        out = [f"{count} {text}" for count, text in said if count]
+        out = [f"{count} {text}" for count, text in (*said, *((n, t) for t, n in self.tracks.items())) if count]
         return out + (["an update to another KML was not applied"] if changes else [])
 
 
@@ -124,7 +134,10 @@ class _Handler:
         self._placemark: Placemark | None = None
         self._shapes: list[_Shape] = []  # open geometry elements, outermost first
         self._made: list[bytes] = []  # finished geometries of the placemark
+        self._tracks = Tracks()  # of the placemark
+        self._schema = ""  # the Schema that is being read
         self._data_name: str | None = None
+        self._array: list[str] | None = None  # of the gx:SimpleArrayData that is being read
         self._text: list[str] = []
         self._style: StyleReader | None = None
 
@@ -156,8 +169,11 @@ class _Handler:
             self._open_container()
         elif tag == "Placemark":
             self._placemark, self._made = Placemark(), []
-        elif tag == "SimpleField" and attributes.get("name"):
-            self.document.types.setdefault(attributes["name"], attributes.get("type", "string"))
+        elif tag == "Schema":
+            self._schema = attributes.get("id") or attributes.get("name", "")
+        elif tag in _SCHEMA_FIELDS and attributes.get("name"):
+            types = self.document.schemas.setdefault(self._schema, {})
+            types.setdefault(attributes["name"], attributes.get("type", "string"))
 
     def _open_container(self) -> None:
         """The outermost container is the document itself; its name serves for the whole."""
@@ -169,8 +185,11 @@ class _Handler:
     def _start_inside(self, tag: str, attributes: Mapping[str, str]) -> None:
         if tag in _COLLECTIONS or tag in _MAKERS:
             self._shapes.append(_Shape(tag))
-        elif tag in ("Data", "SimpleData", "SimpleArrayData"):
+        elif tag == "SchemaData" and self._placemark is not None:
+            self._placemark.schemas += (attributes.get("schemaUrl", "").rpartition("#")[2],)
+        elif tag in _DATA:
             self._data_name = attributes.get("name", "")
+            self._array = [] if tag == "SimpleArrayData" else None
 
     def text(self, data: str) -> None:
         if not self._silent:
@@ -190,7 +209,7 @@ class _Handler:
             self._end_outside(tag, parent, text)
         elif tag == "Placemark":
             self._close_placemark(self._placemark)
-        elif self._shapes:
+        elif self._shapes and self._data_name is None:
             self._end_geometry(tag, text)
         else:
             self._end_field(self._placemark, tag, parent, text)
@@ -216,18 +235,37 @@ class _Handler:
     def _close_placemark(self, placemark: Placemark) -> None:
         if self._made:
             placemark.wkb = self._made[0] if len(self._made) == 1 else _collect(self._made)
+        for name, value in self._tracks.fields().items():
+            placemark.put(name, value)
+        self.document.tracks.update(self._tracks.odd)
+        self._tracks = Tracks()
         self._container.placemarks.append(placemark)
         self._placemark, self._shapes = None, []
 
     def _end_field(self, placemark: Placemark, tag: str, parent: str, text: str) -> None:
-        if (parent == "Placemark" and tag in _PLAIN) or (tag in _TIMES and parent in ("TimeStamp", "TimeSpan")):
+        if (parent == "Placemark" and tag in PLAIN) or self._is_time(tag):
             placemark.put(tag, text.strip())
         elif tag == "styleUrl" and parent == "Placemark":
             placemark.style_url = text.strip()
+        elif self._array is not None and tag == "value":
+            self._array.append(text.strip())
         elif self._data_name is not None and tag in ("value", "SimpleData"):
             placemark.put(self._data_name, text.strip() if tag == "value" else text)
-        if tag in ("Data", "SimpleData", "SimpleArrayData"):
+        if tag in _DATA:
+            self._end_array(placemark)
             self._data_name = None
+
+    def _is_time(self, tag: str) -> bool:
+        """Whether it is a time of the placemark itself, and not of a view of it."""
+        return (
+            tag in _TIMES and self._stack[-2:-1] == ["Placemark"] and self._stack[-1] in ("TimeStamp", "TimeSpan")
+        )
+
+    def _end_array(self, placemark: Placemark) -> None:
+        if self._array is not None and self._data_name is not None:
+            declared = self.document.type_of(placemark, self._data_name)
+            self._tracks.add_array(self._data_name, self._array, declared)
+        self._array = None
 
     def _end_geometry(self, tag: str, text: str) -> None:
         shape = self._shapes[-1]
@@ -235,6 +273,8 @@ class _Handler:
             shape.coordinates = _coordinates(text)
         elif tag == "coord":
             shape.track.append(text)
+        elif tag == "when" and shape.tag == "Track":
+            shape.whens.append(text.strip())
         elif tag in _ON_GEOMETRY and self._placemark is not None and text.strip() not in ("", "0", "clampToGround"):
             self._placemark.fields.setdefault(tag, text.strip())
         elif tag == shape.tag:
@@ -248,6 +288,10 @@ class _Handler:
             ring = shape.coordinates if shape.coordinates is not None else np.empty((0, 2))
             around.rings.insert(0 if "outerBoundaryIs" in self._stack[-1:] else len(around.rings), ring)
             return
+        if shape.tag == "Track":
+            self._tracks.add(shape.whens, shape.track)
+        if shape.tag == "MultiTrack":
+            shape.parts = self._tracks.joined(shape.parts)
         made = _MAKERS[shape.tag](shape) if shape.tag in _MAKERS else _collect(shape.parts)
         if around is not None and around.tag in _COLLECTIONS:
             around.parts.append(made)
@@ -266,6 +310,7 @@ class _Shape:
     coordinates: np.ndarray | None = None  # n × 2 or n × 3
     rings: list[np.ndarray] = field(default_factory=list)
     track: list[str] = field(default_factory=list)
+    whens: list[str] = field(default_factory=list)
     parts: list[bytes] = field(default_factory=list)
 
 
@@ -304,8 +349,11 @@ def _polygon(shape: _Shape) -> bytes:
 
 
 def _track(shape: _Shape) -> bytes:
-    shape.coordinates = _numbers([t.split() for t in shape.track]) if shape.track else np.empty((0, 2))
-    return _point(shape) if len(shape.track) == 1 else _line(shape)
+    """Return a track as a line, or as a point where it stays in one place."""
+    there = [t.split() for t in shape.track if t.strip()]
+    shape.coordinates = found = _numbers(there) if there else np.empty((0, 2))
+    stays = found is not None and len(found) > 0 and bool((found[:, :2] == found[0, :2]).all())
+    return _point(shape) if stays else _line(shape)
 
 
 def _collect(parts: list[bytes]) -> bytes:

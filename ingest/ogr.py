@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,8 @@ class OgrInfo:
 
     crs: str | None  # EPSG:<code> or WKT
     rows: int  # -1 when the format does not say
+    fields: tuple[str, ...] = ()
+    times: tuple[str, ...] = ()  # those that GDAL takes for dates, times or moments
 
 
 def allow_only(driver: str) -> None:
@@ -67,7 +69,9 @@ def inspect(source: OgrSource, file: str) -> OgrInfo:
             info = pyogrio.read_info(source.path, layer=source.layer, encoding=source.encoding, **source.options)
     except OGR_ERRORS as error:
         raise explain(error, source, file) from error
-    return OgrInfo(info["crs"], int(info["features"]))
+    fields = [(str(name), str(kind)) for name, kind in zip(info["fields"], info["ogr_types"], strict=True)]
+    times = tuple(name for name, kind in fields if kind in ("OFTDate", "OFTTime", "OFTDateTime"))
+    return OgrInfo(info["crs"], int(info["features"]), tuple(name for name, _ in fields), times)
 
 
 def stream(source: OgrSource, file: str) -> Iterator[Batch]:
@@ -84,13 +88,23 @@ def stream(source: OgrSource, file: str) -> Iterator[Batch]:
         raise explain(error, source, file) from error
 
 
-def _open(source: OgrSource, batch_size: int) -> Any:
+def columns(source: OgrSource, names: list[str], file: str) -> Generator[pa.RecordBatch, None, None]:
+    """Yield some of the layer's fields, without geometry, while `stream` may be under way. Raises as it does."""
+    try:
+        with _quiet(), _open(source, 16_384, columns=names, read_geometry=False) as (_, reader):
+            yield from reader
+    except OGR_ERRORS as error:
+        raise explain(error, source, file) from error
+
+
+def _open(source: OgrSource, batch_size: int, **chosen: Any) -> Any:
     return open_arrow(
         source.path,
         layer=source.layer,
         encoding=source.encoding,
         batch_size=batch_size,
         use_pyarrow=True,
+        **chosen,
         **source.options,
     )
 

@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from ingest.layers import Batch
+from ingest.moments import typed
 
 _ROWS = 8192
 _BYTES = 16 * 2**20  # of geometries in a batch
@@ -30,10 +31,14 @@ class Row:
     properties: Mapping[str, Any] = field(default_factory=dict)
 
 
-def batches(rows: Sequence[Row]) -> Iterator[Batch]:
-    """Yield the rows as attributes and WKB; fields are in the order in which they first occur."""
+def batches(rows: Sequence[Row], dates: bool = False) -> Iterator[Batch]:
+    """Yield the rows as attributes and WKB; fields are in the order in which they first occur.
+
+    `dates`: text that is all dates becomes dates (see `ingest.moments`), for formats that have no type for them.
+    """
     names = list(dict.fromkeys(name for row in rows for name in row.properties))
     columns = [column([row.properties.get(name) for row in rows]) for name in names]
+    columns = [typed(c) for c in columns] if dates else columns
     start = 0
     while start < len(rows):
         end = _end(rows, start)

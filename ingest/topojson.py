@@ -44,7 +44,7 @@ def read(dataset: Dataset, encoding: str | None, folder: Path, limits: Limits) -
         yield SourceLayer(
             name=name,
             claim=_CLAIM,
-            batches=batches(rows),
+            batches=batches(rows, dates=True),
             rows=len(rows),
             encoding=text.codec,
             encoding_how=text.how,

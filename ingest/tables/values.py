@@ -6,8 +6,6 @@ Codes stay text: what begins with a zero, whole numbers of more than 18 digits, 
 
 from __future__ import annotations
 
-import re
-from datetime import datetime
 from typing import Literal
 
 import numpy as np
@@ -15,26 +13,23 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-Kind = Literal["integer", "number", "boolean", "date", "datetime", "text"]
-_ORDER: tuple[Kind, ...] = ("integer", "number", "boolean", "date", "datetime")
+from ingest import moments
+
+Kind = Literal["integer", "number", "boolean", "date", "datetime", "instant", "text"]
+_ORDER: tuple[Kind, ...] = ("integer", "number", "boolean")
 _TYPES: dict[Kind, pa.DataType] = {
-    **{"integer": pa.int64(), "number": pa.float64(), "boolean": pa.bool_()},
-    **{"date": pa.date32(), "datetime": pa.timestamp("ms"), "text": pa.string()},
+    **{"integer": pa.int64(), "number": pa.float64(), "boolean": pa.bool_(), "text": pa.string()},
+    **{"date": pa.date32(), "datetime": pa.timestamp("ms"), "instant": pa.timestamp("ms", "UTC")},
 }
+_DATES: frozenset[Kind] = frozenset({"date", "datetime", "instant"})
 NOTHING = pa.array(["-", "--", "n/a", "na", "#n/a", "null", "none", "nan", "\\n", "."])
 _WHOLE = r"(?:0|[1-9][0-9]{0,17}|[1-9][0-9]{0,2}(?:,[0-9]{3}){1,5})"
 _PATTERNS: dict[Kind, str] = {
     "integer": rf"^-?{_WHOLE}$",
     "number": rf"^-?(?:{_WHOLE}(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-][0-9]{{1,3}})?$",
     "boolean": r"^(?i:true|false)$",
-    "date": r"^[12][0-9]{3}\s*(?:[-./]|년).{3,16}$",
-    "datetime": r"^[12][0-9]{3}\s*(?:[-./]|년).{3,32}$",
 }
 DECIMAL_COMMA = r"^-?[0-9]+,[0-9]+$"
-_DATE = re.compile(
-    r"([12]\d{3})\s*(?:[-./]|년)\s*(\d{1,2})\s*(?:[-./]|월)\s*(\d{1,2})\s*(?:\.|일)?"
-    r"(?:[T\s]\s*(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,6})\d*)?)?)?"
-)
 
 
 class Typing:
@@ -42,12 +37,13 @@ class Typing:
 
     def __init__(self, decimal_comma: bool) -> None:
         self._left = list(_ORDER)
+        self._dates = moments.Watch(moments.TABLES)
         self._comma = decimal_comma
         self._any = False
 
     def look(self, column: pa.Array) -> None:
         """Look at a batch of the column (strings)."""
-        if not self._left:
+        if not self._left and not self._dates.left:
             return
         values = _something(column)
         if not len(values):
@@ -55,6 +51,7 @@ class Typing:
         self._any = True
         plain = point_for_comma(values) if self._comma else values
         self._left = [k for k in self._left if _all_are(k, plain if k in ("integer", "number") else values)]
+        self._dates.look(values)
 
     @property
     def blank(self) -> bool:
@@ -64,7 +61,7 @@ class Typing:
     @property
     def kind(self) -> Kind:
         """The first kind that every value fits; text when there is none, or no value."""
-        return self._left[0] if self._left and self._any else "text"
+        return self._left[0] if self._left and self._any else self._dates.kind or "text"
 
 
 def _something(column: pa.Array) -> pa.Array:
@@ -87,26 +84,7 @@ def point_for_comma(values: pa.Array) -> pa.Array:
 
 
 def _all_are(kind: Kind, values: pa.Array) -> bool:
-    if not pc.all(pc.match_substring_regex(values, _PATTERNS[kind])).as_py():
-        return False
-    if kind not in ("date", "datetime"):
-        return True
-    moments = [_moment(v) for v in pc.unique(values).to_pylist()]
-    return all(m is not None and (kind == "datetime" or not m[1]) for m in moments)
-
-
-def _moment(text: str) -> tuple[datetime, bool] | None:
-    """Return a date and whether a time stands with it; None for what is no date."""
-    match = _DATE.fullmatch(text)
-    if match is None:
-        return None
-    year, month, day, hour, minute, second, fraction = match.groups()
-    micro = int((fraction or "0").ljust(6, "0"))
-    parts = (int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0), micro)
-    try:
-        return datetime(*parts), hour is not None  # noqa: DTZ001 (tables say no time zone)
-    except ValueError:
-        return None
+    return bool(pc.all(pc.match_substring_regex(values, _PATTERNS[kind])).as_py())
 
 
 def convert(column: pa.Array, kind: Kind, decimal_comma: bool) -> pa.Array:
@@ -117,18 +95,11 @@ def convert(column: pa.Array, kind: Kind, decimal_comma: bool) -> pa.Array:
     values = pc.if_else(pc.is_in(pc.utf8_lower(values), NOTHING), pa.scalar(None, pa.string()), values)
     if kind == "boolean":
         return pc.equal(pc.utf8_lower(values), "true")
-    if kind in ("date", "datetime"):
-        return _dates(values, kind)
+    if kind in _DATES:
+        return moments.convert(values, _TYPES[kind], moments.TABLES)
     if decimal_comma:
         values = point_for_comma(values)
     return pc.replace_substring(values, ",", "").cast(_TYPES[kind])
-
-
-def _dates(values: pa.Array, kind: Kind) -> pa.Array:
-    coded = values.dictionary_encode()
-    found = [_moment(v) for v in coded.dictionary.to_pylist()]
-    moments = pa.array([m[0] if m else None for m in found], pa.timestamp("ms"))
-    return moments.take(coded.indices).cast(_TYPES[kind])
 
 
 def uses_decimal_comma(columns: list[pa.Array]) -> bool:

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from ingest import dateline, features
+from ingest.tables import angles, coordinates
+from naru.errors import BadInput
+from naru.ingest_options import OPTIONS
 from tests.conftest import ROOT
 
 STATIC = ROOT / "tileserver" / "static"
@@ -79,3 +85,34 @@ def test_pages_have_no_inline_code_and_load_only_their_own_files(page: str) -> N
     assert text.count("<script") == text.count('<script type="module" crossorigin src="static/assets/')
     for name in Path(STATIC / "assets").iterdir():
         assert name.stat().st_size < 1_300_000, f"{name.name} makes the first visit slow"
+
+
+def _codes(kind: type[BadInput]) -> Iterator[str]:
+    yield kind.code
+    for sub in kind.__subclasses__():
+        yield from _codes(sub)
+
+
+def test_the_upload_page_has_a_sentence_for_every_reason_to_refuse_a_file() -> None:
+    text = (VIEWER / "src" / "upload" / "troubles.ts").read_text(encoding="utf-8")
+    assert [code for code in _codes(BadInput) if not re.search(rf"^  {code}: \[", text, re.MULTILINE)] == []
+
+
+def test_the_upload_page_has_a_field_for_every_option() -> None:
+    text = (VIEWER / "src" / "upload" / "options.ts").read_text(encoding="utf-8")
+    fields = set(re.findall(r"\{ name: \"(\w+)\", label", text))
+    assert fields - {"group"} == {option.field for option in OPTIONS} - {"dry_run"}
+
+
+def test_the_upload_page_says_why_features_were_left_out_or_repaired_in_korean() -> None:
+    text = (VIEWER / "src" / "upload" / "reasons.ts").read_text(encoding="utf-8")
+    given = {value for module in (dateline, features, angles, coordinates) for value in _reasons(module)}
+    assert len(given) > 20
+    assert sorted(reason for reason in given if f'["{reason}", "' not in text) == []
+
+
+def _reasons(module: object) -> Iterator[str]:
+    """The reasons that a module counts features under: its public constants, and what repairs are called."""
+    found = [value for name, value in vars(module).items() if name.isupper() and not name.startswith("_")]
+    yield from (value for value in found if isinstance(value, str) and " " in value)
+    yield from getattr(module, "_REPAIRS", {}).values()

@@ -14,6 +14,13 @@ export function el<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
+/** A button with words. */
+export function button(words: string, kind: string, press: () => void): HTMLButtonElement {
+  const made = el("button", { type: "button", class: kind }, words);
+  made.addEventListener("click", press);
+  return made;
+}
+
 /** A button with a name for those who cannot see its icon. */
 export function iconButton(icon: keyof typeof ICONS, label: string, attributes: Attributes = {}): HTMLButtonElement {
   const button = el("button", { type: "button", class: "icon-button", ...attributes });

@@ -6,6 +6,7 @@ import { coded } from "../src/upload/sending.ts";
 import { systemCode, systemName } from "../src/upload/systems.ts";
 import { sizeText } from "../src/upload/texts.ts";
 import { jobTrouble, requestTrouble, suggestions } from "../src/upload/troubles.ts";
+import { inLanguage } from "../src/upload/reasons.ts";
 import { Turns } from "../src/upload/turns.ts";
 import { crc32, zipOf } from "../src/upload/zip.ts";
 import { boxOf, fileName } from "../src/ui/download.ts";
@@ -133,4 +134,14 @@ test("a download is called what the server says", () => {
 test("a map turned round the globe asks for the longitudes that it shows", () => {
   expect(boxOf([-200, 30, 200, 40])).toBe("-180.000000,30.000000,180.000000,40.000000");
   expect(boxOf([486, 37, 487, 38])).toBe("126.000000,37.000000,127.000000,38.000000");
+});
+
+test("the server's reasons are said in Korean where they are known, else left as they are", () => {
+  expect(inLanguage("no geometry", "ko")).toBe("도형 없음");
+  expect(inLanguage("no geometry: row 3", "ko")).toBe("도형 없음: row 3");
+  const how = "no .cpg, language id 0x00 names no code page; bytes are valid CP949 and not UTF-8";
+  expect(inLanguage(how, "ko")).toBe(".cpg 없음, 언어 표시 0x00에는 인코딩이 없음; 바이트가 CP949로 올바르고 UTF-8은 아님");
+  expect(inLanguage(".prj: parameters of 'A' are those of EPSG:5186", "ko")).toContain("EPSG:5186과 같음");
+  expect(inLanguage("none given; the moon is full", "ko")).toBeNull();
+  expect(inLanguage("anything", "en")).toBe("anything");
 });

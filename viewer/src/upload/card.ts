@@ -1,7 +1,7 @@
 // One dataset on its way: its files and options, checked first, then published; what came of it.
-import { el, iconButton } from "../dom.ts";
+import { button, el, iconButton } from "../dom.ts";
 import type { Dataset } from "./datasets.ts";
-import type { Job, Office, Progress } from "./office.ts";
+import type { Job, Office, Progress, Report } from "./office.ts";
 import { OptionsForm } from "./options-form.ts";
 import { reports, troubleBox, type Voice } from "./report.ts";
 import type { Options, Sender } from "./sending.ts";
@@ -16,18 +16,18 @@ export interface CardWorld {
   turns: Turns;
   /** The most bytes the server takes at a time, once it is known. */
   mostBytes(): number | null;
-  /** Whether the key can read this layer, so that it can be shown on the map. */
-  readable(id: string): Promise<boolean>;
+  /** Whether the key can read what was published, so that it can be shown on the map. */
+  readable(published: readonly Report[]): Promise<boolean>;
   mapAddress(id: string): string;
   removed(card: DatasetCard): void;
   changed(): void;
 }
 
 type State =
-  | { name: "ready" | "queued" | "packing" | "cancelled" }
+  | { name: "ready" | "queued" | "packing" | "lost" | "cancelled" }
   | { name: "sending"; done: number; all: number }
   | { name: "working"; progress: Progress }
-  | { name: "ended"; job: Job; readable: boolean }
+  | { name: "ended"; job: Job; readable: boolean | null }
   | { name: "refused"; error: unknown };
 
 let numbers = 0;
@@ -112,19 +112,27 @@ export class DatasetCard {
     signal.throwIfAborted();
     this.show({ name: "packing" });
     const options: Options = { ...this.options.options(), ...(dry ? { dry_run: "true" } : {}) };
+    const lost = () => this.show({ name: "lost" });
     const sent = (done: number, all: number) => this.show({ name: "sending", done, all });
-    this.job = await this.world.sender.send(this.dataset.files, options, sent, signal);
+    this.job = await this.world.sender.send(this.dataset.files, options, { sent, lost }, signal);
     this.world.changed();
-    const job = await this.world.office.follow(this.job, (progress) => this.show({ name: "working", progress }), signal);
+    const tell = (progress: Progress | null) => (progress ? this.show({ name: "working", progress }) : lost());
+    const job = await this.world.office.follow(this.job, tell, signal);
     await this.end(job);
   }
 
   private async end(job: Job): Promise<void> {
-    const published = job.state === "done" && !job.dry_run ? (job.layers ?? []) : [];
-    const readable = await Promise.all(published.map(({ id }) => this.world.readable(id)));
-    this.show(job.state === "cancelled" ? { name: "cancelled" } : { name: "ended", job, readable: readable.every(Boolean) });
+    this.show(job.state === "cancelled" ? { name: "cancelled" } : { name: "ended", job, readable: null });
     if (job.error) this.pointAt(jobTrouble(job.error, this.voice.language));
     else this.fold.open = false; // what was found is what to read now
+    const published = job.state === "done" && !job.dry_run ? (job.layers ?? []) : [];
+    if (published.length > 0) await this.seen(job, published);
+  }
+
+  /** Waits until the map knows of the layers: server processes look for news every few seconds. */
+  private async seen(job: Job, published: Report[]): Promise<void> {
+    const readable = await this.world.readable(published);
+    this.show({ name: "ended", job, readable });
   }
 
   private refuse(error: unknown): void {
@@ -204,8 +212,9 @@ export class DatasetCard {
   private renderProgress(): void {
     const [words, fraction] = this.progressWords();
     if (this.status.textContent !== words) this.status.textContent = words; // said once, not at each per cent
-    this.bar.hidden = !this.busy;
-    this.bar.setAttribute("aria-label", words || this.dataset.name);
+    this.bar.hidden = !this.busy || this.state.name === "ended";
+    this.status.classList.toggle("unseen", this.bar.hidden); // how it ended stands beneath for those who see it
+    this.bar.setAttribute("aria-label", this.dataset.name);
     if (fraction === null) this.bar.removeAttribute("value");
     else this.bar.value = fraction;
   }
@@ -215,6 +224,8 @@ export class DatasetCard {
     switch (this.state.name) {
       case "queued":
         return [say("queuedHere"), null];
+      case "lost":
+        return [say("lost"), null];
       case "packing":
         return [say("packing"), null];
       case "sending": {
@@ -224,9 +235,22 @@ export class DatasetCard {
       }
       case "working":
         return [say(`stage_${this.state.progress.stage}`), this.state.progress.progress];
+      case "cancelled":
+        return [say("cancelledHeading"), null];
+      case "refused":
+        return [`${say("failedHeading")}: ${requestTrouble(this.state.error, language).words}`, null];
+      case "ended":
+        return [this.ending(this.state.job), null];
       default:
         return ["", null];
     }
+  }
+
+  /** How a job ended, in one sentence. */
+  private ending(job: Job): string {
+    const { say, language } = this.voice;
+    if (job.error) return `${say("failedHeading")}: ${jobTrouble(job.error, language).words}`;
+    return say(job.dry_run ? "checkedHeading" : "publishedHeading");
   }
 
   private results(): HTMLElement[] {
@@ -241,7 +265,7 @@ export class DatasetCard {
     if (state.name === "refused") return [this.trouble(requestTrouble(state.error, language))];
     if (state.name !== "ended") return [];
     if (state.job.error) return [this.trouble(jobTrouble(state.job.error, language))];
-    const heading = el("h4", { class: "good" }, say(state.job.dry_run ? "checkedHeading" : "publishedHeading"));
+    const heading = el("h4", { class: "good" }, this.ending(state.job));
     return [heading, ...reports(state.job.layers ?? [], this.voice)];
   }
 
@@ -259,7 +283,7 @@ export class DatasetCard {
   private buttons(): HTMLElement[] {
     const { say } = this.voice;
     if (this.tooLarge()) return [];
-    if (this.busy) return [button(say("cancel"), "text-button", () => void this.cancel())];
+    if (this.state.name !== "ended" && this.busy) return [button(say("cancel"), "text-button", () => void this.cancel())];
     const check = (kind: string, again: boolean) =>
       button(say(again ? "checkAgain" : "check"), kind, () => void this.run(true));
     const publish = (kind: string, id: "publish" | "publishNow" | "publishAgain") =>
@@ -273,6 +297,7 @@ export class DatasetCard {
   private afterPublishing(): HTMLElement[] {
     const { say } = this.voice;
     if (this.state.name !== "ended") return [];
+    if (this.state.readable === null) return [el("p", { class: "quiet" }, say("appearing"))];
     if (!this.state.readable) return [el("p", { class: "lacks" }, say("notReadable"))];
     const ids = (this.state.job.layers ?? []).map(({ id }) => id);
     return [el("a", { class: "solid-button map-link", href: this.world.mapAddress(ids.join(",")) }, say("seeOnMap"))];
@@ -282,11 +307,4 @@ export class DatasetCard {
 function systemWords(code: string, language: Voice["language"]): string {
   const name = systemName(code, language);
   return name ? `${code} ${name}` : code;
-}
-
-/** A button with words. */
-export function button(words: string, kind: string, press: () => void): HTMLButtonElement {
-  const made = el("button", { type: "button", class: kind }, words);
-  made.addEventListener("click", press);
-  return made;
 }

@@ -1,6 +1,5 @@
 // A question before something that people will notice.
-import { el } from "../dom.ts";
-import { button } from "./card.ts";
+import { button, el } from "../dom.ts";
 
 export interface Question {
   question: string;

@@ -1,18 +1,19 @@
 // The newest jobs that the key may see; each opens its report.
-import { el } from "../dom.ts";
-import { button } from "./card.ts";
+import { button, el } from "../dom.ts";
 import { hasEnded, type Job, type Office } from "./office.ts";
 import { reports, troubleBox, type Voice } from "./report.ts";
 import { momentText, type UploadTextId } from "./texts.ts";
 import { jobTrouble, requestTrouble } from "./troubles.ts";
 
 const LOOK_AGAIN_MS = 4000;
+const SHOWN_AT_FIRST = 6;
 
 export class JobsList {
   private jobs: Job[] | null = null;
   private error: unknown = null;
   private readonly open = new Set<string>();
   private timer = 0;
+  private all = false;
 
   constructor(
     private readonly place: HTMLElement,
@@ -57,8 +58,18 @@ export class JobsList {
     } else if (this.jobs?.length === 0) {
       this.place.replaceChildren(el("p", { class: "quiet" }, say("jobsEmpty")));
     } else {
-      this.place.replaceChildren(el("ul", { class: "jobs" }, ...this.known.map((job) => this.item(job))));
+      const shown = this.all ? this.known : this.known.slice(0, SHOWN_AT_FIRST);
+      const list = el("ul", { class: "jobs" }, ...shown.map((job) => this.item(job)));
+      this.place.replaceChildren(list, ...(shown.length < this.known.length ? [this.showAll()] : []));
     }
+  }
+
+  private showAll(): HTMLElement {
+    return button(this.voice.say("jobsAll", { count: this.known.length }), "text-button", () => {
+      this.all = true;
+      this.render();
+      this.place.querySelectorAll<HTMLElement>("summary")[SHOWN_AT_FIRST]?.focus();
+    });
   }
 
   private item(job: Job): HTMLLIElement {

@@ -1,7 +1,6 @@
 // What a managing key may do with layers that are there: rename, hide, go back, delete.
 import type { LayerInfo } from "../api.ts";
-import { el } from "../dom.ts";
-import { button } from "./card.ts";
+import { button, el } from "../dom.ts";
 import { confirmed } from "./confirm.ts";
 import type { Job, LayerVersion, ManagedLayer, Office } from "./office.ts";
 import { facts, type Voice } from "./report.ts";
@@ -52,8 +51,9 @@ export class LayersList {
     await Promise.all([...this.open.keys()].map((id) => this.look(id)));
   }
 
-  has(id: string): boolean {
-    return this.layers?.some((layer) => layer.id === id) ?? false;
+  /** Whether the layer is there, in this version or a later one. */
+  has(id: string, version: number): boolean {
+    return this.layers?.some((layer) => layer.id === id && Number(layer.version) >= version) ?? false;
   }
 
   private render(): void {

@@ -1,6 +1,7 @@
 // What a key for managing can ask of the server: jobs, layers with their versions, and how much it takes.
 import { Api, ApiError, type LayerInfo, refusal } from "../api.ts";
 import { eventsOf } from "./events.ts";
+import { mayPass } from "./sending.ts";
 
 export type JobState = "queued" | "running" | "done" | "failed" | "cancelled";
 export type Stage = "waiting" | "receive" | "read" | "normalise" | "plan" | "encode" | "pack" | "publish";
@@ -132,14 +133,15 @@ export class Office {
     return Number.isFinite(most) ? most : null;
   }
 
-  /** Follows a job to its end and returns it; a stream that breaks off is asked for again. */
-  async follow(id: string, tell: (progress: Progress) => void, signal: AbortSignal): Promise<Job> {
+  /** Follows a job to its end and returns it; `tell` gets null when the line broke and is tried again. */
+  async follow(id: string, tell: (progress: Progress | null) => void, signal: AbortSignal): Promise<Job> {
     while (true) {
       const job = await this.stream(id, tell, signal).catch((error: unknown) => {
-        if (signal.aborted || !(error instanceof TypeError || (error instanceof ApiError && error.status === 0))) throw error;
-        return null; // the line broke: the job goes on without us
+        if (signal.aborted || !(error instanceof TypeError || mayPass(error))) throw error;
+        return null; // the job goes on without us
       });
       if (job) return job;
+      tell(null);
       await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
       signal.throwIfAborted();
     }

@@ -72,6 +72,9 @@ export const OPTIONS: OptionField[] = [
   { name: "bands", label: "optionBands", control: "text", kinds: RASTERS, rare: true, example: "3,2,1" },
   { name: "quality", label: "optionQuality", control: "number", kinds: RASTERS, rare: true, example: "85" },
   { name: "pyramid", label: "optionPyramid", control: PYRAMIDS, kinds: RASTERS, rare: true },
+  { name: "hillshade", label: "optionHillshade", control: "flag", kinds: RASTERS, rare: true },
+  { name: "slope", label: "optionSlope", control: "flag", kinds: RASTERS, rare: true },
+  { name: "contours", label: "optionContours", control: "number", kinds: RASTERS, rare: true, example: "10" },
   { name: "keep_all", label: "optionKeepAll", control: "flag", kinds: VECTORS, rare: true },
   { name: "replace", label: "optionNoReplace", control: "flag", rare: true },
 ];

@@ -2,12 +2,13 @@
 import { byId, nameButton } from "../dom.ts";
 import { storedKey, storeKey } from "../session.ts";
 import { type Language, preferredLanguage } from "../texts.ts";
+import { statusOf } from "../trouble.ts";
 import { type CardWorld, DatasetCard } from "./card.ts";
 import { datasets, type Part } from "./datasets.ts";
 import { DropZone } from "./drop-zone.ts";
 import { JobsList } from "./jobs-list.ts";
 import { LayersList } from "./layers-list.ts";
-import { Office } from "./office.ts";
+import { Office, type Report } from "./office.ts";
 import type { Voice } from "./report.ts";
 import { Sender } from "./sending.ts";
 import { sizeText, speakingUpload, type UploadTextId } from "./texts.ts";
@@ -15,6 +16,8 @@ import { requestTrouble } from "./troubles.ts";
 import { Turns } from "./turns.ts";
 
 const AT_ONCE = 3;
+const LOOKS = 20;
+const LOOK_AGAIN_MS = 500;
 
 export class UploadPage {
   private readonly office: Office;
@@ -52,8 +55,11 @@ export class UploadPage {
       await this.office.jobs();
       this.most = await this.office.mostBytes();
     } catch (error) {
-      storeKey(null);
+      const refused = [401, 403].includes(statusOf(error) ?? 0);
+      const key = storedKey() ?? "";
+      if (refused) storeKey(null);
       this.admit(false);
+      if (!refused) byId<HTMLInputElement>("key-input").value = key; // the server was away: one press tries again
       message.classList.add("bad");
       message.textContent = requestTrouble(error, this.voice.language).words;
       return;
@@ -85,7 +91,7 @@ export class UploadPage {
       sender: new Sender(this.office.api),
       turns: new Turns(AT_ONCE),
       mostBytes: () => this.most,
-      readable: (id) => this.readable(id),
+      readable: (published) => this.readable(published),
       mapAddress: (ids) => `./#layers=${ids}&lang=${this.voice.language}`,
       removed: (card) => this.removed(card),
       changed: () => void this.refresh(),
@@ -116,9 +122,13 @@ export class UploadPage {
     byId("check-all").hidden = this.cards.filter(({ untouched }) => untouched).length < 2;
   }
 
-  private async readable(id: string): Promise<boolean> {
-    await this.layers.load();
-    return this.layers.has(id);
+  private async readable(published: readonly Report[]): Promise<boolean> {
+    for (let look = 0; look < LOOKS; look += 1) {
+      await this.layers.load();
+      if (published.every(({ id, version }) => this.layers.has(id, version ?? 0))) return true;
+      await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+    }
+    return false;
   }
 
   private async refresh(): Promise<void> {

@@ -2,6 +2,7 @@
 import { el } from "../dom.ts";
 import type { Language } from "../texts.ts";
 import type { Changes, Counted, Report } from "./office.ts";
+import { inLanguage } from "./reasons.ts";
 import { sizeText, type UploadTextId, type UploadTranslate } from "./texts.ts";
 import type { Trouble } from "./troubles.ts";
 
@@ -34,12 +35,12 @@ export function facts(report: Partial<Report>, voice: Voice): HTMLElement {
     ["reportDropped", countedLines(report.features_dropped, voice)],
     ["reportRepaired", countedLines(report.features_repaired, voice)],
     ["reportCrs", crsLines(report, voice)],
-    ["reportEncoding", found(report.encoding, report.encoding_how)],
+    ["reportEncoding", found(report.encoding, report.encoding_how, language)],
     ["reportBounds", report.bounds ? [boundsLine(report.bounds, say)] : []],
     ["reportZooms", report.maxzoom === undefined ? [] : [`${report.minzoom}–${report.maxzoom}`]],
     ["reportTiles", report.tiles ? [tilesLine(report.tiles, report.bytes ?? 0, say, language)] : []],
     ["reportChanges", report.changes ? changeLines(report.changes, voice) : []],
-    ["reportWarnings", (report.warnings ?? []).map((text) => server(text))],
+    ["reportWarnings", (report.warnings ?? []).map((text) => server(text, language))],
   ];
   const filled = rows.filter(([, lines]) => lines.length > 0);
   return el("dl", { class: "report-facts" }, ...filled.flatMap(([id, lines]) => row(id, lines, say)));
@@ -58,24 +59,25 @@ function featuresOf({ kind, features_read, features_published }: Partial<Report>
 function countedLines(counts: readonly Counted[] | undefined, { say, language }: Voice): Node[] {
   return (counts ?? []).map(({ reason, count }) => {
     const [before, after] = say("counted", { count: count.toLocaleString(language), reason: "\0" }).split("\0");
-    return el("span", {}, before ?? "", server(reason), after ?? "");
+    return el("span", {}, before ?? "", server(reason, language), after ?? "");
   });
 }
 
-function crsLines({ crs, crs_how, crs_claimed }: Partial<Report>, { say }: Voice): Node[] {
+function crsLines({ crs, crs_how, crs_claimed }: Partial<Report>, { say, language }: Voice): Node[] {
   const claimed = crs_claimed && crs_claimed !== crs ? [el("span", { class: "quiet" }, say("crsClaimed", { claimed: crs_claimed }))] : [];
-  return [...found(crs, crs_how), ...claimed];
+  return [...found(crs, crs_how, language), ...claimed];
 }
 
-/** What was found, and how: the how is the server's own words. */
-function found(what: string | null | undefined, how: string | null | undefined): Node[] {
+/** What was found, and how. */
+function found(what: string | null | undefined, how: string | null | undefined, language: Language): Node[] {
   if (!what) return [];
-  return [el("strong", {}, what), ...(how ? [server(how, "quiet")] : [])];
+  return [el("strong", {}, what), ...(how ? [server(how, language, "quiet")] : [])];
 }
 
-/** A text of the server, which is English whatever the page speaks. */
-export function server(text: string, kind = ""): HTMLElement {
-  return el("span", { lang: "en", class: kind || null }, text);
+/** A text of the server, in the page's language where we know it, else in English. */
+function server(text: string, language: Language, kind = ""): HTMLElement {
+  const words = inLanguage(text, language);
+  return el("span", { lang: words === null ? "en" : null, class: kind || null }, words ?? text);
 }
 
 function boundsLine([west, south, east, north]: [number, number, number, number], say: UploadTranslate): string {

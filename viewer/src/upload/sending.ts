@@ -4,8 +4,12 @@ import type { Job } from "./office.ts";
 import { MOST_BYTES, zipOf } from "./zip.ts";
 
 export type Options = Record<string, string>;
-/** Told how many bytes have gone out, of how many. */
-export type Sent = (bytes: number, all: number) => void;
+/** Told how many bytes have gone out of how many, and that the line broke and will be tried again. */
+export interface Telling {
+  sent(bytes: number, all: number): void;
+  lost(): void;
+}
+type Sent = Telling["sent"];
 
 /** Larger uploads go in pieces. */
 const WHOLE_BYTES = 8 * 2 ** 20;
@@ -30,15 +34,15 @@ export class Sender {
   constructor(private readonly api: Api) {}
 
   /** Hands `files` in as one dataset and returns the id of their job. */
-  async send(files: readonly File[], options: Options, sent: Sent, signal: AbortSignal): Promise<string> {
+  async send(files: readonly File[], options: Options, tell: Telling, signal: AbortSignal): Promise<string> {
     const bytes = files.reduce((sum, { size }) => sum + size, 0);
     if (bytes <= WHOLE_BYTES || (files.length > 1 && bytes > MOST_BYTES)) {
-      return this.whole(files, options, sent, signal);
+      return this.whole(files, options, tell.sent, signal);
     }
     const [first] = files;
-    if (files.length === 1 && first) return this.inPieces(first, first.name, options, sent, signal);
+    if (files.length === 1 && first) return this.inPieces(first, first.name, options, tell, signal);
     const packed = await zipOf(files);
-    return this.inPieces(packed, `${(first?.name ?? "").replace(/\.[^.]*$/, "")}.zip`, options, sent, signal);
+    return this.inPieces(packed, `${(first?.name ?? "").replace(/\.[^.]*$/, "")}.zip`, options, tell, signal);
   }
 
   private async whole(files: readonly File[], options: Options, sent: Sent, signal: AbortSignal): Promise<string> {
@@ -49,10 +53,10 @@ export class Sender {
     return (JSON.parse(reply.text) as { job: Job }).job.id;
   }
 
-  private async inPieces(file: Blob, name: string, options: Options, sent: Sent, signal: AbortSignal): Promise<string> {
+  private async inPieces(file: Blob, name: string, options: Options, tell: Telling, signal: AbortSignal): Promise<string> {
     const address = await this.begin(file, name, options, signal);
     try {
-      return await this.pieces(address, file, sent, signal);
+      return await this.pieces(address, file, tell, signal);
     } catch (error) {
       if (signal.aborted) await this.giveUp(address);
       throw error;
@@ -69,11 +73,11 @@ export class Sender {
   }
 
   /** Sends piece after piece; after a failure that may pass, asks where to go on. */
-  private async pieces(address: string, file: Blob, sent: Sent, signal: AbortSignal): Promise<string> {
+  private async pieces(address: string, file: Blob, tell: Telling, signal: AbortSignal): Promise<string> {
     let [offset, failures, lost] = [0, 0, false];
     while (true) {
       try {
-        const reply = lost ? await this.look(address, signal) : await this.piece(address, file, offset, sent, signal);
+        const reply = lost ? await this.look(address, signal) : await this.piece(address, file, offset, tell.sent, signal);
         const job = reply.header("Naru-Job");
         if (job) return job.split("/").at(-1) ?? "";
         offset = Number(reply.header("Upload-Offset"));
@@ -84,6 +88,7 @@ export class Sender {
         if (signal.aborted || !mayPass(error) || wait === undefined) throw error;
         failures += 1;
         lost = true;
+        tell.lost();
         await pause(wait, signal);
       }
     }
@@ -141,7 +146,7 @@ function parsed(text: string): unknown {
 }
 
 /** Broken lines, busy or restarting servers, and a piece of which a part had arrived. */
-function mayPass(error: unknown): boolean {
+export function mayPass(error: unknown): boolean {
   return error instanceof ApiError && (error.status === 0 || [409, 423, 429, 502, 503, 504].includes(error.status));
 }
 

@@ -11,6 +11,7 @@ import hashlib
 import os
 import secrets
 import shutil
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,6 +22,7 @@ from naru.records import Archive
 
 _CHUNK = 1 << 20
 _NAME_LENGTH = 64
+_SQLITE_DISK = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)  # what SQLite says of a disk, where others say OSError
 
 
 class Storage:
@@ -130,9 +132,11 @@ def disk_errors(path: Path) -> Iterator[None]:
     """Turn what the system says of a full or forbidden disk into StorageFailed; `path` is what was written."""
     try:
         yield
-    except OSError as error:
+    except (OSError, sqlite3.OperationalError) as error:
+        if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF not in _SQLITE_DISK:
+            raise
         raise StorageFailed(
-            f"could not be stored: {error.strerror or error}",
+            f"could not be stored: {getattr(error, 'strerror', None) or error}",
             file=str(path),
             remedy="Free disk space or check the folder's permissions (`naru doctor` shows both), then run again.",
         ) from error

@@ -210,7 +210,9 @@ def test_a_failure_while_the_file_is_made_is_an_error_not_half_a_file(
 
     monkeypatch.setitem(writing.STREAMS, "geojson", broken)
     answer = get(app.test_client(), "/content/dots.geojson")
-    assert (answer.status_code, answer.get_json()["code"]) == (500, "FAULT")
+    assert (answer.status_code, answer.get_json()["code"]) == (507, "STORAGE")
+    assert "No space left on device. The operator must make room" in answer.get_json()["detail"]
+    assert str(service_of(app).settings.home) not in answer.get_data(as_text=True)
     assert list((service_of(app).settings.home / "jobs").iterdir()) == []
 
 

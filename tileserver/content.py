@@ -222,6 +222,7 @@ ROUTES = (
             200: ("The file", "application/octet-stream"),
             304: ("You have this version", ""),
             400: ("It cannot be chosen so, or the layer not be had so", PROBLEM_MEDIA_TYPE),
+            507: ("The server's disk has no room to make it", PROBLEM_MEDIA_TYPE),
         },
         {"layer": LAYER_ID, "extension": {"schema": {"type": "string", "enum": list(FEATURE_FORMATS)}}},
         tag="content",

@@ -102,6 +102,12 @@ KINDS: dict[type[Exception], Kind] = {
     errors.NoSpace: Kind(
         HTTPStatus.INSUFFICIENT_STORAGE, "There is no room for the upload", "서버에 저장 공간이 부족합니다"
     ),
+    errors.StorageFailed: Kind(
+        HTTPStatus.INSUFFICIENT_STORAGE,
+        "What was asked for cannot be stored on the server",
+        "서버에 저장할 수 없습니다",
+        "The operator must make room (`naru doctor`, `naru gc`); the log says more.",
+    ),
     errors.QuotaExceeded: Kind(HTTPStatus.TOO_MANY_REQUESTS, "The quota is used up", "사용 한도를 초과했습니다"),
     errors.ArchiveDamaged: Kind(
         HTTPStatus.SERVICE_UNAVAILABLE,
@@ -166,7 +172,7 @@ def _told(error: Exception, kind: Kind, request_id: str) -> dict[str, object]:
     if kind is FAULT or not isinstance(error, NaruError):
         log.error("request %s failed", request_id, exc_info=error)
         return {"code": "FAULT", "detail": f"The operator's log tells more under {request_id}."}
-    if isinstance(error, errors.ArchiveDamaged):
+    if isinstance(error, errors.ArchiveDamaged | errors.StorageFailed):
         log.error("request %s: %s", request_id, error)
     told: dict[str, object] = {
         "code": error.code,

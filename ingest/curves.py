@@ -41,6 +41,12 @@ def linear(data: bytes) -> bytes | None:
     return _written(node) if _has_curves(node) else None
 
 
+def made_of_faces(data: bytes) -> bool:
+    """Whether what `linear` turned into polygons were triangles and faces, and no arcs."""
+    kinds = _kinds(_read(data, 0, 0)[0])
+    return bool(kinds & _SURFACES) and not kinds & (_CURVED - _SURFACES)
+
+
 def vertices(data: bytes) -> Floats:
     """Return the vertices of a line or curve, n × 2 or more. Raises ValueError for other geometries."""
     return _path(_read(data, 0, 0)[0])
@@ -146,7 +152,11 @@ def _positions(data: bytes, at: int, form: tuple[str, int, str]) -> tuple[Floats
 
 
 def _has_curves(node: _Node) -> bool:
-    return node.kind in _CURVED or any(_has_curves(part) for part in node.parts)
+    return bool(_kinds(node) & _CURVED)
+
+
+def _kinds(node: _Node) -> set[int]:
+    return {node.kind}.union(*(_kinds(part) for part in node.parts))
 
 
 def _written(node: _Node) -> bytes:

@@ -35,6 +35,7 @@ CLOSED = "open ring closed"
 REPAIRED = "self-crossing or overlapping rings repaired"
 REPEATED = "repeated vertices removed"
 STRAIGHTENED = "curve turned into lines"
+FLATTENED = "surface of triangles or faces turned into polygons"
 REDRAWN = "too intricate to be checked, redrawn on a grid of its own"
 # What GEOS says first of an invalid polygon, and what the repair makes of it.
 _REPAIRS = {
@@ -133,10 +134,12 @@ def _parse(batch: Batch, wkb: pa.Array) -> None:
 
 
 def _straighten(batch: Batch, raw: npt.NDArray[np.object_], index: npt.NDArray[np.intp]) -> None:
-    """Put lines in place of curves, closed where they are rings left open."""
+    """Put lines in place of curves, closed where they are rings left open; polygons in place of surfaces."""
     linear = {i: lines for i in index if (lines := curves.linear(raw[i])) is not None}
     made = {i: g for i, lines in linear.items() if (g := _parse_one(lines, fix=True)) is not None}
-    batch.replace(np.array(list(made), np.intp), np.array(list(made.values()), dtype=object), STRAIGHTENED)
+    for reason in (STRAIGHTENED, FLATTENED):
+        some = [i for i in made if curves.made_of_faces(raw[i]) == (reason == FLATTENED)]
+        batch.replace(np.array(some, np.intp), np.array([made[i] for i in some], dtype=object), reason)
 
 
 def _parse_one(wkb: bytes | None, fix: bool = False) -> shapely.Geometry | None:

@@ -13,13 +13,14 @@ from urllib.parse import quote
 
 from ingest.crs import Claim
 from ingest.layers import SourceLayer
-from ingest.ogr import OgrSource, inspect, stream
+from ingest.ogr import OgrInfo, OgrSource, inspect, stream
 from ingest.receive import Dataset
 from naru.errors import FileDamaged, NoFeatures, UnknownFormat
 
 _TABLES = ("gpkg_contents", "gpkg_geometry_columns", "gpkg_spatial_ref_sys")
 _OPTIONS = {"LIST_ALL_TABLES": "NO"}
 _UNDEFINED_SRS = (-1, 0)
+_SURFACES = frozenset({"TIN", "POLYHEDRALSURFACE", "TRIANGLE"})
 _STEPS = 20_000_000  # of SQLite's machine, for looking at three small tables
 
 
@@ -28,6 +29,14 @@ class _Table:
     name: str
     srs_id: int
     is_table: bool
+    column: str  # of the geometry
+    geometry: str  # its type
+    system: str | None  # EPSG:<code> or WKT, as its table of systems says
+
+    @property
+    def has_faces(self) -> bool:
+        """Whether it holds surfaces of faces, under names that can stand in a query."""
+        return self.geometry in _SURFACES and not {'"', "\\"} & set(self.name + self.column)
 
 
 def read(dataset: Dataset) -> Iterator[SourceLayer]:
@@ -39,8 +48,9 @@ def read(dataset: Dataset) -> Iterator[SourceLayer]:
     if not real:
         raise NoFeatures(refused[0] if refused else "it lists no feature table", file=file, remedy="Export tables.")
     for table in real:
-        source = OgrSource(path, "GPKG", layer=table.name, options=_OPTIONS)
-        info = inspect(source, file)
+        faces = table.column if table.has_faces else None
+        source = OgrSource(path, "GPKG", layer=table.name, options=_OPTIONS, faces=faces)
+        info = OgrInfo(table.system, -1) if faces else inspect(source, file)
         yield SourceLayer(
             name=table.name,
             claim=Claim(None if table.srs_id in _UNDEFINED_SRS else info.crs, "the GeoPackage"),
@@ -79,8 +89,11 @@ def _feature_tables(path: Path, file: str) -> list[_Table]:
         )
         _check_tables(kinds, file)
         rows = connection.execute(
-            "SELECT c.table_name, coalesce(g.srs_id, c.srs_id, 0) FROM gpkg_contents c"
+            "SELECT c.table_name, coalesce(g.srs_id, c.srs_id, 0), g.column_name, upper(g.geometry_type_name),"
+            " CASE upper(s.organization) WHEN 'EPSG' THEN 'EPSG:' || s.organization_coordsys_id"
+            " ELSE s.definition END FROM gpkg_contents c"
             " JOIN gpkg_geometry_columns g ON lower(g.table_name) = lower(c.table_name)"
+            " LEFT JOIN gpkg_spatial_ref_sys s ON s.srs_id = coalesce(g.srs_id, c.srs_id)"
             " WHERE c.data_type = 'features'"
         ).fetchall()
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
@@ -89,7 +102,10 @@ def _feature_tables(path: Path, file: str) -> list[_Table]:
         ) from error
     finally:
         connection.close()
-    return [_Table(str(n), int(s), kinds.get(str(n).lower()) == "table") for n, s in rows]
+    return [
+        _Table(str(name), int(srs), kinds.get(str(name).lower()) == "table", str(column), str(kind), system)
+        for name, srs, column, kind, system in rows
+    ]
 
 
 def _check_tables(kinds: dict[str, str], file: str) -> None:

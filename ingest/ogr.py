@@ -17,6 +17,7 @@ from pyogrio.raw import open_arrow
 from ingest.layers import Batch
 from naru.errors import FileDamaged, ParserDied, UnknownFormat
 
+_FACES = "naru_faces"
 _BATCH_BYTES = 16 * 2**20
 OGR_ERRORS = (
     *(DataSourceError, DataLayerError, FeatureError, FieldError, GeometryError, RuntimeError, pa.ArrowException),
@@ -35,6 +36,7 @@ class OgrSource:
     options: dict[str, str] = field(default_factory=dict)  # open options of the driver
     rows: int = 0
     size: int = 0  # bytes, for the size of the batches
+    faces: str | None = None  # the geometry column of a layer of surfaces, whose type pyogrio does not know
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def stream(source: OgrSource, file: str) -> Iterator[Batch]:
         with _quiet(), _open(source, batch_size) as (meta, reader):
             geometry = meta["geometry_name"] or "wkb_geometry"
             for batch in reader:
-                yield _split(batch, geometry)
+                yield _split(batch if source.faces is None else batch.drop_columns([source.faces]), geometry)
     except OGR_ERRORS as error:
         raise explain(error, source, file) from error
 
@@ -98,9 +100,12 @@ def columns(source: OgrSource, names: list[str], file: str) -> Generator[pa.Reco
 
 
 def _open(source: OgrSource, batch_size: int, **chosen: Any) -> Any:
+    if source.faces is not None:  # the CRS is lost on this way: who asks for it knows it
+        sql = f'SELECT CAST("{source.faces}" AS GEOMETRY) AS "{_FACES}", * FROM "{source.layer}"'  # noqa: S608 (names without quotes)
+        chosen |= {"sql": sql, "sql_dialect": "OGRSQL"}
     return open_arrow(
         source.path,
-        layer=source.layer,
+        layer=None if source.faces is not None else source.layer,
         encoding=source.encoding,
         batch_size=batch_size,
         use_pyarrow=True,

@@ -20,6 +20,7 @@ from ingest.naming import legible
 from ingest.sandbox import Limits
 from ingest.sidefiles import belongs_to_raster, beside, group_rasters
 from naru.errors import BadZip, FileMissing, TooLarge, UnknownFormat
+from naru.export.formats import BESIDE_SHAPES
 
 SHAPEFILE_PARTS = (".shp", ".shx", ".dbf", ".prj", ".cpg")
 SINGLE_FILES = (
@@ -145,7 +146,7 @@ def _siblings(path: Path) -> list[Path]:
 
 def _group(members: Sequence[tuple[str, Path]], file: str, single: bool = False) -> list[Dataset]:
     """Group (display name, path) pairs into datasets: parts of one shapefile belong together."""
-    rasters, members = group_rasters(members)
+    rasters, members = group_rasters(_without_ours(members))
     shapefiles: dict[str, dict[str, Path]] = {}
     others = [Dataset(PurePosixPath(s).stem, file if single else s, parts) for s, parts in rasters]
     for shown, path in members:
@@ -164,6 +165,21 @@ def _group(members: Sequence[tuple[str, Path]], file: str, single: bool = False)
     if not complete and not others:
         raise UnknownFormat("it holds no .shp and no other file that we read", file=file, remedy=_formats_remedy())
     return complete + others
+
+
+def _without_ours(members: Sequence[tuple[str, Path]]) -> list[tuple[str, Path]]:
+    """Leave out what `naru export` put beside a shapefile for people to read: it is no layer of its own."""
+    if not any(_suffix(shown) == ".shp" for shown, _ in members):
+        return list(members)
+    return [(shown, path) for shown, path in members if not _is_ours(PurePosixPath(shown).name, path)]
+
+
+def _is_ours(name: str, path: Path) -> bool:
+    begins = [text.encode() for text in BESIDE_SHAPES.get(name, ())]
+    if not begins:
+        return False
+    with path.open("rb") as stream:
+        return stream.read(max(map(len, begins))).startswith(tuple(begins))
 
 
 def _same_stem(parts: dict[str, Path], number: int) -> dict[str, Path]:
@@ -289,8 +305,7 @@ def _unpack(path: Path, name: str, folder: Path, limits: Limits) -> Iterator[tup
     budget = unpacked_budget(path, limits)
     with open_zip(path, name, limits) as archive:
         wanted = [(member_name(i), i) for i in archive.infolist() if not i.is_dir()]
-        shapes = any(_suffix(shown) == ".shp" for shown, _ in wanted)
-        wanted = [(shown, i) for shown, i in wanted if not _is_clutter(shown, shapes)]
+        wanted = [(shown, i) for shown, i in wanted if not _is_clutter(shown)]
         chosen = [(s, i) for s, i in wanted if _is_wanted(s)]
         if not chosen:
             raise _nothing_to_read([s for s, _ in wanted], name)
@@ -332,15 +347,10 @@ def _suffix(name: str) -> str:
     return PurePosixPath(name).suffix.lower()
 
 
-def _is_clutter(name: str, beside_shapes: bool) -> bool:
-    """Whether a member was left behind by a packing program, or put beside a shapefile by `naru export`."""
+def _is_clutter(name: str) -> bool:
+    """Whether a member was left behind by a packing program."""
     path = PurePosixPath(name)
-    if beside_shapes and path.name.lower() in _COMPANIONS:
-        return True
     return "__MACOSX" in path.parts or path.name.startswith("._") or path.name == ".DS_Store"
-
-
-_COMPANIONS = frozenset({"readme.txt", "fields.csv"})
 
 
 def clear(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from pathlib import Path
@@ -152,6 +153,19 @@ def test_a_shapefile_in_cp949_comes_in_again(house: House, tmp_path: Path) -> No
     assert list(rows[0]) == [SHORT_CP949.get(name, name) for name in columns()]
     assert rows[0]["설명"] == columns()["설명"][0].as_py()[:127]  # two bytes a letter
     assert rows[0]["도로명주2"] == "펲뷁"
+
+
+def test_our_notes_beside_shapefiles_are_passed_by_and_tables_of_that_name_are_not(
+    house: House, tmp_path: Path
+) -> None:
+    target, folder = tmp_path / "areas.zip", tmp_path / "unpacked"
+    export(house, "areas", "shp", target)
+    with zipfile.ZipFile(target) as archive:
+        archive.extractall(folder)
+    (layer,) = read(folder, tmp_path / "work")
+    assert (layer.name, layer.warnings) == ("areas", ())
+    (folder / "fields.csv").write_text("id,lon,lat\n1,127,37\n")
+    assert [layer.name for layer in read(folder, tmp_path / "again")] == ["areas", "fields"]
 
 
 @pytest.mark.parametrize("crs", ["EPSG:5186", "EPSG:5179", "EPSG:5174", "EPSG:3857"])

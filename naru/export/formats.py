@@ -32,5 +32,11 @@ TABLE = (
     Format("mbtiles", ".mbtiles", "application/vnd.sqlite3", "tiles"),
     Format("tif", ".tif", "image/tiff; application=geotiff; profile=cloud-optimized", "pixels"),
 )
+FIELDS_TABLE, README = "fields.csv", "README.txt"  # beside the shapefiles of a zip
+FIELDS_HEADER = ("field", "in the dbf", "note")
+BESIDE_SHAPES = {  # how these files begin, so that `naru ingest` tells ours from others of the same name
+    FIELDS_TABLE: ("\ufeff" + ",".join(f'"{name}"' for name in FIELDS_HEADER) + "\r\n",),
+    README: ("\ufeff제목 / title: ", "\ufeff레이어 / layer: "),
+}
 FORMATS = {row.name: row for row in TABLE}
 FEATURE_FORMATS = tuple(row.name for row in TABLE if row.what == "features")

@@ -15,6 +15,7 @@ import shapely
 
 from naru.errors import BadSelection
 from naru.export.dbf import Column, Planner, TableWriter
+from naru.export.formats import FIELDS_HEADER, FIELDS_TABLE, README
 from naru.export.job import Export
 from naru.export.shp_records import Family, ShapeWriter
 from naru.export.table import harmless
@@ -172,8 +173,8 @@ def _pack(export: Export, columns: list[Column], folder: Path, path: Path) -> No
                 _add_file(archive, f"{stem}{suffix}", folder / f"{family}{suffix}")
             _add_text(archive, f"{stem}.prj", export.crs.to_wkt("WKT1_ESRI"))
             _add_text(archive, f"{stem}.cpg", _CODE_PAGE[export.encoding])
-        _add_text(archive, "fields.csv", _fields_table(columns))
-        _add_text(archive, "README.txt", _readme(export))
+        _add_text(archive, FIELDS_TABLE, _fields_table(columns))
+        _add_text(archive, README, _readme(export))
 
 
 def _add_file(archive: zipfile.ZipFile, name: str, file: Path) -> None:
@@ -189,7 +190,7 @@ def _add_text(archive: zipfile.ZipFile, name: str, text: str) -> None:
 
 def _fields_table(columns: list[Column]) -> str:
     """Return the table of names: what a field is called, what in the .dbf, and what became of it."""
-    rows = [("field", "in the dbf", "note"), *((c.source, c.name, c.note) for c in columns)]
+    rows = [FIELDS_HEADER, *((c.source, c.name, c.note) for c in columns)]
     cells = [harmless(pa.array(list(row))).to_pylist() for row in rows]
     lines = (",".join('"' + cell.replace('"', '""') + '"' for cell in row) for row in cells)
     return "\ufeff" + "\r\n".join(lines) + "\r\n"

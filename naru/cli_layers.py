@@ -106,7 +106,8 @@ def diff(settings: Settings, layer_id: str, old: int | None, new: int | None, as
     """Compare two versions of LAYER: OLD (the one before) and NEW (the live one)."""
     house = open_house(settings)
     to = new if new is not None else house.catalogue.layer(layer_id).live.number
-    pair = [_version(house, layer_id, number) for number in (old if old is not None else to - 1, to)]
+    newer = _version(house, layer_id, to)
+    pair = [_before(house, layer_id, to) if old is None else _version(house, layer_id, old), newer]
     from naru.changes import compare  # loads Arrow
 
     changes = compare(*(house.storage.path(_features_of(version)) for version in pair))
@@ -125,6 +126,17 @@ def _version(house: House, layer_id: str, number: int) -> Version:
         layer=layer_id,
         remedy=f"`naru layers show {layer_id}` lists the versions there are.",
     )
+
+
+def _before(house: House, layer_id: str, number: int) -> Version:
+    earlier = [version for version in house.catalogue.versions(layer_id) if version.number < number]
+    if not earlier:
+        raise UnknownVersion(
+            f"version {number} is the first: there is none before it to compare with",
+            layer=layer_id,
+            remedy=f"Name both: `naru layers diff {layer_id} OLD NEW`.",
+        )
+    return max(earlier, key=lambda version: version.number)
 
 
 def _features_of(version: Version) -> Archive:

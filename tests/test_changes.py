@@ -161,6 +161,9 @@ def test_a_replacing_ingest_and_layers_diff_tell_the_same(tmp_path: Path) -> Non
     assert naru_json("layers", "diff", "gu", "2", "1", home=home)["changes"]["added"] == 1
     failed = naru("layers", "diff", "gu", "7", home=home)
     assert failed.returncode == 1 and "no version 7" in failed.stderr
+    naru_json("layers", "rollback", "gu", home=home)
+    failed = naru("layers", "diff", "gu", home=home)
+    assert failed.returncode == 1 and "version 1 is the first" in failed.stderr
 
 
 def test_a_replacing_ingest_warns_of_fields_and_geometry_that_users_may_miss(tmp_path: Path) -> None:

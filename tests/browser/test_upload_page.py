@@ -23,7 +23,8 @@ SLOW_MS = 60_000
 _DROP = """(files) => {
   const data = new DataTransfer();
   for (const [name, text] of files) {
-    data.items.add(new File([Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0))], name));
+    data.items.add(new File([Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0))], name,
+      {lastModified: 0}));
   }
   const event = {dataTransfer: data, bubbles: true, cancelable: true};
   document.getElementById('drop-zone').dispatchEvent(new DragEvent('drop', event));
@@ -150,6 +151,42 @@ def test_a_large_file_goes_on_where_the_line_broke(open_page: OPEN, desk: Desk) 
     assert sent[:3] == ["0", str(4 * 2**20), str(4 * 2**20)]  # the broken piece again, not the first
     assert watched.outside == []
     assert [trouble for trouble in watched.troubles if "ERR_CONNECTION_RESET" not in trouble] == []
+
+
+def test_a_page_that_is_loaded_again_goes_on_with_what_it_was_sending(open_page: OPEN, desk: Desk) -> None:
+    watched = open_page()
+    page = desk.enter(watched)
+    page.on("dialog", lambda dialog: dialog.accept())  # "files are still being sent"
+    sent: list[str] = []
+    hanging: list[Route] = []
+
+    def hold_second(route: Route) -> None:
+        if route.request.method == "PATCH":
+            sent.append(route.request.headers["upload-offset"])
+        if len(sent) == 2 and not hanging:
+            hanging.append(route)
+        else:
+            route.continue_()
+
+    page.route(re.compile("/api/uploads/"), hold_second)
+    large = ("again.geojson", geojson("시" * 1200, 2500))
+    drop(page, large)
+    press(card(page, "again.geojson"), "Check first")
+    _wait(watched, lambda: bool(hanging))
+    page.reload()
+    expect(page.locator("#desk")).to_be_visible()
+    drop(page, large)
+    press(card(page, "again.geojson"), "Check first")
+    comes_to(card(page, "again.geojson"), "checked")
+    assert sent[:3] == ["0", str(4 * 2**20), str(4 * 2**20)]
+
+
+def _wait(watched: Watched, done: Callable[[], bool]) -> None:
+    for _ in range(300):
+        if done():
+            return
+        watched.page.wait_for_timeout(100)
+    raise AssertionError("not within 30 s")
 
 
 def test_a_job_that_waits_is_cancelled_and_nothing_is_published(open_page: OPEN, tmp_path: Path) -> None:

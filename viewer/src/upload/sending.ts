@@ -54,27 +54,46 @@ export class Sender {
   }
 
   private async inPieces(file: Blob, name: string, options: Options, tell: Telling, signal: AbortSignal): Promise<string> {
-    const address = await this.begin(file, name, options, signal);
+    const metadata = coded({ ...options, filename: name.normalize("NFC") });
+    const mark = `naru-upload ${file.size} ${file instanceof File ? file.lastModified : ""} ${metadata}`;
+    const before = await this.unfinished(mark, signal);
+    const address = before ?? (await this.begin(file.size, metadata, signal));
+    sessionStorage.setItem(mark, address); // a page that is loaded again goes on with it
     try {
-      return await this.pieces(address, file, tell, signal);
+      const job = await this.pieces(address, file, before !== null, tell, signal);
+      sessionStorage.removeItem(mark);
+      return job;
     } catch (error) {
+      if (!mayPass(error)) sessionStorage.removeItem(mark);
       if (signal.aborted) await this.giveUp(address);
       throw error;
     }
   }
 
-  private async begin(file: Blob, name: string, options: Options, signal: AbortSignal): Promise<string> {
-    const metadata = { ...options, filename: name.normalize("NFC") };
-    const headers = { ...TUS, "Upload-Length": String(file.size), "Upload-Metadata": coded(metadata) };
+  /** Where the same file was being sent to, with the same options, if the server still has it. */
+  private async unfinished(mark: string, signal: AbortSignal): Promise<string | null> {
+    const address = sessionStorage.getItem(mark);
+    if (!address) return null;
+    try {
+      await this.look(address, signal);
+      return address;
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) return null;
+      throw error;
+    }
+  }
+
+  private async begin(bytes: number, metadata: string, signal: AbortSignal): Promise<string> {
+    const headers = { ...TUS, "Upload-Length": String(bytes), "Upload-Metadata": metadata };
     const reply = await this.ask({ method: "POST", address: "/api/uploads", headers }, signal);
     const location = reply.header("Location");
     if (!location) throw new ApiError(-1, "/api/uploads: Location");
     return location;
   }
 
-  /** Sends piece after piece; after a failure that may pass, asks where to go on. */
-  private async pieces(address: string, file: Blob, tell: Telling, signal: AbortSignal): Promise<string> {
-    let [offset, failures, lost] = [0, 0, false];
+  /** Sends piece after piece; after a failure that may pass, or with some there already, asks where to go on. */
+  private async pieces(address: string, file: Blob, begun: boolean, tell: Telling, signal: AbortSignal): Promise<string> {
+    let [offset, failures, lost] = [0, 0, begun];
     while (true) {
       try {
         const reply = lost ? await this.look(address, signal) : await this.piece(address, file, offset, tell.sent, signal);

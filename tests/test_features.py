@@ -241,6 +241,8 @@ def test_a_feature_without_place_in_the_system_is_named(tmp_path: Path) -> None:
         (lambda s: parse_period("2021-01-01/2020-01-01"), "no date"),
         (lambda s: parse_period("../.."), "no date"),
         (lambda s: parse_period("yesterday"), "no date"),
+        (lambda s: parse_period("0001-01-01T00:00:00+09:00"), "no date"),
+        (lambda s: parse_period("9999-12-31T23:59:59-09:00"), "no date"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_with_words(typed: FeatureSource, ask: Any, message: str) -> None:

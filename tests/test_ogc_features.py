@@ -178,7 +178,18 @@ def test_a_period_chooses_by_the_date_field__core_fc_time_response(app: Flask, p
     assert [f["id"] for f in get(app, ITEMS, datetime=period)["features"]] == ids
 
 
-@pytest.mark.parametrize("period", ["yesterday", "2024-13-01", "2024-01-05/2024-01-01", "../..", "/"])
+@pytest.mark.parametrize(
+    "period",
+    [
+        "yesterday",
+        "2024-13-01",
+        "2024-01-05/2024-01-01",
+        "../..",
+        "/",
+        "0001-01-01T00:00:00+09:00",
+        "9999-12-31T23:59:59-09:00",
+    ],
+)
 def test_a_period_that_is_none_is_refused__core_fc_time_definition(app: Flask, period: str) -> None:
     assert get(app, ITEMS, 400, datetime=period)["code"] == "SELECTION"
 

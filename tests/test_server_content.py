@@ -171,6 +171,8 @@ def test_what_a_caller_has_is_not_sent_again(client: FlaskClient) -> None:
     tag = first.headers["ETag"]
     again = get(client, "/content/dots.geojson?bbox=126.9,37,127,38", headers={"If-None-Match": tag})
     assert (again.status_code, again.data, again.headers["ETag"]) == (304, b"", tag)
+    weakened = get(client, "/content/dots.geojson?bbox=126.9,37,127,38", headers={"If-None-Match": f"W/{tag}"})
+    assert weakened.status_code == 304  # RFC 9110 §13.1.2: as nginx passes it on when it packs
     other = get(client, "/content/dots.geojson?bbox=126.9,37,127.01,38", headers={"If-None-Match": tag})
     assert other.status_code == 200
     assert get(client, "/content/dots.csv").headers["ETag"] != tag

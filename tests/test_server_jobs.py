@@ -211,6 +211,18 @@ def test_a_silent_stream_is_kept_alive_and_ends_by_itself(boss: Staff, monkeypat
     boss.client.delete(f"/api/jobs/{job_id}", headers=boss.headers)
 
 
+def test_streams_beyond_the_places_tell_how_it_stands_and_end(boss: Staff, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_events, "_places", threading.BoundedSemaphore(1))
+    job_id = boss.job_of(boss.send(("a.geojson", geojson())))["id"]
+    lasting = boss.get(f"/api/jobs/{job_id}/events")
+    first = iter(lasting.response)
+    assert next(first).startswith(b"retry: ") and b"queued" in next(first)  # it holds the only place
+    assert [name for name, _ in events(boss.get(f"/api/jobs/{job_id}/events").get_data())] == ["progress"]
+    boss.client.delete(f"/api/jobs/{job_id}", headers=boss.headers)
+    lasting.close()
+    assert [name for name, _ in events(boss.get(f"/api/jobs/{job_id}/events").get_data())] == ["cancelled"]
+
+
 def test_streams_leave_no_connection_behind(boss: Staff, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job_events, "LOOK_S", 0.01)
     monkeypatch.setattr(job_events, "LONGEST_S", 0.1)

@@ -345,6 +345,12 @@ def test_changes_come_as_json(boss: Staff, layer: str) -> None:
     assert told(deep) == (400, "BAD_REQUEST")
 
 
+@pytest.mark.parametrize("body", [b'{"title": "\\ud800"}', b'{"\\udfff": "x"}'])
+def test_half_a_character_is_no_text(boss: Staff, layer: str, body: bytes) -> None:
+    answer = boss.client.patch(layer, data=body, content_type="application/json", headers=boss.headers)
+    assert told(answer) == (400, "BAD_REQUEST")
+
+
 def test_a_layer_goes_back_and_forth(boss: Staff, layer: str) -> None:
     newest = boss.get(layer).get_json()["version"]
     back = boss.client.post(f"{layer}/rollback", headers=boss.headers).get_json()

@@ -53,7 +53,7 @@ def show_content(service: Service, caller: Caller, layer: str, extension: str) -
     export = plan(chosen, about, source, _read_query(source, chosen), lambda _fraction, _message: None)
     packed = extension in _TEXTS and accepts_gzip(request.environ)
     tag = _tag(found, export) + ("-gzip" if packed else "")
-    unchanged = request.if_none_match.contains(tag)
+    unchanged = request.if_none_match.contains_weak(tag)  # a proxy that packs it weakens the tag
     response = _unchanged() if unchanged else _download(service, found, export, packed=packed)
     shared = is_shared(service, found) and not site_of(service, caller).query
     response.headers["Cache-Control"] = REVALIDATE if shared else PRIVATE_CACHING

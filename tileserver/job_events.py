@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -22,6 +23,8 @@ LOOK_S = 0.25
 SILENCE_S = 15.0  # then a comment is sent: proxies close what is silent for long
 LONGEST_S = 3600.0  # then the caller asks again, as browsers do by themselves
 _RETRY_MS = 2000
+_AT_ONCE = 8  # streams that last, of one worker: each holds one of the desk's 32 threads
+_places = threading.BoundedSemaphore(_AT_ONCE)
 
 
 def job_events(service: Service, caller: Caller, job: str) -> Response:
@@ -34,9 +37,19 @@ def job_events(service: Service, caller: Caller, job: str) -> Response:
 
 
 def _stream(service: Service, job: Job) -> Iterator[bytes]:
+    """Yield the events; where too many streams last already, what there is now: the caller asks again soon."""
     yield f"retry: {_RETRY_MS}\n\n".encode()
-    ends, spoke, told = time.monotonic() + LONGEST_S, time.monotonic(), None
-    while time.monotonic() < ends:
+    lasts = _places.acquire(blocking=False)
+    try:
+        yield from _events(service, job, LONGEST_S if lasts else 0.0)
+    finally:
+        if lasts:
+            _places.release()
+
+
+def _events(service: Service, job: Job, longest_s: float) -> Iterator[bytes]:
+    ends, spoke, told = time.monotonic() + longest_s, time.monotonic(), None
+    while True:
         if has_ended(job):
             yield _event(job.state, describe(job))
             return
@@ -46,7 +59,7 @@ def _stream(service: Service, job: Job) -> Iterator[bytes]:
         elif time.monotonic() - spoke >= SILENCE_S:
             yield b": still there\n\n"
             spoke = time.monotonic()
-        if service.stopping.wait(LOOK_S):
+        if time.monotonic() >= ends or service.stopping.wait(LOOK_S):
             return
         try:
             job = service.house.jobs.job(job.id)

@@ -164,7 +164,7 @@ def problem(error: Exception) -> Reply:
         ("X-Request-Id", request_id),
         *_special_headers(error, kind),
     ]
-    encoded = json.dumps(body, ensure_ascii=False).encode()
+    encoded = json.dumps(body, ensure_ascii=False).encode(errors="backslashreplace")  # \ud800 as JSON has it
     return Reply(f"{kind.status.value} {kind.status.phrase}", headers, encoded)
 
 

@@ -71,7 +71,7 @@ class Condition:
             return cls(field, wanted.operator, None)
         try:
             return cls(field, wanted.operator, _READ[field.kind](wanted.value))
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:  # year 1 in Korea began before year 1 of UTC
             raise _unreadable(wanted, field) from error
 
     def mask(self, column: pa.Array) -> Mask:

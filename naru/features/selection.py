@@ -147,7 +147,7 @@ def _edge(text: str, of_day: time) -> datetime | None:
         if _MOMENT.fullmatch(text):
             moment = datetime.fromisoformat(text.upper().replace(" ", "T"))
             return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:  # year 1 in Korea began before year 1 of UTC
         raise _bad_period(text) from error
     raise _bad_period(text)
 

@@ -15,6 +15,7 @@ const PHRASES = new Map<string, string>([
   ["self-crossing or overlapping rings repaired", "스스로 엇갈리거나 겹친 고리를 바로잡음"],
   ["repeated vertices removed", "거듭된 꼭짓점을 없앰"],
   ["curve turned into lines", "곡선을 꺾은선으로 바꿈"],
+  ["surface of triangles or faces turned into polygons", "삼각형·면으로 된 곡면을 폴리곤으로 바꿈"],
   ["too intricate to be checked, redrawn on a grid of its own", "너무 복잡하여 격자 위에 다시 그림"],
   ["ring touching itself repaired", "스스로 닿는 고리를 바로잡음"],
   ["hole outside its polygon left out", "면 밖의 구멍을 뺌"],

@@ -17,7 +17,7 @@ from ingest.reading import warm_up
 from naru.catalogue import check_layer_id
 from naru.errors import BadSetting, EncodingUnknown, NaruError
 from naru.house import House
-from naru.ingest_options import HIGHEST_ZOOM, PYRAMIDS, RASTER_KINDS, Unfit, read_bands
+from naru.ingest_options import CONTOURS_M, HIGHEST_ZOOM, PYRAMIDS, RASTER_KINDS, Unfit, read_bands
 from naru.jobs import worker_name
 from naru.records import FUNCTIONS, Changes, Job, Progress
 from naru.settings import Settings
@@ -76,6 +76,13 @@ def _bands(context: click.Context, parameter: click.Parameter, value: str | None
     "--quality", type=click.IntRange(1, 100), help="Of a raster's pictures; 100 is lossless.  [default: 75]"
 )
 @click.option("--pyramid", type=click.Choice(PYRAMIDS), help="Make a raster's tiles now, as such pictures.")
+@click.option("--hillshade", is_flag=True, help="Of heights: make a layer of them in oblique sun too.")
+@click.option("--slope", is_flag=True, help="Of heights: make a layer of the slope in degrees too.")
+@click.option(
+    "--contours",
+    type=click.FloatRange(*CONTOURS_M),
+    help="Of heights: make a layer of lines every so many metres too.",
+)
 @click.option("--keep-all", is_flag=True, help="Keep every feature at every zoom, however large tiles become.")
 @click.option("--replace/--no-replace", default=True, help="Whether an id that exists gets a next version.")
 @click.option("--dry-run", is_flag=True, help="Say what would happen; publish nothing.")

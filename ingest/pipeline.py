@@ -32,6 +32,17 @@ from ingest.raster_layers import (
 from ingest.rasters import ReadRaster
 from ingest.reading import Read, ReadLayer, ReadOptions, read_file
 from ingest.recut import TilesBefore, tiles_before
+from ingest.relief_layers import (
+    ReadRelief,
+    ReliefWish,
+    check_wish,
+    contour_tiling,
+    has_heights,
+    left_behind,
+    make_contours,
+    make_raster,
+    reliefs_of,
+)
 from ingest.succession import changes_since
 from ingest.tileset_entries import ReadTiles
 from ingest.tileset_layers import PackedTiles, encode_tiles, tiles_draft, tiles_report, tiles_tileset
@@ -42,6 +53,7 @@ from naru.grants import Grant
 from naru.house import House
 from naru.pmtiles import PMTilesReader, mapped
 from naru.records import Count, Draft, Function, IngestReport, Job, Kind, Layer, Progress, Release, Tileset, Version
+from naru.relief_style import contour_style
 from naru.stations import between
 from naru.storage import disk_errors
 from naru.style import Look, Style, choose_colour, default_style, label_field
@@ -74,6 +86,9 @@ class IngestOptions:
     bands: tuple[int, ...] | None = None  # of a raster, counted from 1
     quality: int | None = None  # of a raster's WebP or JPEG; 100 is lossless
     pyramid: str | None = None  # of a raster: webp, png or jpeg
+    hillshade: bool = False  # of heights: a layer of them in oblique sun, beside theirs
+    slope: bool = False  # of heights: a layer of how steep the ground is
+    contours: float | None = None  # of heights: a layer of lines every so many metres
     grant: Grant | None = None  # what the key that handed it in may make; None: anything
 
     @classmethod
@@ -86,6 +101,16 @@ class IngestOptions:
             known["bands"] = tuple(known["bands"])
         return cls(**known)
 
+    @property
+    def relief(self) -> ReliefWish:
+        """What is to be made from heights."""
+        return ReliefWish(self.hillshade, self.slope, self.contours)
+
+    @property
+    def raster(self) -> RasterWish:
+        """What was said of a raster's tiles."""
+        return RasterWish(self.minzoom, self.maxzoom, self.quality or QUALITY, self.pyramid)
+
     def called(self, path: Path) -> str:
         """Return what the user calls the file at `path`."""
         return self.name or legible(path.name)
@@ -95,7 +120,7 @@ class IngestOptions:
 class Plan:
     """One layer of the file: what it will be called, and what it replaces."""
 
-    read: Read
+    read: Read | ReadRelief
     draft: Draft
     expected: int | None
     before: TilesBefore | None = None  # the tiles of the version that it replaces
@@ -190,10 +215,14 @@ def _plan(house: House, path: Path, read: Sequence[Read], options: IngestOptions
     ids = layer_ids(options.id, Path(options.called(path)), [layer.name for layer in read])
     for layer_id in ids:
         _check_wanted(house, layer_id, options)
-    several = len(read) > 1
-    return [
-        _plan_one(house, layer, check_layer_id(i), options, several) for layer, i in zip(read, ids, strict=True)
-    ]
+    check_wish(options.relief, read, ids)
+    several, plans = len(read) > 1, []
+    for layer, layer_id in zip(read, ids, strict=True):
+        plans.append(_plan_one(house, layer, check_layer_id(layer_id), options, several))
+        plans += [
+            _plan_relief(house, r, plans[-1].draft, options) for r in reliefs_of(layer, layer_id, options.relief)
+        ]
+    return plans
 
 
 def _check_wanted(house: House, layer_id: str, options: IngestOptions) -> None:
@@ -224,6 +253,8 @@ def _plan_one(house: House, read: Read, layer_id: str, options: IngestOptions, s
         changes, warnings = changes_since(house, before, read)
     else:
         changes, warnings = None, _other_kind(before, _kind(read))
+    if has_heights(read):
+        warnings = [*warnings, *left_behind(layer_id, options.relief, lambda i: _live(house, i))]
     draft = Draft(
         id=layer_id,
         title_ko=title_ko,
@@ -245,7 +276,28 @@ def _plan_one(house: House, read: Read, layer_id: str, options: IngestOptions, s
     return Plan(read, draft, before.live.number if before else None, tiles)
 
 
-def _kind(read: Read) -> Kind:
+def _plan_relief(house: House, read: ReadRelief, base: Draft, options: IngestOptions) -> Plan:
+    """Plan a layer that is made from heights: rights and names are those of their layer."""
+    relief = read.relief
+    layer_id = check_layer_id(relief.layer_id(base.id))
+    _check_wanted(house, layer_id, options)
+    before = _live(house, layer_id)
+    report = _reading_report(read, layer_id)
+    draft = replace(
+        base,
+        id=layer_id,
+        title_ko=before.title_ko if before else f"{base.title_ko} {relief.title_ko}",
+        title_en=before.title_en if before else f"{base.title_en}, {relief.title_en}",
+        kind=relief.kind,
+        geometry=read.geometry,
+        report=replace(report, warnings=tuple(_other_kind(before, relief.kind))),
+    )
+    return Plan(read, draft, before.live.number if before else None)
+
+
+def _kind(read: Read | ReadRelief) -> Kind:
+    if isinstance(read, ReadRelief):
+        return read.relief.kind
     pictures = isinstance(read, ReadRaster) or (isinstance(read, ReadTiles) and not read.vector)
     return "raster" if pictures else "vector"
 
@@ -271,6 +323,8 @@ def _unused(read: Read, options: IngestOptions, several: bool) -> list[str]:
     if isinstance(read, ReadTiles):
         given |= {"--minzoom": options.minzoom, "--maxzoom": options.maxzoom, "--crs": options.crs}
     out += [f"{name} was not used: it is a {_kind(read)} layer" for name, value in given.items() if value]
+    if not has_heights(read):
+        out += [f"{relief.option} was not used: it has no heights" for relief in options.relief.wanted]
     return out
 
 
@@ -290,24 +344,46 @@ def _live(house: House, layer_id: str) -> Layer | None:
 
 
 def _encode(plans: Sequence[Plan], options: IngestOptions, workdir: Path, progress: Progress) -> list[Packed]:
-    share = 1 / len(plans)
-    return [
-        _encode_one(plan, options, workdir, part(progress, n * share, (n + 1) * share))
-        for n, plan in enumerate(plans)
-    ]
+    share, packed = 1 / len(plans), dict[str, Packed]()
+    for n, plan in enumerate(plans):
+        own = part(progress, n * share, (n + 1) * share)
+        if isinstance(plan.read, ReadRelief):
+            packed[plan.draft.id] = _make_relief(plan, plan.read, packed[plan.read.base], (options, workdir), own)
+        else:
+            packed[plan.draft.id] = _encode_one(plan, options, workdir, own)
+    return list(packed.values())
+
+
+def _make_relief(
+    plan: Plan, read: ReadRelief, heights: Packed, wish: tuple[IngestOptions, Path], progress: Progress
+) -> Packed:
+    """Make a layer from the heights that were just packed."""
+    options, workdir = wish
+    assert isinstance(heights.made, PackedRaster)
+    if read.relief.kind == "raster":
+        raster = make_raster(read, heights.made, replace(options.raster, pyramid=None), workdir, progress)
+        return _packed(plan, raster, raster_report(plan.draft.report, raster))
+    source, lines = make_contours(read, heights.made, workdir, part(progress, 0.0, 0.5))
+    tiles = workdir / f"{plan.draft.id}.pmtiles"
+    tiling = contour_tiling(plan.draft, heights.made.zooms, options.maxzoom, keep_all=options.keep_all)
+    result = build_tileset(source, tiles, tiling, part(progress, 0.5, 1.0))
+    report = _full_report(replace(plan.draft.report, features_read=lines), result)
+    return _packed(plan, Tiled(source, tiles, result), report)
+
+
+def _packed(plan: Plan, made: Tiled | PackedRaster | PackedTiles, report: IngestReport) -> Packed:
+    return Packed(replace(plan, draft=replace(plan.draft, report=report)), made, report)
 
 
 def _encode_one(plan: Plan, options: IngestOptions, workdir: Path, progress: Progress) -> Packed:
     draft, read = plan.draft, plan.read
+    assert not isinstance(read, ReadRelief)
     if isinstance(read, ReadRaster):
-        wish = RasterWish(options.minzoom, options.maxzoom, options.quality or QUALITY, options.pyramid)
-        raster = encode_raster(read, draft.id, wish, workdir, progress)
-        report = raster_report(draft.report, raster)
-        return Packed(replace(plan, draft=replace(draft, report=report)), raster, report)
+        raster = encode_raster(read, draft.id, options.raster, workdir, progress)
+        return _packed(plan, raster, raster_report(draft.report, raster))
     if isinstance(read, ReadTiles):
         tileset = encode_tiles(read, draft.id, workdir, progress)
-        report = tiles_report(draft.report, tileset)
-        return Packed(replace(plan, draft=replace(draft, report=report)), tileset, report)
+        return _packed(plan, tileset, tiles_report(draft.report, tileset))
     tiling = TilingOptions(
         layer=draft.id,
         minzoom=options.minzoom or 0,
@@ -322,8 +398,7 @@ def _encode_one(plan: Plan, options: IngestOptions, workdir: Path, progress: Pro
     report = _full_report(draft.report, result)
     if plan.before:
         report = replace(report, warnings=(*report.warnings, *plan.before.told(result)))
-    made = Tiled(read.parquet, tiles, result)
-    return Packed(replace(plan, draft=replace(draft, report=report)), made, report)
+    return _packed(plan, Tiled(read.parquet, tiles, result), report)
 
 
 def _fields(parquet: Path) -> dict[str, str]:
@@ -387,10 +462,12 @@ def _drawn(one: Packed, styles: Mapping[str, Style]) -> Draft:
         return raster_draft(draft, made)
     if isinstance(made, PackedTiles):
         return tiles_draft(draft, made, styles)
+    if isinstance(one.plan.read, ReadRelief):
+        return replace(draft, style=contour_style(draft.id, made.result.maxzoom))
     return _styled(draft, made.result, styles, _symbols(one.plan.read))
 
 
-def _symbols(read: Read) -> Symbology | None:
+def _symbols(read: Read | ReadRelief) -> Symbology | None:
     return read.symbols if isinstance(read, ReadLayer) else None
 
 
@@ -410,8 +487,7 @@ def _verify(made: Tiled) -> None:
 def _release(house: House, one: Packed, draft: Draft) -> Release:
     made, read = one.made, one.plan.read
     if isinstance(made, PackedRaster):
-        assert isinstance(read, ReadRaster)
-        archive, tilesets = raster_tilesets(made, read, house.storage.put)
+        archive, tilesets = raster_tilesets(made, read.bounds, house.storage.put)
         return Release(draft, archive, tilesets, one.plan.expected)
     if isinstance(made, PackedTiles):
         return Release(draft, None, (tiles_tileset(made, house.storage.put),), one.plan.expected)
@@ -431,7 +507,7 @@ def _release(house: House, one: Packed, draft: Draft) -> Release:
     return Release(draft, source, (tileset,), one.plan.expected)
 
 
-def _reading_report(read: Read, layer_id: str) -> IngestReport:
+def _reading_report(read: Read | ReadRelief, layer_id: str) -> IngestReport:
     return IngestReport(
         id=layer_id,
         kind=_kind(read),

@@ -20,7 +20,7 @@ from naru.errors import ArchiveDamaged, NaruError, ParserDied
 from naru.pmtiles import PMTilesReader, mapped
 from naru.raster_facts import RasterFacts
 from naru.raster_style import raster_style
-from naru.records import Archive, Draft, IngestReport, Progress, Tileset
+from naru.records import Archive, BBox, Draft, IngestReport, Progress, Tileset
 
 TileType = Literal["png", "jpg", "webp"]
 PYRAMIDS: Mapping[str, TileType] = {"webp": "webp", "png": "png", "jpeg": "jpg"}
@@ -57,30 +57,38 @@ def encode_raster(
 
     Raises BadOption, TooLarge (before any work), FileDamaged, NoFeatures, ParserDied, ArchiveDamaged.
     """
-    zooms = choose(read.cell, read.role, read.boxes, wish.minzoom, wish.maxzoom)
+    zooms = zooms_of(read, wish)
     workdir = workdir.resolve()
     cog = workdir / f"{layer_id}.tif"
     pyramid = workdir / f"{layer_id}.pmtiles" if wish.pyramid else None
-    order = {
-        "boxes": read.boxes,
-        "maxzoom": zooms.maxzoom,
-        "lowest": zooms.lowest,
-        "minzoom": zooms.minzoom,
-        "quality": wish.quality,
-        "pyramid": wish.pyramid,
-    }
-    params: dict[str, Any] = {"recipe": read.recipe, "order": order, "workdir": str(workdir), "cog": cog.name}
-    params |= {"pyramid": pyramid.name if pyramid else None, "title": layer_id}
+    params: dict[str, Any] = {"recipe": read.recipe, "order": order_of(read, zooms, wish), "cog": cog.name}
+    params |= {"pyramid": pyramid.name if pyramid else None, "title": layer_id, "workdir": str(workdir)}
     task = Task("ingest.raster.convert:convert", params, readable=read.files, writable=[workdir])
+    said = run_confined(task, limits_of(read, zooms), layer_id, progress)
+    return checked(said, read, zooms, (cog, pyramid))
+
+
+def zooms_of(read: ReadRaster, wish: RasterWish) -> Zooms:
+    """Return the zooms that a raster gets. Raises BadOption, TooLarge."""
+    return choose(read.cell, read.role, read.boxes, wish.minzoom, wish.maxzoom)
+
+
+def order_of(read: ReadRaster, zooms: Zooms, wish: RasterWish) -> dict[str, Any]:
+    """Return the fields of an `ingest.raster.order.Order`."""
+    zoomed = {"maxzoom": zooms.maxzoom, "lowest": zooms.lowest, "minzoom": zooms.minzoom}
+    return {"boxes": read.boxes, "quality": wish.quality, "pyramid": wish.pyramid} | zoomed
+
+
+def run_confined(task: Task, limits: Limits, layer_id: str, progress: Progress) -> Any:
+    """Return the answer of a task for one layer; errors name the layer."""
     try:
-        answer = sandbox().run(task, _limits(read, zooms), progress)
+        return sandbox().run(task, limits, progress).result
     except NaruError as error:
         error.layer = error.layer or layer_id
         raise
-    return _checked(answer.result, read, zooms, (cog, pyramid))
 
 
-def _limits(read: ReadRaster, zooms: Zooms) -> Limits:
+def limits_of(read: ReadRaster, zooms: Zooms) -> Limits:
     """Return limits that grow with the pixels to be read and to be made."""
     usual = Limits()
     cell = 2 * 20_037_508.34 / (TILE << zooms.maxzoom)
@@ -90,7 +98,7 @@ def _limits(read: ReadRaster, zooms: Zooms) -> Limits:
     return replace(usual, cpu_s=cpu_s, wall_s=2.0 * cpu_s, file_bytes=max(usual.file_bytes, 2 * usual.raster_bytes))
 
 
-def _checked(said: Any, read: ReadRaster, zooms: Zooms, files: tuple[Path, Path | None]) -> PackedRaster:
+def checked(said: Any, read: ReadRaster, zooms: Zooms, files: tuple[Path, Path | None]) -> PackedRaster:
     """Believe the child only as far as its archives bear it out. Raises ParserDied, ArchiveDamaged."""
     cog, pyramid = files
     try:
@@ -145,26 +153,26 @@ def raster_draft(draft: Draft, packed: PackedRaster) -> Draft:
 
 
 def raster_tilesets(
-    packed: PackedRaster, read: ReadRaster, put: Callable[[Path], Archive]
+    packed: PackedRaster, bounds: BBox, put: Callable[[Path], Archive]
 ) -> tuple[Archive, tuple[Tileset, ...]]:
-    """Move the archives into storage with `put`; return the source and the tilesets, the one to be shown first."""
+    """Move the archives into storage with `put`; return the source and what is shown. `bounds`: lon/lat."""
     source = put(packed.cog)
     webp = packed.facts["compression"] == "webp"
-    live = _tileset(packed, read, source, "webp" if webp else "png")
+    live = _tileset(packed, bounds, source, "webp" if webp else "png")
     if packed.pyramid is None:
         return source, (live,)
     kind = packed.facts["pyramid"]
-    return source, (_tileset(packed, read, put(packed.pyramid), PYRAMIDS[kind]),)
+    return source, (_tileset(packed, bounds, put(packed.pyramid), PYRAMIDS[kind]),)
 
 
-def _tileset(packed: PackedRaster, read: ReadRaster, archive: Archive, tile_type: TileType) -> Tileset:
+def _tileset(packed: PackedRaster, bounds: BBox, archive: Archive, tile_type: TileType) -> Tileset:
     return Tileset(
         archive=archive,
         tile_type=tile_type,
         tile_matrix_set="WebMercatorQuad",
         minzoom=packed.zooms.minzoom,
         maxzoom=packed.zooms.maxzoom,
-        bounds=read.bounds,
+        bounds=bounds,
         tiles=packed.tiles,
         rules={"raster": dict(packed.facts)},
     )

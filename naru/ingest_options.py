@@ -19,6 +19,7 @@ LONGEST_TEXT = 2000  # characters
 HIGHEST_ZOOM = 24  # of rasters; the tiling engine refuses what is too fine for vectors
 RASTER_KINDS = ("imagery", "elevation", "classes", "data")
 PYRAMIDS = ("webp", "png", "jpeg")
+CONTOURS_M = (0.1, 1000.0)  # the smallest and the largest interval
 _MOST_BANDS = 16
 _VISIBILITY = re.compile(r"public|private|group:[^\s,]{1,64}")
 _TRUE, _FALSE = frozenset(("1", "true", "yes", "on")), frozenset(("0", "false", "no", "off", ""))
@@ -113,6 +114,13 @@ def _quality(value: str) -> int:
     return int(value)
 
 
+def _interval(value: str) -> float:
+    low, high = CONTOURS_M
+    if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,3})?", value) or not low <= float(value) <= high:
+        raise Unfit(f"metres from {low:g} to {high:g}")
+    return float(value)
+
+
 def _flag(value: str) -> bool:
     if value.lower() not in _TRUE | _FALSE:
         raise Unfit("true or false")
@@ -123,6 +131,7 @@ _TEXT: Mapping[str, Any] = {"type": "string", "maxLength": LONGEST_TEXT}
 _FLAG: Mapping[str, Any] = {"type": "boolean"}
 _ZOOM: Mapping[str, Any] = {"type": "integer", "minimum": 0, "maximum": HIGHEST_ZOOM}
 _QUALITY: Mapping[str, Any] = {"type": "integer", "minimum": 1, "maximum": 100}
+_INTERVAL: Mapping[str, Any] = {"type": "number", "minimum": CONTOURS_M[0], "maximum": CONTOURS_M[1]}
 _WORD: Mapping[str, Any] = {"type": "string", "maxLength": 100}
 
 OPTIONS: tuple[Option, ...] = (
@@ -146,6 +155,11 @@ OPTIONS: tuple[Option, ...] = (
     Option("quality", "quality", _quality, _QUALITY, "of a raster's pictures; 100 is lossless"),
     Option(
         "pyramid", "pyramid", _one_of(*PYRAMIDS), {"type": "string", "enum": list(PYRAMIDS)}, "make its tiles now"
+    ),
+    Option("hillshade", "hillshade", _flag, _FLAG, "of heights: make a layer of them in oblique sun too"),
+    Option("slope", "slope", _flag, _FLAG, "of heights: make a layer of the slope in degrees too"),
+    Option(
+        "contours", "contours", _interval, _INTERVAL, "of heights: make a layer of lines every so many metres too"
     ),
     Option("keep_all", "keep_all", _flag, _FLAG, "keep every feature at every zoom"),
     Option("dry_run", "dry_run", _flag, _FLAG, "say what would happen; publish nothing"),

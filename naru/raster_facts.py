@@ -11,6 +11,7 @@ from naru.errors import ArchiveDamaged
 RasterRole = Literal["imagery", "elevation", "classes", "data"]
 Encoding = Literal["mapbox", "terrarium"]  # of heights as colours: naru/terrain_rgb.py
 ENCODINGS: tuple[Encoding, ...] = ("mapbox", "terrarium")
+RAMPS = ("", "slope")  # that data may name in styles/ramps.json; "": its role's
 Colour = tuple[int, int, int, int]  # red, green, blue, alpha, 0 … 255
 _REMEDY = "Ingest the raster again."
 
@@ -42,6 +43,7 @@ class RasterFacts:
     unit: str | None
     ranges: tuple[BandRange, ...]  # by band
     colormap: Mapping[int, Colour]  # classes: value to colour; empty: none given
+    ramp: str = ""  # of RAMPS
 
     @classmethod
     def of(cls, rules: Mapping[str, Any]) -> RasterFacts:
@@ -73,6 +75,8 @@ def _facts(found: Mapping[str, Any]) -> RasterFacts:
     role = found["role"]
     if role not in get_args(RasterRole):
         raise ValueError(role)
+    if found.get("ramp", "") not in RAMPS:
+        raise ValueError(found["ramp"])
     return RasterFacts(
         role=role,
         dtype=str(found["dtype"]),
@@ -80,6 +84,7 @@ def _facts(found: Mapping[str, Any]) -> RasterFacts:
         unit=found.get("unit"),
         ranges=tuple(_range(band) for band in found.get("statistics") or ()),
         colormap={int(value): _colour(rgba) for value, *rgba in found.get("colormap") or ()},
+        ramp=str(found.get("ramp", "")),
     )
 
 

@@ -35,7 +35,7 @@ def raster_legend(facts: RasterFacts) -> list[dict[str, str]]:
     if facts.role == "classes":
         return [{"label": str(value), "color": colour} for value, colour in _classes(facts)]
     unit = f" {facts.unit}" if facts.unit else ""
-    stops = ramp_stops(facts.role, _span(facts))
+    stops = ramp_stops(facts.ramp or facts.role, _span(facts))
     return [{"label": f"{value:.{_digits(stops)}f}{unit}", "color": colour} for value, colour in stops]
 
 

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from naru.ramps import palette_colour, ramp_colours
 from naru.raster_facts import BandRange, Colour
+from naru.relief import SUN_ALTITUDE, brightness, gradient
 from naru.style import palette
 
 Values = NDArray[Any]
 Pixels = NDArray[np.uint8]
-_SUN_AZIMUTH, _SUN_ALTITUDE = 315.0, 45.0  # degrees: from the north-west, as on printed maps
 _SHADE = 0.55  # how much of the colour the shade may take
 _RAMP_STEPS = 1024
 
@@ -61,27 +61,17 @@ def _rgb(colour: str) -> tuple[int, int, int]:
 def hillshade(heights: Values, pixel_m: float) -> NDArray[np.float32]:
     """Return the brightness, 0 … 1, of heights (rows + 2, columns + 2; metres) in oblique sun: (rows, columns).
 
-    `pixel_m` is a pixel's side on the ground. The outermost rows and columns only give slopes to their neighbours.
-    Slope and aspect: Horn (1981), Hill shading and the reflectance map, Proc. IEEE 69(1). Beside NaN it is flat.
+    `pixel_m` is a pixel's side on the ground. Beside NaN the ground counts as flat.
     """
-    h = heights.astype("f4")
-    west = h[:-2, :-2] + 2 * h[1:-1, :-2] + h[2:, :-2]
-    east = h[:-2, 2:] + 2 * h[1:-1, 2:] + h[2:, 2:]
-    north = h[:-2, :-2] + 2 * h[:-2, 1:-1] + h[:-2, 2:]
-    south = h[2:, :-2] + 2 * h[2:, 1:-1] + h[2:, 2:]
-    eastward, northward = (east - west) / (8 * pixel_m), (north - south) / (8 * pixel_m)
+    eastward, northward = gradient(heights, pixel_m, pixel_m)
     unknown = np.isnan(eastward + northward)
     eastward[unknown] = northward[unknown] = 0
-    azimuth, altitude = math.radians(_SUN_AZIMUTH), math.radians(_SUN_ALTITUDE)
-    sun = [np.float32(part) for part in (math.sin(azimuth), math.cos(azimuth), math.tan(altitude))]
-    lit = sun[2] - eastward * sun[0] - northward * sun[1]
-    lit *= np.float32(math.cos(altitude)) / np.sqrt(1 + eastward * eastward + northward * northward)
-    return np.asarray(np.maximum(lit, np.float32(0), out=lit), "f4")
+    return brightness(eastward, northward)
 
 
 def shaded_relief(heights: Values, span: BandRange, pixel_m: float) -> Pixels:
     """Return heights (with a margin of one pixel, as for `hillshade`) as a shaded relief: (3, rows, columns)."""
-    factor = hillshade(heights, pixel_m) * np.float32(_SHADE / math.sin(math.radians(_SUN_ALTITUDE)))
+    factor = hillshade(heights, pixel_m) * np.float32(_SHADE / math.sin(math.radians(SUN_ALTITUDE)))
     factor += np.float32(1 - _SHADE)  # 1 on flat ground
     lit = tinted(heights[1:-1, 1:-1], span) * factor
     return np.asarray(np.minimum(lit + np.float32(0.5), np.float32(255), out=lit), "u1")

@@ -163,8 +163,10 @@ def _classes(patch: Patch, subject: Subject, pixel_m: float) -> Pixels:
 
 
 def _data(patch: Patch, subject: Subject, pixel_m: float) -> Pixels:
-    grey = shading.stretched(patch.first, subject.facts.span())
-    return _with_holes(shading.as_rgb([grey]), patch.valid)
+    values, span, ramp = patch.first, subject.facts.span(), subject.facts.ramp
+    if ramp:
+        return _with_holes(shading.tinted(values, span, ramp), patch.valid)
+    return _with_holes(shading.as_rgb([shading.stretched(values, span)]), patch.valid)
 
 
 _PAINTERS: dict[str, Callable[[Patch, Subject, float], Pixels]] = {

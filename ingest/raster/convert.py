@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -11,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import shapely
-from affine import Affine
 
 from ingest.raster.cutting import Cut, Cutter, Encode, Keep, threads
 from ingest.raster.encode import Codec, encode_tiles
+from ingest.raster.order import Order
 from ingest.raster.pixels import PixelSource, Recipe
 from ingest.raster.settling import settled
 from ingest.raster.statistics import Tally
 from ingest.raster.tiff import BLOCK, CogWriter, Level
-from ingest.raster.zooms import HALF_WORLD, inverse, tile_range
+from ingest.raster.zooms import inverse
 from naru.errors import BadOption, NoFeatures
 from naru.pmtiles.hilbert import tile_id
 from naru.pmtiles.writer import About, PMTilesWriter
@@ -27,18 +26,6 @@ from naru.records import Progress
 
 ELEVATION_ERROR = 0.005  # metres: how far a kept height may be off the warped one (LERC)
 _MOST_CLASSES_LISTED = 256
-
-
-@dataclass(frozen=True)
-class Order:
-    """What is wanted of a raster: `boxes` in EPSG:3857, zooms as in `ingest.raster.zooms.Zooms`."""
-
-    boxes: list[list[float]]
-    maxzoom: int
-    lowest: int
-    quality: int
-    pyramid: str | None
-    minzoom: int
 
 
 def convert(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
@@ -55,7 +42,7 @@ def convert(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
         tiles = stack.enter_context(PMTilesWriter(workdir / params["pyramid"])) if order.pyramid else None
         counts = work.run(cog, tiles, lambda f: progress(0.95 * f, "cutting into blocks"))
         progress(0.95, "writing the archives")
-        cog.finish(work.codec.template(_transform(work.levels[0]), _tags(work.levels, order)))
+        cog.finish(work.codec.template(order.transform, order.tags))
         if tiles:
             tiles.finish(_about(order), {"name": params["title"], "format": order.pyramid})
     return {"tiles": counts, "facts": _facts(work, order)}
@@ -81,7 +68,7 @@ class _Work:
             )
         codec = _codec(recipe, order.quality)
         tally = Tally(3 if codec.name == "webp" else codec.bands, codec.nodata)
-        return cls(recipe, order, _levels(order), codec, tally)
+        return cls(recipe, order, order.levels, codec, tally)
 
     def run(self, cog: CogWriter, tiles: PMTilesWriter | None, progress: Callable[[float], None]) -> dict[int, int]:
         """Cut all levels; return how many blocks each zoom has."""
@@ -100,8 +87,7 @@ class _Work:
         outputs: list[tuple[Encode, Keep]] = [(self.codec.encode, keep)]
         if order.pyramid in ("png", "jpeg"):
             outputs.append((partial(encode_tiles, kind=order.pyramid, quality=order.quality), keep_tile))
-        window = tile_range(_boxes(order), order.maxzoom)
-        cut = Cut(self.levels, window, _how(self.recipe), self.codec, _outline(self.recipe))
+        cut = Cut(self.levels, order.window, _how(self.recipe), self.codec, _outline(self.recipe))
         with PixelSource(self.recipe, self.levels[0], threads()) as source:
             Cutter(source, cut, outputs, progress, self.tally).run()
         if not self.tally.valid:
@@ -120,20 +106,8 @@ def _about(order: Order) -> About:
     return About(tile_type=kind, gzipped=False, bounds=bounds, minzoom=order.minzoom, maxzoom=order.maxzoom)
 
 
-def _boxes(order: Order) -> list[tuple[float, float, float, float]]:
-    return [(b[0], b[1], b[2], b[3]) for b in order.boxes]
-
-
 def _outline(recipe: Recipe) -> shapely.Geometry:
     return shapely.from_wkb(bytes.fromhex(recipe.outline))
-
-
-def _levels(order: Order) -> list[Level]:
-    """Return the levels, finest first; all begin on the tile borders of the coarsest."""
-    left, top, right, bottom = tile_range(_boxes(order), order.lowest)
-    across, down = right - left + 1, bottom - top + 1
-    shifts = [zoom - order.lowest for zoom in range(order.maxzoom, order.lowest - 1, -1)]
-    return [Level(order.lowest + s, left << s, top << s, across << s, down << s) for s in shifts]
 
 
 def _how(recipe: Recipe) -> Any:
@@ -152,23 +126,8 @@ def _codec(recipe: Recipe, quality: int) -> Codec:
     return Codec("zstd", dtype, bands, nodata, colormap=treatment.colours)
 
 
-def _transform(level: Level) -> Affine:
-    pixel = 2 * HALF_WORLD / (BLOCK << level.zoom)
-    return Affine(
-        pixel, 0, level.column * BLOCK * pixel - HALF_WORLD, 0, -pixel, HALF_WORLD - level.row * BLOCK * pixel
-    )
-
-
-def _tags(levels: list[Level], order: Order) -> dict[str, dict[str, str]]:
-    """Return what GDAL's COG driver says of a tile-aligned file, in its words."""
-    scheme = {"NAME": "GoogleMapsCompatible", "ZOOM_LEVEL": str(order.maxzoom), "ALIGNED_LEVELS": str(len(levels))}
-    return {"TILING_SCHEME": scheme}
-
-
 def _facts(work: _Work, order: Order) -> dict[str, Any]:
     treatment, codec, statistics = work.recipe.treatment, work.codec, work.tally.result()
-    latitude = inverse(0.0, (order.boxes[0][1] + order.boxes[0][3]) / 2)[1]
-    cosine = math.cos(math.radians(latitude))
     facts: dict[str, Any] = {
         "role": treatment.role,
         "bands": codec.bands,
@@ -178,7 +137,7 @@ def _facts(work: _Work, order: Order) -> dict[str, Any]:
         "unit": treatment.unit,
         "statistics": statistics,
         "colormap": _colormap(treatment.colours) if treatment.role == "classes" else None,
-        "resolution_m": 2 * HALF_WORLD / (BLOCK << order.maxzoom) * cosine,
+        "resolution_m": order.resolution_m,
         "compression": codec.name,
         "blocksize": BLOCK,
         "aligned": True,

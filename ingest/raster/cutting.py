@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,6 @@ import shapely
 from rasterio.windows import Window
 
 from ingest.raster.encode import Blocks, Codec
-from ingest.raster.pixels import PixelSource
 from ingest.raster.reduce import How, halve
 from ingest.raster.statistics import Tally
 from ingest.raster.tiff import BLOCK, Level
@@ -32,6 +31,13 @@ Encode = Callable[[Pixels], Blocks]
 _MOST_SIDE, _SQUARE_BYTES = 8, 2**26  # tiles; of a square while it is halved
 HALF_WORLD = np.pi * 6378137.0
 _AHEAD = 2  # squares read beyond those that are being worked on
+
+
+class Source(Protocol):
+    """Pixels to be cut, on the grid of the finest zoom. Read by several threads."""
+
+    def read(self, window: Window) -> Pixels:
+        """Return (bands, rows, columns) of a window."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,7 @@ class Cut:
 class Cutter:
     """One pass over a raster."""
 
-    source: PixelSource
+    source: Source
     cut: Cut
     outputs: Sequence[tuple[Encode, Keep]]
     progress: Callable[[float], None]

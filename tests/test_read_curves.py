@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 import shapely
 
+from bench.watching import family
 from ingest.coarse import coarse
 from ingest.curves import arc
 from tests.conftest import require_tool
@@ -103,3 +108,38 @@ def test_a_star_that_crosses_itself_at_every_turn_becomes_the_disc_that_it_fills
     assert drawn.is_valid
     assert drawn.area == pytest.approx(np.pi, rel=0.03)
     assert shapely.get_num_coordinates(drawn) < 20_000
+
+
+@pytest.mark.parametrize("step", [50_000, 33_333])
+def test_a_ring_of_100_000_crossings_is_read_within_bounds(tmp_path: Path, step: int) -> None:
+    places = shapely.get_coordinates(star(100_001, step)) / 2 + [127, 37]
+    path = geojson(tmp_path / "x.geojson", {"type": "Polygon", "coordinates": [places.tolist()]})
+    with watched_children() as seen:
+        layer = read_one(path, tmp_path / "out")
+    assert sum(reasons(layer.repaired).values()) == 1
+    assert seen, "no reader was seen"
+    assert max(seconds for seconds, _ in seen.values()) < 5  # of processor time
+    assert max(peak for _, peak in seen.values()) < 2**30
+
+
+@contextmanager
+def watched_children() -> Iterator[dict[int, tuple[float, int]]]:
+    """Yield what each process below this one uses until the end: processor seconds and peak bytes."""
+    seen: dict[int, tuple[float, int]] = {}
+    stop, tick = threading.Event(), os.sysconf("SC_CLK_TCK")
+
+    def watch() -> None:
+        while not stop.wait(0.01):
+            for pid in family([os.getpid()])[1:]:
+                with suppress(OSError, IndexError):  # it has ended since it was named
+                    spent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+                    mark = Path(f"/proc/{pid}/status").read_text().partition("VmHWM:")[2].split()[0]
+                    seen[pid] = sum(map(int, spent)) / tick, int(mark) * 1024
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        stop.set()
+        thread.join()

@@ -98,7 +98,7 @@ def test_geojson_values_of_every_kind(tmp_path: Path) -> None:
     feature = {"type": "Feature", "properties": properties, "geometry": point()}
     (tmp_path / "x.geojson").write_text(json.dumps(feature, ensure_ascii=False), "utf-8")
     row = pq.read_table(read_one(tmp_path / "x.geojson", tmp_path / "out").parquet).to_pylist()[0]
-    assert (row["정수"], row["실수"], row["참"], row["날짜"], row["없음"]) == (3, 0.5, True, "2026-04-01", None)
+    assert (row["정수"], row["실수"], row["참"], row["날짜"], row["없음"]) == (3, 0.5, True, date(2026, 4, 1), None)
     assert json.loads(row["목록"]) == [1, "둘"]
     assert json.loads(row["객체"]) == {"가": 1}
 

@@ -1,27 +1,18 @@
-"""Writes a layer as GeoParquet 1.1 (WKB, PROJJSON, x before y, covering column), batch by batch."""
+"""Writes a layer as GeoParquet, batch by batch."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
-import shapely
 from pyproj import CRS
 
 from ingest.features import Geometries
+from naru.geoparquet import GeoColumns, open_writer
 
 GEOMETRY, COVERING = "geometry", "bbox"
-_CORNERS = ("xmin", "ymin", "xmax", "ymax")
-_BBOX_TYPE = pa.struct([(name, pa.float64()) for name in _CORNERS])
-_TYPE_NAMES = {
-    **{0: "Point", 1: "LineString", 2: "LineString", 3: "Polygon", 4: "MultiPoint", 5: "MultiLineString"},
-    **{6: "MultiPolygon", 7: "GeometryCollection"},
-}
 
 
 class LayerWriter:
@@ -32,45 +23,24 @@ class LayerWriter:
     """
 
     def __init__(self, path: Path, attributes: pa.Schema) -> None:
-        fields = [*attributes, pa.field(GEOMETRY, pa.binary()), pa.field(COVERING, _BBOX_TYPE)]
-        self._schema = pa.schema(fields)
-        # Without Arrow's own copy of the schema, which would hide the metadata that is added last.
-        self._writer = pq.ParquetWriter(path, self._schema, compression="zstd", version="2.6", store_schema=False)
-        self._types: set[str] = set()
-        self._bounds = np.full((0, 4), np.nan)
+        self._columns = GeoColumns(GEOMETRY, COVERING)
+        self._schema = self._columns.schema(attributes)
+        self._writer = open_writer(path, self._schema)
         self.rows = 0
 
     def write(self, attributes: pa.RecordBatch, geometries: Geometries, bounds: npt.NDArray[np.float64]) -> None:
         """Append rows. `bounds` are those of the geometries, n × (xmin, ymin, xmax, ymax)."""
         if not len(geometries):
             return
-        wkb = pa.array(shapely.to_wkb(geometries, output_dimension=3, flavor="iso"), pa.binary())
-        corners = pa.StructArray.from_arrays([pa.array(bounds[:, i]) for i in range(4)], _CORNERS)
-        batch = pa.RecordBatch.from_arrays([*attributes.columns, wkb, corners], schema=self._schema)
-        self._writer.write_batch(batch)
-        self._note(geometries, bounds)
+        columns = [*attributes.columns, *self._columns.encode(geometries, bounds)]
+        self._writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=self._schema))
+        self.rows += len(geometries)
 
     def close(self, crs: CRS) -> None:
         """Write the metadata and close. `crs` is that of the coordinates."""
-        low, high = self._bounds[:, :2].min(axis=0), self._bounds[:, 2:].max(axis=0)
-        column: dict[str, Any] = {
-            "encoding": "WKB",
-            "geometry_types": sorted(self._types),
-            "crs": crs.to_json_dict(),
-            "bbox": [*map(float, low), *map(float, high)],
-            "covering": {"bbox": {name: [COVERING, name] for name in _CORNERS}},
-        }
-        geo = {"version": "1.1.0", "primary_column": GEOMETRY, "columns": {GEOMETRY: column}}
-        self._writer.add_key_value_metadata({"geo": json.dumps(geo)})
+        self._writer.add_key_value_metadata(self._columns.metadata(crs))
         self._writer.close()
 
     def abandon(self) -> None:
         """Close without metadata: the file is not to be used."""
         self._writer.close()
-
-    def _note(self, geometries: Geometries, bounds: npt.NDArray[np.float64]) -> None:
-        kinds = shapely.get_type_id(geometries) + 100 * shapely.has_z(geometries)
-        self._types |= {_TYPE_NAMES[k % 100] + (" Z" if k >= 100 else "") for k in np.unique(kinds).tolist()}
-        total = np.array([[*bounds[:, :2].min(axis=0), *bounds[:, 2:].max(axis=0)]])
-        self._bounds = np.concatenate([self._bounds, total])
-        self.rows += len(geometries)

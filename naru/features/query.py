@@ -21,6 +21,7 @@ from naru.features.conditions import Condition, Mask, Period
 from naru.features.place import Geometries, Mover, Place, mover
 from naru.features.selection import Selection
 from naru.features.systems import system
+from naru.geoparquet import CORNERS
 from naru.records import BBox
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 Ints = npt.NDArray[np.int64]
 BATCH_ROWS = 8192
 BATCH_BYTES = 16 << 20  # of geometry at a time, about
-_CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
 class Batch(NamedTuple):
@@ -134,7 +134,7 @@ def _choose(query: Query, file: pq.ParquetFile, group: Group) -> _Choice:
     if query.place is None or not wanted.any():
         return _Choice(wanted, none)
     boxes = _column(query.source, file, group, query.source.covering_column)
-    corners = np.column_stack([boxes.field(corner).to_numpy(zero_copy_only=False) for corner in _CORNERS])
+    corners = np.column_stack([boxes.field(corner).to_numpy(zero_copy_only=False) for corner in CORNERS])
     sure, maybe = query.place.sift(corners)
     return _Choice(wanted & sure, wanted & maybe)
 

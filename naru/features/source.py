@@ -17,10 +17,10 @@ from naru.features.conditions import Field, kind_of
 from naru.features.query import BATCH_ROWS, Batch, Group, Query, count, damaged, select
 from naru.features.selection import Selection, unknown_field
 from naru.features.systems import name_of
+from naru.geoparquet import CORNERS
 from naru.records import BBox
 
 __all__ = ["BATCH_ROWS", "Batch", "FeatureSource", "Field"]
-_CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ class FeatureSource:
     @cached_property
     def groups(self) -> tuple[Group, ...]:
         """The row groups, in order, with the box of each."""
-        corners = [self.column_index(self.covering_column, corner) for corner in _CORNERS]
+        corners = [self.column_index(self.covering_column, corner) for corner in CORNERS]
         out, start = [], 0
         for number in range(self.metadata.num_row_groups):
             group = self.metadata.row_group(number)

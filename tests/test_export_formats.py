@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import gc
 import json
 import os
+import resource
 import sqlite3
 import subprocess
 import zipfile
@@ -21,9 +23,10 @@ import pyarrow.parquet as pq
 import pyogrio
 import pytest
 import shapely
+from openpyxl.utils.escape import unescape
 from python_calamine import CalamineWorkbook
 
-from naru.errors import BadSelection, ExportLimit, NoSuchExport
+from naru.errors import BadSelection, ExportLimit, NoSuchExport, StorageFailed
 from naru.export import dbf, shp_records, xlsx
 from naru.export.formats import FORMATS
 from naru.house import House
@@ -93,6 +96,13 @@ def test_geopandas_reads_what_was_selected(house: House, tmp_path: Path, name: s
     frame = read(path)
     assert frame["n"].tolist() == [n for n in range(51, 101) if (n - 1) % 10 in (3, 4, 5)]
     assert (frame.crs.to_epsg(), len(frame.columns)) == (4326, 2)
+
+
+def test_a_part_of_a_layer_says_what_is_in_it(house: House, tmp_path: Path) -> None:
+    path = written(house, "mixed", "parquet", tmp_path, bbox=(126.97, 37.56, 126.98, 37.57))
+    about = json.loads(pq.read_metadata(path).metadata[b"geo"])["columns"]["geometry"]
+    assert about["geometry_types"] == ["LineString", "Point"]
+    assert about["bbox"] == [126.9, 37.5, 127.0, 37.6]
 
 
 @pytest.mark.parametrize("name", ["geojson", "gpkg", "shp", "kml"])
@@ -242,10 +252,36 @@ def test_no_cell_of_a_workbook_is_a_formula(house: House, tmp_path: Path) -> Non
     sheet = openpyxl.load_workbook(written(house, "payloads", "xlsx", tmp_path)).worksheets[0]
     cells = [row[0] for row in sheet.iter_rows()]
     assert {cell.data_type for cell in cells} <= {"s", "inlineStr"}
-    assert [
-        str(cell.value).replace("\n", "\r") if "\r" in text else cell.value
-        for cell, text in zip(cells, ["=값", *FORMULAS, *NUMBERS], strict=True)
-    ] == ["=값", *FORMULAS, *NUMBERS]
+    assert [unescape(str(cell.value)) for cell in cells] == ["=값", *FORMULAS, *NUMBERS]
+
+
+def test_markup_in_a_workbook_is_text(house: House, tmp_path: Path) -> None:
+    text = '<r><t>1</t></r></is></c><c r="B2"><f>HYPERLINK("http://evil.example")</f></c><c r="C2"><is><r></r>'
+    make_layer(house, "markup", ["POINT (127 37)"], {text: pa.array([text]), "나": pa.array(["\ufffe\x01<&"])})
+    path = written(house, "markup", "xlsx", tmp_path)
+    sheet = openpyxl.load_workbook(path).worksheets[0]
+    assert [sheet["A1"].value, sheet["A2"].value, unescape(sheet["B2"].value)] == [text, text, "\ufffd\x01<&"]
+    assert {cell.data_type for row in sheet.iter_rows(max_col=2) for cell in row} <= {"s", "inlineStr"}
+    assert CalamineWorkbook.from_path(path).get_sheet_by_index(0).to_python()[1][0] == text
+
+
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # XlsxWriter's, when packing fails
+@pytest.mark.parametrize(
+    ("layer", "name"),  # a workbook fails while rows are written, or while it is packed
+    [("grid", "xlsx"), ("points", "xlsx"), ("grid", "gpkg"), ("areas", "shp")],
+)
+def test_what_the_disk_does_not_take_is_told_and_leaves_nothing(
+    house: House, tmp_path: Path, layer: str, name: str
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, hard))
+    try:
+        with pytest.raises(StorageFailed, match=r"could not be stored: (File too large|disk I/O error)"):
+            written(house, layer, name, tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    gc.collect()
+    assert not list((house.settings.home / "jobs").iterdir())
 
 
 def test_cells_of_a_workbook_are_typed(house: House, tmp_path: Path) -> None:

@@ -1,50 +1,72 @@
-"""Columns of a batch as cells of a sheet (ECMA-376-1 §18.3.1.4), each with its address."""
+"""What a cell of an Excel sheet holds (ECMA-376-1 §18.3.1.4), from the columns of a batch."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from xlsxwriter.format import Format
+from xlsxwriter.worksheet import Worksheet
 
-from naru.export.texts import Texts, join, plain, xml_escaped
+from naru.export.texts import Texts, plain
 
 CELL = 32_767  # UTF-16 units that a cell holds
 _EXACT = 1e15  # whole numbers of more digits are not shown as they are
-_DATE, _MOMENT = 1, 2  # styles, see xlsx_book
 _DAY_MS = 86_400_000.0
 _EPOCH = 25_569  # Excel's number of 1970-01-01
 _FIRST, _LAST = 61, 2_958_465  # 1900-03-01, before which Excel's calendar is wrong, and 9999-12-31
+_NO_NAME = re.compile(r"[\[\]:*?/\\\x00-\x1f\ufffe\uffff]|^'|'$")
+_LONGEST_NAME = 31
+
+Cell = str | bool | float | None
 
 
-class Address(NamedTuple):
-    """Where a column's cells are: its letters, and the number of each row as text."""
+class Exact(float):
+    """A number that XlsxWriter writes with all of its digits, up to seventeen: by itself it writes sixteen."""
 
-    letters: str
-    rows: Texts
+    def __format__(self, _spec: str) -> str:
+        return repr(float(self))
 
 
-def cells(column: pa.Array, at: Address, notes: Counter[str]) -> Texts:
-    """Return one cell a value, nothing where it is missing; `notes` counts what a cell cannot hold."""
+def values(column: pa.Array, notes: Counter[str]) -> Sequence[Cell]:
+    """Return what the cells of a column hold, None where nothing; `notes` counts what a cell cannot hold."""
     kind = column.type
     if pa.types.is_boolean(kind):
-        return _typed(pc.if_else(column, "1", "0"), at, 't="b"')
+        return list(column.to_pylist())
     if pa.types.is_floating(kind):
-        return _typed(pc.if_else(pc.is_finite(column), column.cast(pa.string()), None), at)
+        return _numbers(column)
     if pa.types.is_integer(kind):
         exact = pc.less(pc.abs(column.cast(pa.float64(), safe=False)), _EXACT)
-        return _either(exact, _typed(column.cast(pa.string()), at), text_cells(column.cast(pa.string()), at))
+        return _either(exact, column.to_pylist(), column.cast(pa.string()))
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
-        return _days(column, at)
-    return text_cells(_fitting(plain(column), notes), at)
+        days = _days(column)
+        known = pc.and_(pc.greater_equal(days, _FIRST), pc.less(days, _LAST + 1))
+        return _either(known, _numbers(days), plain(column))
+    return _fitting(plain(column), notes)
 
 
-def text_cells(text: Texts, at: Address, style: int = 0) -> Texts:
-    """Return cells that hold texts and nothing else, whatever they look like."""
-    literal = pc.replace_substring_regex(text, "_(x[0-9A-Fa-f]{4}_)", r"_x005F_\1")  # §22.9.2.19: would be decoded
-    inner = join('<is><t xml:space="preserve">', xml_escaped(literal), "</t></is>")
-    return pc.fill_null(join(*_opened(at, f't="inlineStr" s="{style}"'), inner, "</c>"), "")
+def number_format(kind: pa.DataType) -> str:
+    """Return how numbers of a kind of column are shown; empty for Excel's own way."""
+    if pa.types.is_timestamp(kind):
+        return r"yyyy\-mm\-dd\ hh:mm:ss"
+    return r"yyyy\-mm\-dd" if pa.types.is_date(kind) else ""
+
+
+def put_text(sheet: Worksheet, at: tuple[int, int], text: str, style: Format | None = None) -> None:
+    """Write a text and nothing else, whatever it looks like.
+
+    XlsxWriter takes `<r>…</r>` for markup of its own and would not escape it; handed over in pieces, it does.
+    It escapes control characters, but not the two others that XML 1.0 §2.2 forbids: those become U+FFFD.
+    """
+    if "\ufffe" in text or "\uffff" in text:
+        text = text.replace("\ufffe", "\ufffd").replace("\uffff", "\ufffd")
+    if text.startswith("<r>") and text.endswith("</r>"):
+        sheet.write_rich_string(*at, text[:1], text[1:2], text[2:], *([style] if style else []))
+    else:
+        sheet.write_string(*at, text, style)
 
 
 def fitting_shapes(column: pa.Array, notes: Counter[str]) -> pa.Array:
@@ -57,41 +79,57 @@ def fitting_shapes(column: pa.Array, notes: Counter[str]) -> pa.Array:
     return pc.if_else(fits, column, None)
 
 
-def _days(column: pa.Array, at: Address) -> Texts:
-    """Return dates and moments as Excel counts them; as text where its calendar does not reach."""
-    style = _DATE
-    if pa.types.is_timestamp(column.type):
-        style, zone = _MOMENT, column.type.tz
-        ms = column.cast(pa.timestamp("ms", zone), safe=False).cast(pa.int64()).cast(pa.float64())
-        days = pc.add(pc.divide(ms, _DAY_MS), float(_EPOCH))
-    else:
-        days = pc.add(column.cast(pa.date32(), safe=False).cast(pa.int32()), _EPOCH)
-    known = pc.and_(pc.greater_equal(days, _FIRST), pc.less(days, _LAST + 1))
-    return _either(known, _typed(days.cast(pa.string()), at, f's="{style}"'), text_cells(plain(column), at))
+def sheet_name(title: str, taken: Sequence[str] = ()) -> str:
+    """Return a name that Excel takes: at most 31 UTF-16 units, none of []:*?/\\, different from those `taken`.
+
+    >>> sheet_name("구/군: 2026", ["구_군_ 2026"])
+    '구_군_ 2026 (2)'
+    """
+    plain_title, number, free = _NO_NAME.sub("_", title) or "sheet", 1, ""
+    used = {name.casefold() for name in taken} | {"history"}  # which Excel keeps for itself
+    while not free or free.casefold() in used:
+        more = "" if number == 1 else f" ({number})"
+        free, number = _start(plain_title, _LONGEST_NAME - len(more)).rstrip("'") + more, number + 1
+    return free
 
 
-def _either(test: pa.Array, one: Texts, other: Texts) -> Texts:
-    return pc.fill_null(pc.if_else(test, one, other), "")
+def _numbers(column: pa.Array) -> list[Cell]:
+    """Return the finite ones; a number of 32 bits as its shortest text says it."""
+    doubles = column.cast(pa.string()).cast(pa.float64()) if pa.types.is_float32(column.type) else column
+    finite = pc.if_else(pc.is_finite(doubles), doubles, None)
+    return [None if number is None else Exact(number) for number in finite.to_pylist()]
 
 
-def _typed(value: Texts, at: Address, more: str = "") -> Texts:
-    return pc.fill_null(join(*_opened(at, more), "<v>", value, "</v></c>"), "")
+def _days(column: pa.Array) -> pa.Array:
+    """Return dates and moments as Excel counts them, in doubles."""
+    if not pa.types.is_timestamp(column.type):
+        whole = column.cast(pa.date32(), safe=False).cast(pa.int32()).cast(pa.float64())
+        return pc.add(whole, float(_EPOCH))
+    ms = column.cast(pa.timestamp("ms", column.type.tz), safe=False).cast(pa.int64()).cast(pa.float64())
+    return pc.add(pc.divide(ms, _DAY_MS), float(_EPOCH))
 
 
-def _opened(at: Address, more: str) -> tuple[str, Texts, str]:
-    return f'<c r="{at.letters}', at.rows, f'" {more}>' if more else '">'
+def _either(test: pa.Array, one: Sequence[Cell], other: Texts) -> list[Cell]:
+    """Return `one` where the test holds, else `other`, which is None where nothing is."""
+    if pc.all(test).as_py() is not False:
+        return list(one)
+    return [a if holds else b for holds, a, b in zip(test.to_pylist(), one, other.to_pylist(), strict=True)]
 
 
-def _fitting(texts: Texts, notes: Counter[str]) -> Texts:
+def _fitting(texts: Texts, notes: Counter[str]) -> list[Cell]:
     """Cut texts that no cell holds."""
     if (pc.max(pc.utf8_length(texts)).as_py() or 0) <= CELL // 2:  # a character is at most two units
-        return texts
-    return pa.array([None if text is None else _cut(text, notes) for text in texts.to_pylist()], pa.string())
+        return list(texts.to_pylist())
+    return [None if text is None else _cut(text, notes) for text in texts.to_pylist()]
 
 
 def _cut(text: str, notes: Counter[str]) -> str:
-    units = text.encode("utf-16-le")
-    if len(units) <= 2 * CELL:
-        return text
-    notes[f"texts longer than the {CELL} characters of a cell were cut"] += 1
-    return units[: 2 * CELL].decode("utf-16-le", "ignore")
+    short = _start(text, CELL)
+    if short != text:
+        notes[f"texts longer than the {CELL} characters of a cell were cut"] += 1
+    return short
+
+
+def _start(text: str, units: int) -> str:
+    """Return as much of a text as has so many UTF-16 units, no character halved."""
+    return text.encode("utf-16-le")[: 2 * units].decode("utf-16-le", "ignore")

@@ -228,6 +228,18 @@ def test_too_many_at_once_are_told_to_come_back(app: Flask, monkeypatch: pytest.
     assert get(app.test_client(), "/content/dots.csv").status_code == 200
 
 
+def test_slow_readers_hold_only_so_many_threads(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(content, "_sendings", threading.BoundedSemaphore(2))
+    one, other = (app.test_client().get("/content/dots.csv") for _ in range(2))  # nobody reads these yet
+    answer = get(app.test_client(), "/content/dots.csv")
+    assert (answer.status_code, answer.get_json()["code"]) == (503, "NOT_READY")
+    assert one.data.startswith(b"\xef\xbb\xbf")  # read to its end
+    assert get(app.test_client(), "/content/dots.csv").status_code == 200
+    other.close()  # the caller went away
+    assert get(app.test_client(), "/content/dots.csv?nonsense=1").status_code == 400
+    assert [get(app.test_client(), "/content/dots.csv").status_code for _ in range(3)] == [200] * 3
+
+
 def test_nothing_is_left_on_the_disk(app: Flask, client: FlaskClient) -> None:
     for name in FEATURE_FORMATS:
         get(client, f"/content/dots.{name}")

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -39,6 +41,8 @@ _TEXTS = ("geojson", "kml", "csv")  # the others are packed by themselves
 _LEVEL, _GZIP = 1, 31  # of ISA-L; zlib's word for gzip with the largest window
 _AT_ONCE = 4  # files that one worker makes at a time: each costs a processor and up to 300 MB
 _places = threading.BoundedSemaphore(_AT_ONCE)
+_SENT_AT_ONCE = 16  # that one worker sends at a time: a slow reader holds one of the desk's 32 threads
+_sendings = threading.BoundedSemaphore(_SENT_AT_ONCE)
 
 
 def show_content(service: Service, caller: Caller, layer: str, extension: str) -> Response:
@@ -139,28 +143,46 @@ def _sent(made: BinaryIO, media_type: str) -> Response:
 
     length = made.seek(0, 2)
     made.seek(0)
-    response = Response(chunks(made), content_type=media_type)  # no passthrough: it would never be closed
+    ending = ExitStack()  # runs once, at the end of the file or of the connection
+    ending.callback(_sendings.release)
+    ending.callback(made.close)
+
+    def body() -> Iterator[bytes]:
+        with ending:
+            yield from chunks(made)
+
+    response = Response(body(), content_type=media_type)  # no passthrough: it would never be closed
     response.content_length = length
-    response.call_on_close(made.close)
+    response.call_on_close(ending.close)
     return response
 
 
 def _make(service: Service, export: Export, *, packed: bool) -> BinaryIO:
-    """Return the whole file, open and without a name.
+    """Return the whole file, open and without a name, and a place to send it from, which its response gives back.
 
     Raises:
-        NotReady: too many are being made already.
+        NotReady: too many are being made or sent already.
         BadSelection, ExportLimit, ArchiveDamaged, StorageFailed: why it cannot be made.
     """
     from naru.export.order import scratch_folder
     from naru.export.writing import kept_open, write
 
-    if not _places.acquire(blocking=False):
-        raise NotReady("too many downloads are being made here", remedy="Try again in a moment.")
+    if not _sendings.acquire(blocking=False):
+        raise _busy("sent")
     try:
-        return kept_open(partial(_write_packed if packed else write, export), scratch_folder(service.house))
-    finally:
-        _places.release()
+        if not _places.acquire(blocking=False):
+            raise _busy("made")
+        try:
+            return kept_open(partial(_write_packed if packed else write, export), scratch_folder(service.house))
+        finally:
+            _places.release()
+    except BaseException:
+        _sendings.release()
+        raise
+
+
+def _busy(what: str) -> NotReady:
+    return NotReady(f"too many downloads are being {what} here", remedy="Try again in a moment.")
 
 
 def _write_packed(export: Export, path: Path) -> None:

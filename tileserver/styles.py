@@ -16,6 +16,7 @@ from naru.records import Layer, Tileset
 from naru.style import Style, empty_map
 from tileserver.access import Caller
 from tileserver.addresses import base_address, key_query
+from tileserver.credits import credit
 from tileserver.documents import json_document
 from tileserver.legends import known_facts
 from tileserver.rasters import heights_address
@@ -74,7 +75,7 @@ def _sources(layer: Layer, base: str, query: str) -> dict[str, Any]:
 def _heights(layer: Layer, tileset: Tileset, address: str) -> dict[str, Any]:
     """Return the source in full: as a TileJSON's address it would be asked for even where nothing uses it."""
     zooms = {"minzoom": tileset.minzoom, "maxzoom": tileset.maxzoom, "bounds": list(tileset.bounds)}
-    about = {"tileSize": BLOCK, "encoding": ENCODINGS[0], "attribution": layer.attribution}
+    about = {"tileSize": BLOCK, "encoding": ENCODINGS[0], "attribution": credit([layer.attribution])}
     return {"type": "raster-dem", "tiles": [address], **zooms, **about}
 
 

@@ -9,6 +9,7 @@ from flask import Response, request
 from naru.cog import BLOCK
 from tileserver.access import Caller
 from tileserver.addresses import base_address, key_query
+from tileserver.credits import credit
 from tileserver.documents import json_document
 from tileserver.pyramids import CompositePyramid, LayerPyramid, Pyramid
 from tileserver.rasters import ENCODING, encoding_for, heights_address
@@ -62,7 +63,7 @@ def tilejson(pyramid: Pyramid, template: str) -> dict[str, Any]:
         "name": ", ".join(part.layer.title_ko for part in parts),
         "description": ", ".join(part.layer.title_en for part in parts),
         "version": f"1.{sum(part.layer.live.number for part in parts)}.0",
-        "attribution": "; ".join(dict.fromkeys(part.layer.attribution for part in parts if part.layer.attribution)),
+        "attribution": credit(part.layer.attribution for part in parts),
         "scheme": "xyz",
         "tiles": [template],
         "minzoom": pyramid.minzoom,

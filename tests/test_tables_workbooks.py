@@ -305,6 +305,15 @@ def test_repeated_rows_beyond_a_sheet_are_refused(tmp_path: Path) -> None:
         read(ods(tmp_path / "a.ods", document), tmp_path / "out")
 
 
+def test_a_row_repeated_all_over_a_wide_sheet_is_refused_at_once(tmp_path: Path) -> None:
+    wide = text("a").replace("<table:table-cell", '<table:table-cell table:number-columns-repeated="16384"')
+    row = b'<table:table-row table:number-rows-repeated="1048576">'  # 17 thousand million cells
+    document = content(wide).replace(b"<table:table-row>", row)
+    with pytest.raises(TooLarge, match="row 1 is repeated") as refused:
+        read(ods(tmp_path / "a.ods", document), tmp_path / "out")
+    assert refused.value.remedy
+
+
 @pytest.mark.parametrize("part", [0.3, 0.6, 0.95])
 def test_a_workbook_cut_off_is_refused(good: Path, tmp_path: Path, part: float) -> None:
     cut = tmp_path / "cut.xlsx"

@@ -11,10 +11,11 @@ from ingest.sandbox import Limits
 from ingest.tables.sheet import ERRORS, MERGED, MOST_COLUMNS, UNCACHED, Blemishes, Row, Sheet, column_name
 from ingest.tables.xlsx import number_shown
 from ingest.tables.xml_parts import Attributes, Part
-from naru.errors import FileDamaged
+from naru.errors import FileDamaged, TooLarge
 
 _CONTENT = "content.xml"
 _MOST_ROWS = 1_048_576
+_MOST_REPEATED = 20_000_000  # cells and letters that repeated rows may make: a few bytes can ask for a full sheet
 _TIME = re.compile(r"PT(\d+)H(\d+)M(\d+)(?:[.,]\d+)?S")
 _ERROR = re.compile(r"#[A-Z/0?!]+[!?A0]|Err:\d{3}")
 _PAUSES = {"tab": "\t", "line-break": "\n"}
@@ -71,6 +72,7 @@ class _Content(Part):
         self._tables = 0  # depth: tables may stand in cells
         self._number = 0
         self._repeat_row = 1
+        self._repeated = 0
         self._cells: list[str | None] = []
         self._column = 0
         self._attributes: dict[str, str] = {}
@@ -133,6 +135,13 @@ class _Content(Part):
         if any(cell is not None for cell in self._cells):
             if self._number + self._repeat_row > _MOST_ROWS:
                 raise self.damaged("it has more rows than a sheet can have")
+            self._repeated += (self._repeat_row - 1) * sum(1 + len(cell or "") for cell in self._cells)
+            if self._repeated > _MOST_REPEATED:
+                raise TooLarge(
+                    f"row {self._number + 1} is repeated {self._repeat_row} times, which is too much",
+                    file=self.file,
+                    remedy="Remove the rows that are only filled in, or save it as .csv.",
+                )
             self.rows.extend((self._number + n, self._cells) for n in range(1, self._repeat_row + 1))
         self._number += self._repeat_row
 

@@ -75,6 +75,7 @@ Read = ReadLayer | ReadRaster | ReadTiles
 _PRELOAD = (
     "ingest.vector",
     "naru.tms",
+    "naru.png",
     "naru.relief",
     "naru.pmtiles.writer",
     "naru.pmtiles.reader",

@@ -16,7 +16,7 @@ import click
 from naru.errors import UnknownVersion
 from naru.export.formats import FORMATS, TABLE
 from naru.house import House
-from naru.records import Layer, Version
+from naru.records import Layer, Progress, Version
 from naru.settings import Settings
 from naru.storage import disk_errors, sync_folder
 from naru.terminal import human_bytes, json_option, open_house, print_json, progress_bar
@@ -52,7 +52,6 @@ def export(
     """Write LAYER as a file: shp (a zip), geojson, kml, csv, xlsx, gpkg, parquet; its tiles as pmtiles or mbtiles;
     the pixels of a raster as tif. The file has its name only when it is whole."""
     _check(name, output, options, as_json=as_json)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: no half file stays
     house, started = open_house(settings), time.monotonic()
     order = _order(house, house.catalogue.layer(layer_id), name, options)
     target = output or Path(f"{layer_id}{FORMATS[name].suffix}")
@@ -107,7 +106,7 @@ def _run(house: House, order: Order, target: Path, *, quiet: bool) -> dict[str, 
     from naru.export.sidecars import sidecar
 
     with progress_bar(order.layer.id, quiet=quiet) as progress:
-        goods = deliver(house, order, progress)
+        goods = deliver(house, order, _stoppable(progress))
         if target == _STDOUT:
             for piece in goods.pieces:
                 sys.stdout.buffer.write(piece)
@@ -118,6 +117,28 @@ def _run(house: House, order: Order, target: Path, *, quiet: bool) -> dict[str, 
         if beside:
             _write(target.with_name(beside[0]), [beside[1].encode()])
     return _account(order, goods, target, size) | {"beside": str(target.with_name(beside[0])) if beside else None}
+
+
+def _stoppable(progress: Progress) -> Progress:
+    """Let SIGTERM and SIGINT end the command, so that no half file stays: at once, or at the next batch.
+
+    An exception out of a handler is lost where a library was just being imported from C, as pandas by pyarrow.
+    """
+    stopped: list[int] = []
+
+    def stop(number: int, _frame: object) -> None:
+        stopped.append(number)
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+
+    def checked(fraction: float, message: str) -> None:
+        if stopped:
+            raise KeyboardInterrupt
+        progress(fraction, message)
+
+    return checked
 
 
 def _write(target: Path, pieces: Iterable[bytes]) -> int:

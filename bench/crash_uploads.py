@@ -8,6 +8,7 @@ import http.client
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -18,6 +19,7 @@ from pathlib import Path
 from bench.aftermath import Tally, end, serve
 from bench.killing import points
 from bench.lab import NARU, free_port
+from bench.watching import family
 
 _FEATURES = 4000
 _PIECE = 4096
@@ -112,11 +114,9 @@ def kill_servers(home: Path, folder: Path, kills: int) -> Tally:
 
 def _kill(server: subprocess.Popen[bytes]) -> None:
     """Kill the server's processes at one stroke: its workers first, for they hold the upload."""
-    for task in Path(f"/proc/{server.pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(int(child), 9)
-    server.kill()
+    for child in reversed(family([server.pid])):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
     server.wait()
 
 

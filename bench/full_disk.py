@@ -30,6 +30,7 @@ STATIONS: dict[str, tuple[str, str, int]] = {
     "publish, the tiles": ("naru.storage", "shutil.move", 2),
     "catalogue": ("naru.catalogue", "Catalogue.publish", 1),
 }
+_MAY_GO_THROUGH = ("publish, the tiles",)  # all is written: moving takes no more room, the catalogue may have some
 FILLER = """
 import importlib, sys
 from bench.full_disk import fill
@@ -99,23 +100,14 @@ def fill_disks(folder: Path) -> Tally:
 def ingest_while_full(station: str, home: Path, ballast: Path, new: Path) -> list[str]:
     """Ingest while the disk fills up at one station; return what is not as it should be."""
     module, path, nth = STATIONS[station]
-    words = [
-        module,
-        path,
-        str(nth),
-        str(ballast),
-        "--home",
-        str(home),
-        "ingest",
-        str(new),
-        "--id",
-        "sites",
-        "--json",
-    ]
+    how = [module, path, str(nth), str(ballast)]
+    words = [*how, "--home", str(home), "ingest", str(new), "--id", "sites", "--keep-all", "--json"]
     done = subprocess.run([sys.executable, "-c", FILLER, *words], capture_output=True, text=True, check=False)
     ballast.unlink(missing_ok=True)
     said = _said(done.stdout)
     error = said.get("error", {})
+    if done.returncode == 0 and station in _MAY_GO_THROUGH:
+        return []
     if done.returncode != 1 or error.get("code") != "STORAGE" or not error.get("remedy"):
         found = error or done.stderr.strip()[-300:] or f"exit {done.returncode}"
         return [f"disk full at '{station}': no clear error but {found}"]

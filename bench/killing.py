@@ -70,7 +70,7 @@ def points(path: Path, count: int) -> Path:
         {
             "type": "Feature",
             "properties": {"이름": f"지점 {n}", "of": count},
-            "geometry": {"type": "Point", "coordinates": [126.8 + n / 200, 37.5 + n / 400]},
+            "geometry": {"type": "Point", "coordinates": [126.8 + 0.4 * n / count, 37.5 + 0.15 * n / count]},
         }
         for n in range(count)
     ]

@@ -28,6 +28,7 @@ _LANGUAGE_IDS = {
     **{0xC9: "cp1251", 0xCA: "cp1254", 0xCB: "cp1253", 0x13: "cp932", 0x7B: "cp932", 0x4D: "gbk", 0x7A: "gbk"},
     **{0x4E: "cp949", 0x79: "cp949", 0x4F: "cp950", 0x78: "cp950"},
 }
+_NOT_OF_FILES = {"idna", "punycode", "raw_unicode_escape", "unicode_escape", "raw-unicode-escape", "unicode-escape"}
 _CHUNK = 2**20
 _MOSTLY = 0.8
 
@@ -75,9 +76,9 @@ def normalise(name: str) -> str | None:
 
 
 def _is_text(codec: str) -> bool:
-    """Whether a codec turns bytes into text (Python also registers hex, zip and the like)."""
+    """Whether a codec turns a file's bytes into text (Python also registers hex, zip and its own escapes)."""
     try:
-        return isinstance(b"a".decode(codec), str)
+        return codec not in _NOT_OF_FILES and isinstance(b"a".decode(codec), str)
     except (LookupError, UnicodeError):
         return False
 

@@ -107,7 +107,7 @@ def test_the_users_encoding_goes_first_and_is_checked(tmp_path: Path) -> None:
 
 
 def test_names_that_only_python_knows_are_no_encodings() -> None:
-    assert [normalise(n) for n in ("hex", "zip", "rot13", "", "\0")] == [None] * 5
+    assert [normalise(n) for n in ("hex", "zip", "rot13", "", "\0", "punycode", "unicode_escape")] == [None] * 7
 
 
 @pytest.mark.parametrize("codec", ["cp949", "utf-16"])

@@ -70,6 +70,13 @@ def test_the_only_vector_layer_gets_the_name_of_ours(tmp_path: Path) -> None:
     assert [(v["id"], v["fields"]) for v in packed.vector_layers] == [("map", {"이름": "String"})]
 
 
+def test_metadata_nested_without_end_is_passed_over(tmp_path: Path) -> None:
+    tiles = {(0, 0, 0): vector_tile("water")}
+    path = mbtiles(tmp_path / "x.mbtiles", tiles, json="[" * 100_000, bounds="[" * 100_000)
+    packed = take(path, tmp_path / "out")
+    assert (packed.tiles, packed.bounds[0]) == (1, -180)
+
+
 def test_several_vector_layers_stay_apart_under_our_name(tmp_path: Path) -> None:
     tiles = {(0, 0, 0): gzip.compress(vector_tile("water", "roads")), (1, 0, 0): vector_tile("water")}
     packed = take(mbtiles(tmp_path / "x.mbtiles", tiles), tmp_path / "out")

@@ -191,7 +191,7 @@ def _bounds(metadata: Mapping[str, Any], taken: _Taken) -> BBox:
     try:
         parts = json.loads(f"[{said}]") if isinstance(said, str) else said
         west, south, east, north = (float(v) for v in parts or ())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return tiles
     held = (max(west, tiles[0]), max(south, tiles[1]), min(east, tiles[2]), min(north, tiles[3]))
     usable = all(map(math.isfinite, held)) and held[0] <= held[2] and held[1] <= held[3]

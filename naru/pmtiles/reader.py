@@ -155,7 +155,7 @@ class PMTilesReader:
         text = unpacked(self._bytes(head.metadata_offset, head.metadata_length), head.internal_compression)
         try:
             found = json.loads(text)
-        except ValueError as cause:
+        except (ValueError, RecursionError) as cause:
             raise ArchiveDamaged(f"the archive's metadata is no JSON: {cause}", remedy=heads.REMEDY) from cause
         if not isinstance(found, dict):
             raise ArchiveDamaged("the archive's metadata is no JSON object", remedy=heads.REMEDY)

@@ -135,7 +135,10 @@ class Cutter:
                 stack += self._children(square)[::-1]
 
     def _build(self, square: Square, waiting: Iterator[Square], total: int) -> Pixels | None:
-        """Return the pixels of a square, having kept the blocks of it and of all below it; None: nothing there."""
+        """Return a square at half its size, having kept the blocks of it and of all below it.
+
+        None: nothing is there, or no coarser zoom.
+        """
         if not self._wanted(square):
             return None
         if square[0] == self.cut.levels[0].zoom:
@@ -148,6 +151,8 @@ class Cutter:
                 return None
             pixels = self._joined(quarters)
         self._encode(square, pixels)
+        if square[0] == self.cut.levels[-1].zoom:
+            return None  # the coarsest: nobody asks for its half
         return halve(pixels, self.cut.how, self.cut.codec.nodata)
 
     def _joined(self, quarters: Sequence[Pixels | None]) -> Pixels:

@@ -43,9 +43,11 @@ class Codec:
             return {(c, r): webp(pixels[:, rows, cols], self.quality) for c, r, rows, cols in wanted}
         if not wanted:
             return {}
-        blocks = read_blocks(self._tiff(pixels, {}))
-        across = pixels.shape[2] // BLOCK
-        return {(c, r): blocks[r * across + c] for c, r, _, _ in wanted}
+        left, right = min(b[0] for b in wanted), max(b[0] for b in wanted)
+        top, bottom = min(b[1] for b in wanted), max(b[1] for b in wanted)
+        held = pixels[:, top * BLOCK : (bottom + 1) * BLOCK, left * BLOCK : (right + 1) * BLOCK]
+        blocks, across = read_blocks(self._tiff(held, {})), right - left + 1
+        return {(c, r): blocks[(r - top) * across + c - left] for c, r, _, _ in wanted}
 
     def template(self, transform: Affine, tags: Mapping[str, Mapping[str, str]]) -> Tags:
         """Return the tags of a TIFF in EPSG:3857 with such blocks; `tags` are metadata by domain."""

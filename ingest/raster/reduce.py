@@ -52,16 +52,22 @@ def halve_mean(pixels: Pixels, nodata: float | None) -> Pixels:
     >>> halve_mean(np.array([[[1.0, 3.0], [-9999.0, 2.0]]]), -9999.0).tolist()
     [[[2.0]]]
     """
-    quarters = _quarters(pixels).astype(np.float64)
-    if nodata is None:
-        mean = quarters.mean(axis=0)
-    else:
-        valid = quarters != nodata
-        count = valid.sum(axis=0)
-        mean = np.where(valid, quarters, 0.0).sum(axis=0) / np.maximum(count, 1)
-        mean = np.where(count > 0, mean, nodata)
+    quarters = [pixels[:, i::2, j::2] for i in (0, 1) for j in (0, 1)]
+    total = np.zeros(quarters[0].shape, np.result_type(pixels.dtype, np.float32))  # holds a sum of four exactly
+    count = np.zeros(total.shape, np.uint8)
+    for quarter in quarters:
+        valid = np.True_ if nodata is None else quarter != nodata
+        np.add(total, quarter, out=total, where=valid)
+        count += valid
+    mean = total / np.maximum(count, 1)
     rounded: Pixels = mean if pixels.dtype.kind == "f" else np.rint(mean)
-    return rounded.astype(pixels.dtype)
+    return rounded.astype(pixels.dtype) if nodata is None else _filled(rounded, count, nodata, pixels.dtype)
+
+
+def _filled(values: Pixels, count: Pixels, nodata: float, dtype: np.dtype[Any]) -> Pixels:
+    out = values.astype(dtype)
+    out[count == 0] = nodata
+    return out
 
 
 def halve_mode(pixels: Pixels, nodata: float | None) -> Pixels:

@@ -24,7 +24,7 @@ _KEY_KNOWN_S = 2.0  # by then the server has heard of a new key
 # station: module, function, before which call of it the disk fills up
 STATIONS: dict[str, tuple[str, str, int]] = {
     "read": ("ingest.pipeline", "read_file", 1),
-    "encode": ("ingest.pipeline", "build_tileset", 1),
+    "encode": ("ingest.vector_layers", "build_tileset", 1),
     "pack": ("naru.pmtiles.writer", "PMTilesWriter.finish", 1),
     "publish, the source": ("naru.storage", "shutil.move", 1),
     "publish, the tiles": ("naru.storage", "shutil.move", 2),

@@ -153,7 +153,8 @@ def _publish_until_killed(
 
 def _publish(house: House, layer: str, template: Template) -> int:
     """Publish a template as `naru ingest` would publish its file; return the version."""
-    from ingest.pipeline import IngestOptions, ingest_file, job_result
+    from ingest.options import IngestOptions
+    from ingest.pipeline import ingest_file, job_result
 
     def handler(house: House, job: Job, progress: Progress) -> dict[str, Any]:
         workdir = house.job_folder(job)

@@ -37,7 +37,8 @@ _TEXTS = ("title_ko", "title_en", "licence", "attribution")
 def run_job_handler(house: House, job: Job, progress: Progress) -> Mapping[str, Any]:
     """Ingest the file that the job names; its result is the contract's `layers`."""
     warm_up()
-    from ingest.pipeline import IngestOptions, ingest_file, job_result
+    from ingest.options import IngestOptions
+    from ingest.pipeline import ingest_file, job_result
 
     options = IngestOptions.from_params(job.params)
     workdir = house.job_folder(job)
@@ -154,7 +155,8 @@ def _ingest_one(house: House, file: Path, options: Mapping[str, Any], as_json: b
     with progress_bar(legible(file.name), quiet=as_json) as progress:
         if options["dry_run"]:
             warm_up()
-            from ingest.pipeline import IngestOptions, ingest_in_scratch
+            from ingest.options import IngestOptions
+            from ingest.pipeline import ingest_in_scratch
 
             wanted = IngestOptions.from_params(options)
             return [report.to_dict() for report in ingest_in_scratch(house, file, wanted, progress)]

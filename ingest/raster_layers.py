@@ -6,27 +6,28 @@ again here, by the readers that the server uses.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from ingest.made import REMEDY, Put, verify_tiles
 from ingest.raster.zooms import TILE, Zooms, choose
 from ingest.rasters import ReadRaster
 from ingest.reading import sandbox
 from ingest.sandbox import Limits, Task
 from naru.cog import Cog
 from naru.errors import ArchiveDamaged, NaruError, ParserDied
-from naru.pmtiles import PMTilesReader, mapped
+from naru.pmtiles import mapped
 from naru.raster_facts import RasterFacts
 from naru.raster_style import raster_style
 from naru.records import Archive, BBox, Draft, IngestReport, Progress, Tileset
+from naru.style import Style
 
 TileType = Literal["png", "jpg", "webp"]
 PYRAMIDS: Mapping[str, TileType] = {"webp": "webp", "png": "png", "jpeg": "jpg"}
 QUALITY = 75  # of WebP and JPEG, unless said otherwise; 100 is lossless
 _CPU_S_PER_MPX = 2.0  # ten times what was measured
-_REMEDY = "Check the disk (`naru doctor`), then run again."
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,36 @@ class PackedRaster:
     zooms: Zooms
     tiles: int
     facts: Mapping[str, Any]
+    bounds: BBox  # lon/lat on WGS 84
+
+    def reported(self, report: IngestReport) -> IngestReport:
+        """Return the report with what became of the raster."""
+        size = sum(path.stat().st_size for path in (self.cog, self.pyramid) if path)
+        zooms = self.zooms
+        return replace(report, minzoom=zooms.minzoom, maxzoom=zooms.maxzoom, tiles=self.tiles, bytes=size)
+
+    def drawn(self, draft: Draft, styles: Mapping[str, Style]) -> Draft:
+        """Return the draft with the style of the raster's role."""
+        return replace(draft, style=raster_style(draft.id, RasterFacts.of({"raster": self.facts})))
+
+    def stored(self, put: Put) -> tuple[Archive | None, tuple[Tileset, ...]]:
+        """Move the archives into storage; return the COG and the tileset to be shown."""
+        source = put(self.cog)
+        if self.pyramid:
+            return source, (self._tileset(put(self.pyramid), PYRAMIDS[self.facts["pyramid"]]),)
+        return source, (self._tileset(source, "webp" if self.facts["compression"] == "webp" else "png"),)
+
+    def _tileset(self, archive: Archive, tile_type: TileType) -> Tileset:
+        return Tileset(
+            archive=archive,
+            tile_type=tile_type,
+            tile_matrix_set="WebMercatorQuad",
+            minzoom=self.zooms.minzoom,
+            maxzoom=self.zooms.maxzoom,
+            bounds=self.bounds,
+            tiles=self.tiles,
+            rules={"raster": dict(self.facts)},
+        )
 
 
 def encode_raster(
@@ -111,8 +142,8 @@ def checked(said: Any, read: ReadRaster, zooms: Zooms, files: tuple[Path, Path |
     shown = sum(count for zoom, count in counts.items() if zoom >= zooms.minzoom)
     _verify_cog(cog, zooms, counts)
     if pyramid:
-        _verify_pyramid(pyramid, shown)
-    return PackedRaster(cog, pyramid, zooms, shown, facts)
+        verify_tiles(pyramid, shown)
+    return PackedRaster(cog, pyramid, zooms, shown, facts, read.bounds)
 
 
 def _verify_cog(path: Path, zooms: Zooms, counts: Mapping[int, int]) -> None:
@@ -125,54 +156,5 @@ def _verify_cog(path: Path, zooms: Zooms, counts: Mapping[int, int]) -> None:
                 raise ArchiveDamaged(
                     f"{written} of {counts.get(zoom)} blocks of zoom {zoom} were written",
                     file=path.name,
-                    remedy=_REMEDY,
+                    remedy=REMEDY,
                 )
-
-
-def _verify_pyramid(path: Path, tiles: int) -> None:
-    with mapped(path) as file:
-        reader = PMTilesReader(file)
-        reader.check()
-        if reader.header.addressed_tiles != tiles:
-            raise ArchiveDamaged(
-                f"{reader.header.addressed_tiles} of {tiles} tiles were written", file=path.name, remedy=_REMEDY
-            )
-
-
-def raster_report(report: IngestReport, packed: PackedRaster) -> IngestReport:
-    """Return the report with what became of the raster."""
-    sizes = [path.stat().st_size for path in (packed.cog, packed.pyramid) if path]
-    zooms = packed.zooms
-    return replace(report, minzoom=zooms.minzoom, maxzoom=zooms.maxzoom, tiles=packed.tiles, bytes=sum(sizes))
-
-
-def raster_draft(draft: Draft, packed: PackedRaster) -> Draft:
-    """Return the draft with the style of the raster's role."""
-    facts = RasterFacts.of({"raster": packed.facts})
-    return replace(draft, style=raster_style(draft.id, facts))
-
-
-def raster_tilesets(
-    packed: PackedRaster, bounds: BBox, put: Callable[[Path], Archive]
-) -> tuple[Archive, tuple[Tileset, ...]]:
-    """Move the archives into storage with `put`; return the source and what is shown. `bounds`: lon/lat."""
-    source = put(packed.cog)
-    webp = packed.facts["compression"] == "webp"
-    live = _tileset(packed, bounds, source, "webp" if webp else "png")
-    if packed.pyramid is None:
-        return source, (live,)
-    kind = packed.facts["pyramid"]
-    return source, (_tileset(packed, bounds, put(packed.pyramid), PYRAMIDS[kind]),)
-
-
-def _tileset(packed: PackedRaster, bounds: BBox, archive: Archive, tile_type: TileType) -> Tileset:
-    return Tileset(
-        archive=archive,
-        tile_type=tile_type,
-        tile_matrix_set="WebMercatorQuad",
-        minzoom=packed.zooms.minzoom,
-        maxzoom=packed.zooms.maxzoom,
-        bounds=bounds,
-        tiles=packed.tiles,
-        rules={"raster": dict(packed.facts)},
-    )

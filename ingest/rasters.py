@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from naru.records import BBox
+from naru.records import BBox, Kind
 
 ROLES = frozenset({"imagery", "elevation", "classes", "data"})
 _WORLD = 20_037_508.35  # half the side of EPSG:3857's world, metres
@@ -38,7 +38,13 @@ class ReadRaster:
     files: tuple[Path, ...]
     warnings: tuple[str, ...] = ()
 
-    # what a report has for every layer, and a raster has not
+    kind: ClassVar[Kind] = "raster"
+    takes: ClassVar[frozenset[str]] = frozenset(
+        {"--minzoom", "--maxzoom", "--crs", "--kind", "--bands", "--pyramid", "--quality"}
+    )
+
+    # what others have, and a raster has not
+    attribution = None
     features_read = 0
     features_kept = 0
     dropped = ()

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from ingest.naming import legible
 from ingest.rasters import ReadRaster, checked_raster
@@ -22,7 +22,7 @@ from ingest.sandbox import Limits, Sandbox, Task
 from ingest.tileset_entries import ReadTiles, checked_tiles
 from naru import symbols
 from naru.errors import NaruError, ParserDied
-from naru.records import BBox, Count, Progress
+from naru.records import BBox, Count, Kind, Progress
 from naru.symbols import Symbology
 
 GEOMETRIES = frozenset({"point", "line", "polygon", "mixed"})
@@ -68,6 +68,10 @@ class ReadLayer:
     bounds: BBox
     warnings: tuple[str, ...] = ()
     symbols: Symbology | None = None  # how the file draws it
+
+    kind: ClassVar[Kind] = "vector"
+    takes: ClassVar[frozenset[str]] = frozenset({"--keep-all", "--minzoom", "--maxzoom", "--crs"})
+    attribution: ClassVar[str | None] = None  # no format says it
 
 
 Read = ReadLayer | ReadRaster | ReadTiles

@@ -7,18 +7,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ingest.made import Made, verify_tiles
 from ingest.raster.zooms import Zooms
 from ingest.raster_layers import PackedRaster, RasterWish, checked, limits_of, order_of, run_confined
 from ingest.rasters import ReadRaster
 from ingest.sandbox import Limits, Task
+from ingest.tiling import build_tileset
 from ingest.tiling.options import GRID_ZOOM, TilingOptions
+from ingest.vector_layers import PackedVectors, VectorWish
 from naru.errors import BadOption, ParserDied
 from naru.raster_facts import RasterFacts
-from naru.records import BBox, Draft, Kind, Layer, Progress
+from naru.records import BBox, Draft, IngestReport, Kind, Layer, Progress
+from naru.relief_style import contour_style
+from naru.stations import part
+from naru.style import Style
 
 _MOST_HEIGHTS = 5000  # at which lines are drawn
 _MOST_VERTICES = 20_000_000  # of the lines of one layer: some 2 GB of memory while they are tiled
@@ -70,6 +76,7 @@ class ReadRelief:
     interval: float  # of contours, metres
     lines: int = 0
 
+    attribution = None
     crs = "EPSG:3857"
     crs_claimed = encoding = encoding_how = None
     dropped = repaired = warnings = ()
@@ -78,6 +85,11 @@ class ReadRelief:
     def name(self) -> str:
         """What a file would call it."""
         return f"{self.heights.name} {self.relief.title_ko}"
+
+    @property
+    def kind(self) -> Kind:
+        """Raster, or vector."""
+        return self.relief.kind
 
     @property
     def crs_how(self) -> str:
@@ -160,6 +172,45 @@ def left_behind(base: str, wish: ReliefWish, live: Callable[[str], Layer | None]
         if made and relief not in wish.wanted:
             out.append(f"'{relief.layer_id(base)}' still shows the heights before: say {relief.option} to renew it")
     return out
+
+
+@dataclass(frozen=True)
+class PackedContours(PackedVectors):
+    """Contours, ready to be published."""
+
+    lines: int = 0
+
+    def reported(self, report: IngestReport) -> IngestReport:
+        """Return the report with what became of the lines."""
+        return super().reported(replace(report, features_read=self.lines))
+
+    def drawn(self, draft: Draft, styles: Mapping[str, Style]) -> Draft:
+        """Return the draft with the style of contours."""
+        return replace(draft, style=contour_style(draft.id, self.result.maxzoom))
+
+
+def encode_relief(
+    read: ReadRelief,
+    heights: Made,
+    draft: Draft,
+    wishes: tuple[RasterWish, VectorWish],
+    workdir: Path,
+    progress: Progress,
+) -> PackedRaster | PackedContours:
+    """Make a layer from heights that were just packed in `workdir`.
+
+    Raises BadOption, TooLarge, ParserDied, ArchiveDamaged and what `ingest.tiling.build_tileset` raises.
+    """
+    raster, vector = wishes
+    assert isinstance(heights, PackedRaster)
+    if read.relief.kind == "raster":
+        return make_raster(read, heights, replace(raster, pyramid=None), workdir, progress)
+    source, lines = make_contours(read, heights, workdir, part(progress, 0.0, 0.5))
+    tiles = workdir / f"{draft.id}.pmtiles"
+    tiling = contour_tiling(draft, heights.zooms, vector.maxzoom, keep_all=vector.keep_all)
+    result = build_tileset(source, tiles, tiling, part(progress, 0.5, 1.0))
+    verify_tiles(tiles, result.tiles)
+    return PackedContours(source, tiles, result, lines=lines)
 
 
 def make_raster(

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from ingest.reading import ReadLayer
+from ingest.reading import Read, ReadLayer
 from naru.changes import compare
 from naru.house import House
-from naru.records import Changes, Layer
+from naru.records import Changes, Kind, Layer
 
 _SHOWN = 5  # fields named in a warning
 
 
-def changes_since(house: House, before: Layer | None, read: ReadLayer) -> tuple[Changes | None, list[str]]:
+def changes_since(house: House, before: Layer | None, read: Read) -> tuple[Changes | None, list[str]]:
     """Compare what was read with the live version it replaces.
 
     Returns the account (None where there is nothing to compare with), and warnings about what users of the
@@ -20,6 +20,8 @@ def changes_since(house: House, before: Layer | None, read: ReadLayer) -> tuple[
     """
     if before is None:
         return None, []
+    if not isinstance(read, ReadLayer):
+        return None, other_kind(before, read.kind)
     warnings = _other_geometry(before, read)
     if before.live.source is None or before.live.source.suffix != ".parquet":
         return None, warnings
@@ -29,6 +31,13 @@ def changes_since(house: House, before: Layer | None, read: ReadLayer) -> tuple[
         damaged = f"version {before.live.number} could not be compared with: {error}; see `naru verify`"
         return None, [*warnings, damaged]
     return account, [*warnings, *_lost_fields(before, account)]
+
+
+def other_kind(before: Layer | None, kind: Kind) -> list[str]:
+    """Return a warning when something without features takes the place of a layer that has them."""
+    if before is None or (before.kind == kind == "raster"):
+        return []
+    return [f"version {before.live.number} has features that programs may read; this one has none beside its tiles"]
 
 
 def _other_geometry(before: Layer, read: ReadLayer) -> list[str]:

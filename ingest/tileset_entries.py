@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from naru.records import BBox
+from naru.records import BBox, Kind
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,8 @@ class ReadTiles:
     files: tuple[Path, ...]
     warnings: tuple[str, ...] = ()
 
+    takes: ClassVar[frozenset[str]] = frozenset()
+
     # what a report has for every layer
     features_read = 0
     features_kept = 0
@@ -32,6 +34,11 @@ class ReadTiles:
     encoding = None
     encoding_how = None
     bounds: BBox = (-180.0, -85.05, 180.0, 85.05)
+
+    @property
+    def kind(self) -> Kind:
+        """What its tiles are: features, or pictures."""
+        return "vector" if self.vector else "raster"
 
     @property
     def geometry(self) -> str:

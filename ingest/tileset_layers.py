@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ingest.made import Put, verify_tiles
 from ingest.reading import sandbox
 from ingest.sandbox import Limits, Task
 from ingest.tileset_entries import ReadTiles
-from naru.errors import ArchiveDamaged, NaruError, ParserDied
-from naru.pmtiles import PMTilesReader, mapped
+from naru.errors import NaruError, ParserDied
 from naru.raster_facts import RasterFacts
 from naru.raster_style import raster_style
 from naru.records import Archive, BBox, Draft, IngestReport, Progress, Tileset
@@ -33,6 +33,46 @@ class PackedTiles:
     vector_layers: tuple[Mapping[str, Any], ...]
     facts: Mapping[str, Any]  # of pictures
 
+    def reported(self, report: IngestReport) -> IngestReport:
+        """Return the report with what became of the tileset."""
+        return replace(
+            report,
+            bounds=self.bounds,
+            minzoom=self.minzoom,
+            maxzoom=self.maxzoom,
+            tiles=self.tiles,
+            bytes=self.path.stat().st_size,
+        )
+
+    def drawn(self, draft: Draft, styles: Mapping[str, Style]) -> Draft:
+        """Return the draft with a style: pictures as they are, each vector layer in the colour of the whole."""
+        if self.tile_type != "mvt":
+            return replace(draft, style=raster_style(draft.id, RasterFacts.of({"raster": self.facts})))
+        colour = choose_colour(draft.id, draft.function, styles)
+        look = Look("mixed", colour, None, False, draft.function == "basemap")
+        names: Sequence[str] = [str(layer["id"]) for layer in self.vector_layers]
+        parts = [
+            part | {"id": f"{part['id']}-{number}" if number else part["id"], "source-layer": name}
+            for number, name in enumerate(names)
+            for part in default_style(draft.id, look)
+        ]
+        return replace(draft, style=tuple(parts))
+
+    def stored(self, put: Put) -> tuple[Archive | None, tuple[Tileset, ...]]:
+        """Move the archive into storage; there is no source beside it."""
+        tileset = Tileset(
+            archive=put(self.path),
+            tile_type=self.tile_type,
+            tile_matrix_set="WebMercatorQuad",
+            minzoom=self.minzoom,
+            maxzoom=self.maxzoom,
+            bounds=self.bounds,
+            tiles=self.tiles,
+            vector_layers=self.vector_layers,
+            rules={} if self.tile_type == "mvt" else {"raster": dict(self.facts)},
+        )
+        return None, (tileset,)
+
 
 def encode_tiles(read: ReadTiles, layer_id: str, workdir: Path, progress: Progress) -> PackedTiles:
     """Take a tileset over in a confined child.
@@ -50,15 +90,7 @@ def encode_tiles(read: ReadTiles, layer_id: str, workdir: Path, progress: Progre
         error.layer = error.layer or layer_id
         raise
     packed = _checked(answer.result, path)
-    with mapped(path) as file:
-        reader = PMTilesReader(file)
-        reader.check()
-        if reader.header.addressed_tiles != packed.tiles:
-            raise ArchiveDamaged(
-                f"{reader.header.addressed_tiles} of {packed.tiles} tiles were written",
-                file=path.name,
-                remedy="Check the disk (`naru doctor`), then run again.",
-            )
+    verify_tiles(path, packed.tiles)
     return packed
 
 
@@ -83,45 +115,3 @@ def _checked(said: Any, path: Path) -> PackedTiles:
             "the parser's answer names tiles that there are not", remedy="The file is probably damaged."
         )
     return packed
-
-
-def tiles_report(report: IngestReport, packed: PackedTiles) -> IngestReport:
-    """Return the report with what became of the tileset."""
-    return replace(
-        report,
-        bounds=packed.bounds,
-        minzoom=packed.minzoom,
-        maxzoom=packed.maxzoom,
-        tiles=packed.tiles,
-        bytes=packed.path.stat().st_size,
-    )
-
-
-def tiles_draft(draft: Draft, packed: PackedTiles, styles: Mapping[str, Style]) -> Draft:
-    """Return the draft with a style: pictures as they are, each vector layer in the colour of the whole."""
-    if packed.tile_type != "mvt":
-        facts = RasterFacts.of({"raster": packed.facts})
-        return replace(draft, style=raster_style(draft.id, facts))
-    look = Look("mixed", choose_colour(draft.id, draft.function, styles), None, False, draft.function == "basemap")
-    names: Sequence[str] = [str(layer["id"]) for layer in packed.vector_layers]
-    parts = [
-        part | {"id": f"{part['id']}-{number}" if number else part["id"], "source-layer": name}
-        for number, name in enumerate(names)
-        for part in default_style(draft.id, look)
-    ]
-    return replace(draft, style=tuple(parts))
-
-
-def tiles_tileset(packed: PackedTiles, put: Callable[[Path], Archive]) -> Tileset:
-    """Move the archive into storage with `put`; return its tileset."""
-    return Tileset(
-        archive=put(packed.path),
-        tile_type=packed.tile_type,
-        tile_matrix_set="WebMercatorQuad",
-        minzoom=packed.minzoom,
-        maxzoom=packed.maxzoom,
-        bounds=packed.bounds,
-        tiles=packed.tiles,
-        vector_layers=packed.vector_layers,
-        rules={} if packed.tile_type == "mvt" else {"raster": dict(packed.facts)},
-    )

@@ -1,6 +1,6 @@
 """What may be said of a file that is handed in: one table, for the command, the upload form and the worker.
 
-A test holds it to `ingest.pipeline.IngestOptions`, which the worker builds from a job's parameters.
+A test holds it to `ingest.options.IngestOptions`, which the worker builds from a job's parameters.
 """
 
 from __future__ import annotations

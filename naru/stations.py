@@ -33,4 +33,9 @@ def between(progress: Progress, first: str, last: str) -> Progress:
     """Return a progress whose 0 … 1 fills the way from the start of station `first` to the end of `last`."""
     following = _NAMES.index(last) + 1
     start, end = STARTS[first], STARTS[_NAMES[following]] if following < len(_NAMES) else 1.0
+    return part(progress, start, end)
+
+
+def part(progress: Progress, start: float, end: float) -> Progress:
+    """Return a progress whose 0 … 1 fills the stretch from `start` to `end` of another."""
     return lambda fraction, message: progress(start + (end - start) * fraction, message)

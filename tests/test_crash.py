@@ -47,7 +47,7 @@ main()
 # The steps of a publication in their order. The source is stored first, then the tiles.
 STEPS = {
     "the tiles are being built": ("ingest.tiling.blocks", "Workshop.make", "before", 2),
-    "the tiles are written": ("ingest.pipeline", "build_tileset", "after", 1),
+    "the tiles are written": ("ingest.vector_layers", "build_tileset", "after", 1),
     "the source is moved beside": ("naru.storage", "sync_file", "before", 1),
     "the source is on the disk": ("naru.storage", "sync_file", "after", 1),
     "the source is hashed": ("naru.storage", "file_hash", "after", 1),

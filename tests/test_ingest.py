@@ -18,7 +18,8 @@ import pyogrio
 import pytest
 import shapely
 
-from ingest.pipeline import IngestOptions, ingest_file
+from ingest.options import IngestOptions
+from ingest.pipeline import ingest_file
 from naru.errors import JobLost
 from naru.house import House
 from naru.settings import Settings
@@ -201,7 +202,6 @@ REFUSED = {
     "data/truncated/cut.geojson": "FILE_DAMAGED",
     "data/truncated/html_error_page.geojson": "FORMAT",
     "data/truncated/not_a_shapefile.zip": "ZIP",
-    "data/seoul_json/seoul_neighborhoods_topo_simple.json": "FORMAT",
     "data/zip_hostile/symlink_to_etc_passwd.zip": "ZIP",
     "data/zip_hostile/bomb_deflate_512m.zip": "TOO_LARGE",
     "data/geojson_made/swapped_latlon.geojson": "CRS_REFUSED",

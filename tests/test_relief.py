@@ -17,7 +17,8 @@ import shapely
 from affine import Affine
 from pyproj import Transformer
 
-from ingest.pipeline import IngestOptions, ingest_in_scratch
+from ingest.options import IngestOptions
+from ingest.pipeline import ingest_in_scratch
 from ingest.raster import contours
 from ingest.raster.contours import Drawing, draw_contours
 from ingest.raster.heights import Heights

@@ -12,7 +12,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from ingest.pipeline import IngestOptions
+from ingest.options import IngestOptions
 from naru import uploads as stored_uploads
 from naru.ingest_options import OPTIONS
 from tests.handing_in import MANAGE, Staff, geojson, staff

@@ -192,5 +192,7 @@ def _tell(layer: Mapping[str, Any], dry_run: bool) -> None:
             click.echo(f"  {verb} {count['count']}: {count['reason']}")
     if "changes" in layer:
         click.echo(f"  since the version before: {Changes.from_dict(layer['changes'])}")
+    if layer.get("tiles_kept"):
+        click.echo(f"  tiles: {layer['tiles'] - layer['tiles_kept']} cut, {layer['tiles_kept']} kept")
     for warning in layer["warnings"]:
         click.echo(f"  warning: {warning}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.tiling import TilingResult
 from naru.errors import ArchiveDamaged
 from naru.house import House
 from naru.records import Layer
@@ -19,13 +18,12 @@ class TilesBefore:
     archive: Path | None
     damaged: bool = False
 
-    def told(self, result: TilingResult) -> list[str]:
-        """Return what the report says of the tiles."""
-        if self.damaged:
-            return [f"all tiles were cut: the archive of version {self.number} is damaged, see `naru verify`"]
-        if not result.kept:
+    @property
+    def warnings(self) -> list[str]:
+        """What an operator should look at."""
+        if not self.damaged:
             return []
-        return [f"tiles: {result.tiles - result.kept} cut, {result.kept} kept from version {self.number}"]
+        return [f"all tiles were cut: the archive of version {self.number} is damaged, see `naru verify`"]
 
 
 def tiles_before(house: House, layer: Layer | None) -> TilesBefore | None:

@@ -35,7 +35,7 @@ class PackedVectors:
     tiles: Path
     result: TilingResult
     symbols: Symbology | None = None  # how the file draws it
-    told: tuple[str, ...] = ()  # of tiles taken over from the version before
+    before: TilesBefore | None = None  # whose tiles could be kept
 
     def reported(self, report: IngestReport) -> IngestReport:
         """Return the report with what became of the features."""
@@ -50,7 +50,8 @@ class PackedVectors:
             maxzoom=result.maxzoom,
             tiles=result.tiles,
             bytes=result.bytes,
-            warnings=(*report.warnings, *self.told),
+            warnings=(*report.warnings, *(self.before.warnings if self.before else ())),
+            tiles_kept=self.result.kept if self.before else None,
         )
 
     def drawn(self, draft: Draft, styles: Mapping[str, Style]) -> Draft:
@@ -107,8 +108,7 @@ def encode_vectors(
     tiles = workdir / f"{draft.id}.pmtiles"
     result = build_tileset(read.parquet, tiles, tiling, progress, before.archive if before else None)
     verify_tiles(tiles, result.tiles)
-    told = before.told(result) if before else []
-    return PackedVectors(read.parquet, tiles, result, read.symbols, tuple(told))
+    return PackedVectors(read.parquet, tiles, result, read.symbols, before)
 
 
 def _texts(parquet: Path) -> dict[str, str]:

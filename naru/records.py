@@ -86,15 +86,16 @@ class IngestReport:
     warnings: tuple[str, ...] = ()
     version: int | None = None  # absent in a dry run
     changes: Changes | None = None  # against the version that is replaced; absent where there is none
+    tiles_kept: int | None = None  # of `tiles`, those taken over from that version as they are; absent likewise
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the JSON shape of the contract; `version` and `changes` only where there are any."""
+        """Return the JSON shape of the contract; `version`, `changes` and `tiles_kept` only where there are any."""
         out = {name: getattr(self, name) for name in self.__dataclass_fields__}
         for name in ("features_dropped", "features_repaired"):
             out[name] = [{"reason": c.reason, "count": c.count} for c in out[name]]
         out["bounds"], out["warnings"] = list(self.bounds), list(self.warnings)
         out["changes"] = self.changes.to_dict() if self.changes else None
-        for name in ("version", "changes"):
+        for name in ("version", "changes", "tiles_kept"):
             if out[name] is None:
                 del out[name]
         return out

@@ -125,13 +125,13 @@ def test_a_ring_of_100_000_crossings_is_read_within_bounds(tmp_path: Path, step:
 
 @contextmanager
 def watched_children() -> Iterator[dict[int, tuple[float, int]]]:
-    """Yield what each process below this one uses until the end: processor seconds and peak bytes."""
+    """Yield what each process that begins below this one uses until the end: processor seconds and peak bytes."""
     seen: dict[int, tuple[float, int]] = {}
-    stop, tick = threading.Event(), os.sysconf("SC_CLK_TCK")
+    stop, tick, before = threading.Event(), os.sysconf("SC_CLK_TCK"), set(family([os.getpid()]))
 
     def watch() -> None:
         while not stop.wait(0.01):
-            for pid in family([os.getpid()])[1:]:
+            for pid in set(family([os.getpid()])) - before:
                 with suppress(OSError, IndexError):  # it has ended since it was named
                     spent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
                     mark = Path(f"/proc/{pid}/status").read_text().partition("VmHWM:")[2].split()[0]

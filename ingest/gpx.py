@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from xml.parsers import expat
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +20,7 @@ from ingest.encoding import decoded
 from ingest.layers import SourceLayer
 from ingest.receive import Dataset
 from ingest.rows import Row, batches
-from ingest.xml_text import find_codec, refuse_doctype
+from ingest.xml_text import find_codec, follow, refuse_doctype
 from naru.errors import FileDamaged, NoFeatures
 
 _CLAIM = Claim("EPSG:4326", "GPX is WGS 84 (GPX 1.1, latitudeType and longitudeType)")
@@ -55,21 +54,8 @@ def read(dataset: Dataset, encoding: str | None) -> Iterator[SourceLayer]:
 def _parse(path: Path, file: str, codec: str) -> dict[str, list[Row]]:
     """Parse the document into rows by layer. Raises FileDamaged with line and column."""
     handler = _Handler(file)
-    parser = expat.ParserCreate()
-    parser.buffer_text = True
-    parser.StartElementHandler = handler.start
-    parser.EndElementHandler = handler.end
-    parser.CharacterDataHandler = handler.text
-    parser.StartDoctypeDeclHandler = handler.doctype
-    try:
-        with path.open("rb") as stream:
-            for text in decoded(stream, codec):
-                parser.Parse(text, False)
-        parser.Parse("", True)
-    except expat.ExpatError as error:
-        reason = f"{expat.ErrorString(error.code)} (line {error.lineno}, column {error.offset + 1})"
-        message = f"it is not well-formed XML: {reason}"
-        raise FileDamaged(message, file=file, remedy="Repair it, or save it again.") from error
+    with path.open("rb") as stream:
+        follow(decoded(stream, codec), handler, file)
     return handler.layers
 
 

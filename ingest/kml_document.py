@@ -9,14 +9,13 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from xml.parsers import expat
 
 import numpy as np
 
 from ingest import wkb_writer as wkb
 from ingest.kml_style import StyleReader, Styles, Symbol
 from ingest.kml_tracks import Tracks
-from ingest.xml_text import refuse_doctype
+from ingest.xml_text import follow, refuse_doctype
 from naru.errors import FileDamaged
 
 _DEPTH = 250
@@ -103,21 +102,7 @@ class Document:
 def parse(texts: Iterable[str], file: str) -> Document:
     """Parse a document given in pieces of text. Raises FileDamaged with line and column."""
     handler = _Handler(file)
-    parser = expat.ParserCreate()
-    parser.buffer_text = True
-    parser.StartElementHandler = handler.start
-    parser.EndElementHandler = handler.end
-    parser.CharacterDataHandler = handler.text
-    parser.StartDoctypeDeclHandler = handler.doctype
-    parser.EntityDeclHandler = handler.doctype
-    try:
-        for text in texts:
-            parser.Parse(text, False)
-        parser.Parse("", True)
-    except expat.ExpatError as error:
-        reason = f"{expat.ErrorString(error.code)} (line {error.lineno}, column {error.offset + 1})"
-        message = f"it is not well-formed XML: {reason}"
-        raise FileDamaged(message, file=file, remedy="Repair it, or save it again.") from error
+    follow(texts, handler, file)
     return handler.document
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Protocol
+from xml.parsers import expat
 
 from ingest.encoding import decodes_file, normalise
 from naru.errors import EncodingUnknown, FileDamaged
@@ -49,3 +52,42 @@ def refuse_doctype(format_name: str, file: str) -> FileDamaged:
         file=file,
         remedy="Remove the declaration, or save the file again.",
     )
+
+
+class Handler(Protocol):
+    """What follows a document through its elements."""
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        """Begin an element."""
+        ...
+
+    def end(self, name: str) -> None:
+        """End an element."""
+        ...
+
+    def text(self, text: str) -> None:
+        """Take some of an element's text."""
+        ...
+
+    def doctype(self, *_: object) -> None:
+        """Refuse a document type or an entity, by raising."""
+        ...
+
+
+def follow(texts: Iterable[str], handler: Handler, file: str) -> None:
+    """Lead `handler` through a document given in pieces of text. Raises FileDamaged with line and column."""
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartElementHandler = handler.start
+    parser.EndElementHandler = handler.end
+    parser.CharacterDataHandler = handler.text
+    parser.StartDoctypeDeclHandler = handler.doctype
+    parser.EntityDeclHandler = handler.doctype
+    try:
+        for text in texts:
+            parser.Parse(text, False)
+        parser.Parse("", True)
+    except expat.ExpatError as error:
+        reason = f"{expat.ErrorString(error.code)} (line {error.lineno}, column {error.offset + 1})"
+        message = f"it is not well-formed XML: {reason}"
+        raise FileDamaged(message, file=file, remedy="Repair it, or save it again.") from error

@@ -30,8 +30,8 @@ from rio_tiler.io import Reader
 from naru.cog import WEB_MERCATOR_EDGE_M, Cog
 from naru.pmtiles import mapped
 from naru.raster_facts import RasterFacts
-from tileserver.drawing import Easel
-from tileserver.looks import Look, Subject
+from tileserver.rasters.drawing import Easel
+from tileserver.rasters.looks import Look, Subject
 
 ZOOM, LEFT, TOP, SIDE = 16, 55872, 25376, 4096
 SEED = 20260101

@@ -19,7 +19,7 @@ from naru.records import Draft, IngestReport, Release, Tileset
 from naru.settings import Settings
 from naru.style import Look, default_style
 from tileserver.app import create_app
-from tileserver.keys import Key, Permissions
+from tileserver.keys.ring import Key, Permissions
 from tileserver.service import Service
 
 SEOUL = (126.76, 37.42, 127.19, 37.71)

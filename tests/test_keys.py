@@ -18,8 +18,8 @@ from naru.database import Database
 from naru.errors import UnknownKey
 from naru.schema import key_secrets, keys
 from tests.conftest import naru, naru_json
-from tileserver.keys import ANONYMOUS, Key, KeyRing, Permissions
-from tileserver.keytext import ALPHABET, checksum, digest, is_well_formed, make_key_text, redact
+from tileserver.keys.ring import ANONYMOUS, Key, KeyRing, Permissions
+from tileserver.keys.text import ALPHABET, checksum, digest, is_well_formed, make_key_text, redact
 
 PEPPER = b"pepper"
 NOON = datetime(2026, 11, 22, 3, tzinfo=UTC)

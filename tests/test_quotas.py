@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from naru.database import Database
 from naru.errors import MonthQuotaExceeded, QuotaExceeded, QuotaUnavailable
 from naru.schema import quota_windows
-from tileserver.keys import Key, Permissions
-from tileserver.meter import QuotaMeter
-from tileserver.quotas import Grant, Settlement, SqlQuotaStore, WindowLimit, lease_size
-from tileserver.windows import windows_at
+from tileserver.keys.ring import Key, Permissions
+from tileserver.quota.meter import QuotaMeter
+from tileserver.quota.stores import Grant, Settlement, SqlQuotaStore, WindowLimit, lease_size
+from tileserver.quota.windows import windows_at
 
 SEOUL = ZoneInfo("Asia/Seoul")
 TODAY = "2026-11-22"

@@ -15,8 +15,8 @@ from flask.testing import FlaskClient
 from tests.serving import Fake, make_home, new_key, open_app, service_of
 from tileserver.access import client_address
 from tileserver.app import ROUTES
-from tileserver.keys import Permissions
-from tileserver.keytext import make_key_text
+from tileserver.keys.ring import Permissions
+from tileserver.keys.text import make_key_text
 from tileserver.openapi import openapi_path
 
 PUBLIC, PRIVATE, WATER = "/tiles/open/2/3/1.mvt", "/tiles/closed/2/3/1.mvt", "/tiles/water/2/3/1.mvt"
@@ -279,8 +279,8 @@ def used(app: Flask, key_id: str) -> int:
     """Return what was counted for a key, after a settlement."""
     from zoneinfo import ZoneInfo
 
-    from tileserver.quotas import SqlQuotaStore
-    from tileserver.windows import windows_at
+    from tileserver.quota.stores import SqlQuotaStore
+    from tileserver.quota.windows import windows_at
 
     service = service_of(app)
     service.pulse()

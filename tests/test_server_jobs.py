@@ -17,7 +17,7 @@ from naru.stations import STARTS, between, station_at
 from naru.work import run_job
 from tests.handing_in import Staff, events, geojson, staff
 from tests.serving import make_home, open_app, service_of
-from tileserver import job_events
+from tileserver.managing import job_events
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from naru.errors import (
     UnknownLayer,
 )
 from naru.records import Layer
-from tileserver.keys import Key
+from tileserver.keys.ring import Key
 from tileserver.snapshot import Snapshot
 
 Environ = Mapping[str, Any]

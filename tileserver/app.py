@@ -12,28 +12,18 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from naru import errors
 from naru.settings import Clock, Settings
-from tileserver import (
-    content,
-    health,
-    job_events,
-    jobs,
-    layers,
-    management,
-    ogc,
-    ogc_features,
-    openapi,
-    pages,
-    rasters,
-    styles,
-    tilejson,
-    tus,
-    uploads,
-)
+from tileserver import content, health, layers, openapi, pages, styles, tilejson
 from tileserver.access import Caller, identify, presented_key
 from tileserver.documents import json_document
 from tileserver.lane import Lane
-from tileserver.managing import check_manager
+from tileserver.managing import job_events, jobs
+from tileserver.managing import layers as management
+from tileserver.managing.guard import check_manager
+from tileserver.ogc import common as ogc
+from tileserver.ogc import features as ogc_features
 from tileserver.problems import problem
+from tileserver.rasters import tiles as rasters
+from tileserver.receiving import tus, uploads
 from tileserver.routes import Route
 from tileserver.service import Service
 

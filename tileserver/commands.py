@@ -1,4 +1,4 @@
-"""`naru serve`: the server from the command line. `naru keys` lies in `tileserver/key_commands.py`."""
+"""`naru serve`: the server from the command line. `naru keys` lies in `tileserver/keys/commands.py`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 from naru.listen import Listen, claim
 from naru.settings import Settings
 from naru.terminal import json_option, print_json
-from tileserver.key_commands import keys
+from tileserver.keys.commands import keys
 
 __all__ = ["keys", "serve"]
 

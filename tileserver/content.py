@@ -26,7 +26,7 @@ from naru.records import Layer
 from tileserver.access import QUERY_NAMES, Caller
 from tileserver.documents import REVALIDATE
 from tileserver.encodings import accepts_gzip
-from tileserver.ogc import is_shared, site_of
+from tileserver.ogc.common import is_shared, site_of
 from tileserver.problems import PROBLEM_MEDIA_TYPE
 from tileserver.pyramids import PRIVATE_CACHING, PRIVATE_VARY
 from tileserver.routes import LAYER_ID, Route, Service

@@ -17,10 +17,10 @@ from naru.errors import TileOutOfRange
 from naru.settings import Clock
 from tileserver.access import Environ, identify, permit
 from tileserver.encodings import accepts_gzip
-from tileserver.keys import Key
-from tileserver.meter import Lease, QuotaMeter
+from tileserver.keys.ring import Key
 from tileserver.problems import problem
 from tileserver.pyramids import Answer, Pyramid, TileHeaders, check_type
+from tileserver.quota.meter import Lease, QuotaMeter
 from tileserver.snapshot import Snapshot, SnapshotKeeper
 
 _PREFIX = "/tiles/"
@@ -99,7 +99,7 @@ def resolve(snapshot: Snapshot, key: Key, address: TileAddress) -> Pyramid:
 
 
 def must_be_drawn(snapshot: Snapshot, address: TileAddress, environ: Environ) -> bool:
-    """Tell whether a picture is not simply a stored tile: see `tileserver/rasters.py`, which answers then."""
+    """Tell whether a picture is not simply a stored tile: see `tileserver/rasters/tiles.py`, which answers then."""
     found = snapshot.pyramids.get(address.layers)
     return (
         found is None

@@ -12,7 +12,7 @@ from tileserver.access import Caller
 from tileserver.addresses import base_address
 from tileserver.documents import json_document
 from tileserver.legends import legend
-from tileserver.managing import may_manage
+from tileserver.managing.guard import may_manage
 from tileserver.routes import LAYER_ID, Route, Service
 
 

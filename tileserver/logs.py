@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from tileserver.keytext import redact
+from tileserver.keys.text import redact
 
 _ADVICE = ("Configuration allows spawning up to", "Configured number of workers appears to be higher")
 FORMAT = "%(asctime)s %(levelname)s %(name)s[%(process)d] %(message)s"

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from naru import errors
 from naru.errors import NaruError
-from tileserver.keytext import redact
+from tileserver.keys.text import redact
 
 log = logging.getLogger("naru.serve")
 PROBLEM_MEDIA_TYPE = "application/problem+json"

@@ -16,7 +16,7 @@ from naru.cog import Cog
 from naru.errors import ArchiveDamaged, BadRequest, WrongTileType
 from naru.raster_facts import RasterFacts
 from naru.records import Layer, Tileset
-from tileserver.blank import BLANK
+from tileserver.rasters.blank import BLANK
 
 Headers = list[tuple[str, str]]
 Answer = tuple[str, Headers, bytes]

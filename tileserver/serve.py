@@ -26,7 +26,7 @@ from naru.listen import Listen
 from naru.settings import Settings, key_pepper
 from tileserver import desk
 from tileserver.app import create_app
-from tileserver.keys import KeyRing
+from tileserver.keys.ring import KeyRing
 from tileserver.lane import Lane
 from tileserver.logs import log_config
 from tileserver.service import Pulse, Service

@@ -12,11 +12,11 @@ from zoneinfo import ZoneInfo
 from naru.errors import QuotaUnavailable
 from naru.house import House
 from naru.settings import Clock, Settings, key_pepper
-from tileserver.keys import KeyRing
-from tileserver.meter import QuotaMeter
-from tileserver.quotas import SqlQuotaStore
+from tileserver.keys.ring import KeyRing
+from tileserver.quota.meter import QuotaMeter
+from tileserver.quota.stores import SqlQuotaStore
+from tileserver.rasters.studio import Studio
 from tileserver.snapshot import SnapshotKeeper
-from tileserver.studio import Studio
 
 log = logging.getLogger("naru.serve")
 REFRESH_S = 0.5  # a publication or a revoked key is seen within this

@@ -21,8 +21,8 @@ from naru.pmtiles import PMTilesReader, mapped
 from naru.records import Layer, Tileset
 from naru.settings import Clock
 from naru.tms import WEB_MERCATOR
-from tileserver.keys import ANONYMOUS, Credential, Key, KeyRing
-from tileserver.keytext import digest, is_well_formed
+from tileserver.keys.ring import ANONYMOUS, Credential, Key, KeyRing
+from tileserver.keys.text import digest, is_well_formed
 from tileserver.pyramids import CompositePyramid, LayerPyramid, Pyramid, TileReader
 
 log = logging.getLogger("naru.serve")

@@ -19,7 +19,7 @@ from tileserver.addresses import base_address, key_query
 from tileserver.credits import credit
 from tileserver.documents import json_document
 from tileserver.legends import known_facts
-from tileserver.rasters import heights_address
+from tileserver.rasters.tiles import heights_address
 from tileserver.routes import LAYER_ID, Route, Service
 
 

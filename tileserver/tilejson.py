@@ -12,7 +12,7 @@ from tileserver.addresses import base_address, key_query
 from tileserver.credits import credit
 from tileserver.documents import json_document
 from tileserver.pyramids import CompositePyramid, LayerPyramid, Pyramid
-from tileserver.rasters import ENCODING, encoding_for, heights_address
+from tileserver.rasters.tiles import ENCODING, encoding_for, heights_address
 from tileserver.routes import LAYER_IDS, Route, Service
 
 

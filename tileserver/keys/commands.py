@@ -15,9 +15,9 @@ import click
 from naru.house import House
 from naru.settings import Settings, key_pepper
 from naru.terminal import json_option, open_house, print_json
-from tileserver.keys import KEY_FUNCTIONS, LONGEST_GRACE, Key, KeyRing, Permissions
-from tileserver.quotas import SqlQuotaStore
-from tileserver.windows import windows_at
+from tileserver.keys.ring import KEY_FUNCTIONS, LONGEST_GRACE, Key, KeyRing, Permissions
+from tileserver.quota.stores import SqlQuotaStore
+from tileserver.quota.windows import windows_at
 
 _ENVIRONMENT = re.compile(r"[a-z0-9]{1,16}", re.ASCII)
 _REFERRER = re.compile(r"(https?://)?(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*", re.ASCII)

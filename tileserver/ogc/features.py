@@ -22,7 +22,7 @@ from naru.features.systems import CRS84, is_north_first, normal_name, uri
 from naru.records import BBox, Layer
 from tileserver.access import QUERY_NAMES, Caller
 from tileserver.documents import bytes_document, json_document
-from tileserver.ogc import GEOJSON, OFFERED, Site, is_shared, permitted, site_of
+from tileserver.ogc.common import GEOJSON, OFFERED, Site, is_shared, permitted, site_of
 from tileserver.routes import LAYER_ID, Route, Service
 
 if TYPE_CHECKING:

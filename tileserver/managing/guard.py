@@ -6,7 +6,7 @@ from naru.errors import KeyMissing, ScopeDenied, UnknownLayer
 from naru.grants import Grant
 from naru.records import Layer
 from tileserver.access import Caller
-from tileserver.keys import ANONYMOUS, Key
+from tileserver.keys.ring import ANONYMOUS, Key
 
 
 def check_manager(caller: Caller) -> Key:

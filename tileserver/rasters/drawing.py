@@ -22,7 +22,7 @@ from naru import png, shading, terrain_rgb
 from naru.cog import BLOCK, WEB_MERCATOR_EDGE_M, Cog
 from naru.errors import ArchiveDamaged
 from naru.tms import web_mercator_bounds
-from tileserver.looks import Look, Subject
+from tileserver.rasters.looks import Look, Subject
 
 Pixels = NDArray[np.uint8]
 _MOST_OPEN = 32  # datasets: a resolution of a raster is one

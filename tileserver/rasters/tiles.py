@@ -18,8 +18,8 @@ from naru.errors import ArchiveDamaged, BadRequest, TileOutOfRange, WrongTileTyp
 from naru.raster_facts import ENCODINGS, Encoding
 from tileserver.access import Caller
 from tileserver.lane import TileAddress, fetch, not_modified, parse, resolve
-from tileserver.looks import Look, Subject
 from tileserver.pyramids import TILE_MEDIA_TYPE, Answer, LayerPyramid, picture_headers
+from tileserver.rasters.looks import Look, Subject
 from tileserver.routes import LAYER_IDS, NUMBER, Route, Service
 
 _EDITION = 1  # of how things are drawn: to be raised when the same archive begins to look different

@@ -1,6 +1,6 @@
 """Where pictures are drawn from a COG's numbers, and the last ones kept.
 
-This module is light; what draws (`tileserver/drawing.py`, with rasterio behind it) is loaded for the first picture.
+This module is light; what draws (`drawing.py` beside it, with rasterio behind it) is loaded for the first picture.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from tileserver.looks import Look, Subject
+from tileserver.rasters.looks import Look, Subject
 
 if TYPE_CHECKING:
-    from tileserver.drawing import Easel
+    from tileserver.rasters.drawing import Easel
 
 _MOST_BYTES = 32 << 20  # of kept pictures: some thousand
 
@@ -44,7 +44,7 @@ class Studio:
 
     def _open_easel(self) -> Easel:
         if self._easel is None:
-            from tileserver.drawing import Easel
+            from tileserver.rasters.drawing import Easel
 
             self._easel = Easel()
         return self._easel

@@ -10,11 +10,11 @@ from naru.errors import BadRequest
 from naru.grants import Grant
 from naru.ingest_options import LONGEST_TEXT, read_options
 from naru.records import Layer
-from tileserver import bodies
 from tileserver.access import Caller
 from tileserver.documents import json_document
 from tileserver.layers import describe, provenance
-from tileserver.managing import grant_of
+from tileserver.managing.guard import grant_of
+from tileserver.receiving import bodies
 from tileserver.routes import LAYER_ID, Route, Service
 
 _CHANGEABLE = ("title", "title_en", "visibility", "licence", "attribution")

@@ -14,7 +14,7 @@ from naru.records import Job
 from naru.stations import WAITING, station_at
 from tileserver.access import Caller
 from tileserver.documents import json_document
-from tileserver.managing import grant_of
+from tileserver.managing.guard import grant_of
 from tileserver.routes import Route, Service
 
 

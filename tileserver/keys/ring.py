@@ -14,7 +14,7 @@ from naru.catalogue import advance, utc_now
 from naru.database import Database
 from naru.errors import UnknownKey
 from naru.schema import key_secrets, keys
-from tileserver.keytext import digest, make_key_text
+from tileserver.keys.text import digest, make_key_text
 from tileserver.sql import insert_unless_there
 
 Access = Literal["public", "private"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 
 from naru.errors import RateExceeded
-from tileserver.keys import Key
+from tileserver.keys.ring import Key
 
 _BURST_S = 1.0
 _SLACK_S = 1e-3  # a moment is only known to a fraction of this

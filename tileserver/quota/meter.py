@@ -19,10 +19,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from naru.errors import MonthQuotaExceeded, QuotaExceeded, QuotaUnavailable
 from naru.settings import Clock
-from tileserver.keys import Key
-from tileserver.quotas import UNLIMITED, Grant, QuotaStore, Settlement, WindowLimit
-from tileserver.rates import RateGate
-from tileserver.windows import Window, Windows, windows_at
+from tileserver.keys.ring import Key
+from tileserver.quota.rates import RateGate
+from tileserver.quota.stores import UNLIMITED, Grant, QuotaStore, Settlement, WindowLimit
+from tileserver.quota.windows import Window, Windows, windows_at
 
 T = TypeVar("T")
 _ASK_AGAIN_S = 1.0

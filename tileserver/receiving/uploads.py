@@ -15,12 +15,12 @@ from naru.ingest_options import OPTIONS, read_options
 from naru.records import Job
 from naru.settings import Settings
 from naru.uploads import Stored, too_large
-from tileserver import bodies, tus
 from tileserver.access import Caller
 from tileserver.documents import json_document
-from tileserver.jobs import describe, job_address
-from tileserver.managing import grant_of
-from tileserver.multipart import FILE, Form
+from tileserver.managing.guard import grant_of
+from tileserver.managing.jobs import describe, job_address
+from tileserver.receiving import bodies, tus
+from tileserver.receiving.multipart import FILE, Form
 from tileserver.routes import Route, Service
 
 _AROUND_BYTES = 2 * 2**20  # boundaries, headers and fields of a form

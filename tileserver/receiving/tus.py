@@ -17,11 +17,11 @@ from naru.errors import BadRequest, MediaType, TusVersion, UnknownUpload
 from naru.ingest_options import read_options
 from naru.records import Job
 from naru.uploads import Upload, display_name, too_large
-from tileserver import bodies, uploads
 from tileserver.access import Caller
 from tileserver.documents import json_document
-from tileserver.jobs import job_address, visible_job
-from tileserver.managing import grant_of
+from tileserver.managing.guard import grant_of
+from tileserver.managing.jobs import job_address, visible_job
+from tileserver.receiving import bodies, uploads
 from tileserver.routes import Route, Service
 
 HEADER = "Tus-Resumable"

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from naru.errors import UnknownJob
 from naru.records import Job
 from tileserver.access import Caller
-from tileserver.jobs import describe, has_ended, progress_of, visible_job
+from tileserver.managing.jobs import describe, has_ended, progress_of, visible_job
 from tileserver.routes import Route, Service
 
 log = logging.getLogger("naru.serve")

@@ -1,0 +1,1 @@
+"""What a key with the function manage may do."""

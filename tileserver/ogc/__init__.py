@@ -1,0 +1,1 @@
+"""OGC APIs under /ogc/."""

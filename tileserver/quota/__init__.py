@@ -1,0 +1,1 @@
+"""Quotas and rates: how often a key may ask."""

@@ -6,7 +6,7 @@ PREFIX ?= /opt/naru
 PIP_FLAGS ?=
 PIP    := -m pip --disable-pip-version-check --quiet install --constraint requirements.lock $(PIP_FLAGS)
 # Debian's packages that some tests use as the browser and as peers; see tests/conftest.py.
-DEBIAN_TOOLS := chromium nginx-light gdal-bin postgresql
+DEBIAN_TOOLS := chromium nginx-light gdal-bin postgresql redis-server
 DEBIAN_BENCH := wrk
 
 .PHONY: setup demo test check bench clean install web lock debian-tools

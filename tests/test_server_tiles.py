@@ -217,7 +217,7 @@ def test_canonical_addresses_are_read(path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/tiles/a.json", "/tiles/a/1/0/0.gif", "/tiles/a/1/0/0", "/tiles/a/x/1/0/0.mvt"]
+    "path", ["/", "/tiles/a.json", "/tiles/a/1/0/0.gif", "/tiles/a/1/0/0", "/tiles/a/x/y/1/0/0.mvt"]
 )
 def test_other_addresses_are_left_to_flask(path: str) -> None:
     assert parse(path) is None

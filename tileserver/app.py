@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from naru import errors
 from naru.settings import Clock, Settings
-from tileserver import content, health, layers, openapi, pages, styles, tilejson
+from tileserver import content, health, layers, openapi, pages, pictures, styles, tilejson
 from tileserver.access import Caller, identify, presented_key
 from tileserver.documents import json_document
 from tileserver.lane import Lane
@@ -22,7 +22,6 @@ from tileserver.managing.guard import check_manager
 from tileserver.ogc import common as ogc
 from tileserver.ogc import features as ogc_features
 from tileserver.problems import problem
-from tileserver.rasters import tiles as rasters
 from tileserver.receiving import tus, uploads
 from tileserver.routes import Route
 from tileserver.service import Service
@@ -48,7 +47,7 @@ ROUTES: tuple[Route, ...] = (
     *pages.ROUTES,
     *health.ROUTES,
     *layers.ROUTES,
-    *rasters.ROUTES,
+    *pictures.ROUTES,
     *tilejson.ROUTES,
     *styles.ROUTES,
     *content.ROUTES,

@@ -13,18 +13,20 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from wsgiref.types import StartResponse, WSGIApplication
 
-from naru.errors import TileOutOfRange
+from naru.errors import TileOutOfRange, WrongTileType
+from naru.grids import GRIDS, NAMES
 from naru.settings import Clock
+from naru.tms import WEB_MERCATOR
 from tileserver.access import Environ, identify, permit
 from tileserver.encodings import accepts_gzip
 from tileserver.keys.ring import Key
 from tileserver.problems import problem
-from tileserver.pyramids import Answer, Pyramid, TileHeaders, check_type
+from tileserver.pyramids import Answer, LayerPyramid, Pyramid, TileHeaders, check_type
 from tileserver.quota.meter import Lease, QuotaMeter
 from tileserver.snapshot import Snapshot, SnapshotKeeper
 
 _PREFIX = "/tiles/"
-_PARTS = 6  # "", "tiles", layers, z, x, y.mvt
+_PARTS = 6  # "", "tiles", layers, z, x, y.mvt; one more with a tile matrix set behind the layers
 _METHODS = frozenset(("GET", "HEAD"))
 _VECTOR = "mvt"
 _TYPES = {"mvt": _VECTOR, "pbf": _VECTOR, "png": "png", "webp": "webp", "jpg": "jpg", "jpeg": "jpg"}
@@ -42,6 +44,7 @@ class TileAddress(NamedTuple):
     y: int
     tile_type: str = _VECTOR  # mvt, png, webp, jpg
     scale: int = 1
+    tms: str = WEB_MERCATOR  # id of the tile matrix set
 
 
 def parse(path: str) -> TileAddress | None:
@@ -55,17 +58,22 @@ def parse(path: str) -> TileAddress | None:
     parts = path.split("/")
     row, _, extension = parts[-1].partition(".")
     tile_type, scale = _TYPES.get(extension), 1
+    tms = WEB_MERCATOR
+    if len(parts) == _PARTS + 1 and tile_type is not None:
+        tms = NAMES.get(parts.pop(3), "")
+        if not tms:
+            raise TileOutOfRange(f"tiles come in the grids {', '.join(GRIDS)}", remedy="Ask for one of these.")
     if len(parts) != _PARTS or tile_type is None:
         return None
     if tile_type != _VECTOR and row.endswith(_DOUBLE):
         row, scale = row.removesuffix(_DOUBLE), 2
     z, x, y = _ZOOMS.get(parts[3], -1), _number(parts[4]), _number(row)
-    if z < 0 or x >> z or y >> z or x < 0 or y < 0:
+    if z < 0 or x < 0 or y < 0 or not GRIDS[tms].has(z, x, y):
         raise TileOutOfRange(
             "z, x and y must be plain decimal numbers, z from 0 to 24, x and y from 0 to 2^z - 1",
             remedy="/tiles/{layer}.json says which zooms a layer has.",
         )
-    return TileAddress(parts[2], z, x, y, tile_type, scale)
+    return TileAddress(parts[2], z, x, y, tile_type, scale, tms)
 
 
 def _number(text: str) -> int:
@@ -80,15 +88,19 @@ def resolve(snapshot: Snapshot, key: Key, address: TileAddress) -> Pyramid:
 
     Raises:
         UnknownLayer, ScopeDenied, BadRequest: see `permit` and `Snapshot.composite`.
-        WrongTileType: a layer has no tiles of this type.
+        WrongTileType: a layer has no tiles of this type, or none in this grid.
         TileOutOfRange: none of the layers has this zoom.
     """
-    parts = tuple(snapshot.pyramid(layer_id) for layer_id in address.layers.split(","))
+    parts = tuple(snapshot.pyramid(layer_id, address.tms) for layer_id in address.layers.split(","))
     for part in parts:
         permit(key, part.layer)
+        if part.tms != address.tms and part.cog is None:
+            raise _not_in_grid(part, address.tms)
         if part.stored_type != address.tile_type:
             check_type(part, address.tile_type)
     pyramid = snapshot.composite(parts)
+    if pyramid.tms != address.tms:
+        return pyramid  # a raster, drawn in another grid than its own
     if not pyramid.minzoom <= address.z <= pyramid.maxzoom:
         raise TileOutOfRange(
             f"the zooms here are {pyramid.minzoom} to {pyramid.maxzoom}",
@@ -98,11 +110,20 @@ def resolve(snapshot: Snapshot, key: Key, address: TileAddress) -> Pyramid:
     return pyramid
 
 
+def _not_in_grid(part: LayerPyramid, tms: str) -> WrongTileType:
+    return WrongTileType(
+        f"the layer has no tiles in the grid {tms}",
+        layer=part.layer.id,
+        remedy="Ask for /tiles/{layer}/{z}/{x}/{y}, which are in Web Mercator.",
+    )
+
+
 def must_be_drawn(snapshot: Snapshot, address: TileAddress, environ: Environ) -> bool:
     """Tell whether a picture is not simply a stored tile: see `tileserver/rasters/tiles.py`, which answers then."""
     found = snapshot.pyramids.get(address.layers)
     return (
         found is None
+        or address.tms != WEB_MERCATOR
         or found.stored_type != address.tile_type
         or address.scale != 1
         or "encoding=" in environ.get("QUERY_STRING", "")

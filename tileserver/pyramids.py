@@ -14,6 +14,7 @@ from isal import igzip
 
 from naru.cog import Cog
 from naru.errors import ArchiveDamaged, BadRequest, WrongTileType
+from naru.grids import GRIDS
 from naru.raster_facts import RasterFacts
 from naru.records import Layer, Tileset
 from tileserver.rasters.blank import BLANK
@@ -117,6 +118,11 @@ class LayerPyramid:
         return self.tileset.maxzoom
 
     @cached_property
+    def tms(self) -> str:
+        """The id of the tile matrix set that its tiles lie in."""
+        return self.tileset.tile_matrix_set
+
+    @cached_property
     def version(self) -> str:
         """What the entity tag says: changes whenever the tiles do."""
         return self.tileset.archive.sha256[:20]
@@ -175,7 +181,10 @@ class LayerPyramid:
         """
         if isinstance(self.reader, ArchiveDamaged):
             raise self.reader
-        return self.reader.get
+        deeper, get = GRIDS[self.tms].first, self.reader.get
+        if not deeper:
+            return get
+        return lambda z, x, y: get(z + deeper, x, y)  # archives count depth: see naru/grids.py
 
 
 class CompositePyramid:
@@ -188,6 +197,7 @@ class CompositePyramid:
     def __init__(self, parts: Sequence[LayerPyramid]) -> None:
         _check_disjoint(parts)
         self.parts = tuple(parts)
+        self.tms = parts[0].tms
         self.minzoom = min(part.minzoom for part in parts)
         self.maxzoom = max(part.maxzoom for part in parts)
         self.shared = all(part.shared for part in parts)

@@ -37,10 +37,11 @@ class Snapshot:
     generation: int
     layers: Mapping[str, Layer]  # by id, in order
     pyramids: Mapping[str, LayerPyramid]  # those with tiles in Web Mercator
+    elsewhere: Mapping[tuple[str, str], LayerPyramid]  # by layer and tile matrix set: their tiles in other grids
     anonymous: Key | None  # None: callers without a key get nothing
     credentials: Mapping[str, Credential]  # by keyed hash
     pepper: bytes = field(repr=False)
-    _composites: dict[tuple[str, ...], CompositePyramid] = field(default_factory=dict)
+    _composites: dict[tuple[str, tuple[str, ...]], CompositePyramid] = field(default_factory=dict)
     _met: dict[str, Credential] = field(default_factory=dict, repr=False)
 
     def credential(self, text: str) -> Credential | None:
@@ -52,13 +53,15 @@ class Snapshot:
                 self._met[text] = found
         return found
 
-    def pyramid(self, layer_id: str) -> LayerPyramid:
-        """Return a layer's pyramid.
+    def pyramid(self, layer_id: str, tms: str = WEB_MERCATOR) -> LayerPyramid:
+        """Return a layer's pyramid in one grid, or its own where it has none in that one.
 
         Raises:
             UnknownLayer: no such layer, or none with tiles.
         """
-        found = self.pyramids.get(layer_id)
+        found = self.pyramids.get(layer_id) if tms == WEB_MERCATOR else self.elsewhere.get((layer_id, tms))
+        if found is None:
+            found = self.pyramids.get(layer_id)
         if found is None:
             raise UnknownLayer(layer_id)
         return found
@@ -71,7 +74,7 @@ class Snapshot:
         """
         if len(parts) == 1:
             return parts[0]
-        ids = tuple(part.layer.id for part in parts)
+        ids = parts[0].tms, tuple(part.layer.id for part in parts)
         found = self._composites.get(ids)
         if found is None:
             found = CompositePyramid(parts)
@@ -120,19 +123,20 @@ class SnapshotKeeper:
         credentials = self._keyring.credentials()
         anonymous = self._anonymous()
         readable = anonymous.permissions.functions if anonymous else frozenset()
-        tilesets = {layer.id: _tileset(layer) for layer in layers.values()}
-        pyramids = {
-            layer_id: LayerPyramid(
-                layer=layers[layer_id],
+        found = {
+            (layer.id, tileset.tile_matrix_set): LayerPyramid(
+                layer=layer,
                 tileset=tileset,
-                reader=self._reader(layers[layer_id], tileset),
-                shared=layers[layer_id].visibility == "public" and layers[layer_id].function in readable,
+                reader=self._reader(layer, tileset),
+                shared=layer.visibility == "public" and layer.function in readable,
             )
-            for layer_id, tileset in tilesets.items()
-            if tileset is not None
+            for layer in layers.values()
+            for tileset in layer.live.tilesets
         }
-        self._forget_all_but({pyramid.tileset.archive.name for pyramid in pyramids.values()})
-        return Snapshot(generation, layers, pyramids, anonymous, credentials, self._pepper)
+        self._forget_all_but({pyramid.tileset.archive.name for pyramid in found.values()})
+        pyramids = {layer_id: pyramid for (layer_id, tms), pyramid in found.items() if tms == WEB_MERCATOR}
+        elsewhere = {name: pyramid for name, pyramid in found.items() if name[1] != WEB_MERCATOR}
+        return Snapshot(generation, layers, pyramids, elsewhere, anonymous, credentials, self._pepper)
 
     def _anonymous(self) -> Key | None:
         if self._house.settings.anonymous == "none":
@@ -160,10 +164,6 @@ class SnapshotKeeper:
     def _forget_all_but(self, wanted: set[str]) -> None:
         self._readers = {name: reader for name, reader in self._readers.items() if name in wanted}
         self._faults &= wanted
-
-
-def _tileset(layer: Layer) -> Tileset | None:
-    return next((part for part in layer.live.tilesets if part.tile_matrix_set == WEB_MERCATOR), None)
 
 
 def _opened(path: Path, tileset: Tileset) -> TileReader:

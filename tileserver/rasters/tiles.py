@@ -8,32 +8,18 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping
-from typing import Any
 
-from flask import Response, request
+from flask import request
 
 from naru.cog import Cog
-from naru.errors import ArchiveDamaged, BadRequest, TileOutOfRange, WrongTileType
+from naru.errors import ArchiveDamaged, BadRequest, WrongTileType
 from naru.raster_facts import ENCODINGS, Encoding
-from tileserver.access import Caller
-from tileserver.lane import TileAddress, fetch, not_modified, parse, resolve
-from tileserver.pyramids import TILE_MEDIA_TYPE, Answer, LayerPyramid, picture_headers
+from tileserver.lane import TileAddress, not_modified
+from tileserver.pyramids import Answer, LayerPyramid, picture_headers
 from tileserver.rasters.looks import Look, Subject
-from tileserver.routes import LAYER_IDS, NUMBER, Route, Service
+from tileserver.routes import Service
 
 _EDITION = 1  # of how things are drawn: to be raised when the same archive begins to look different
-
-
-def show_tile(service: Service, caller: Caller, **_named: str) -> Response:
-    """Answer for a tile that has to be drawn."""
-    address = parse(request.environ["PATH_INFO"])
-    if address is None or caller.key is None:
-        raise TileOutOfRange("no tile has this number", remedy="/tiles/{layer}.json says which zooms a layer has.")
-    pyramid = resolve(service.keeper.current, caller.key, address)
-    if not isinstance(pyramid, LayerPyramid) or not pyramid.is_raster:
-        return _response(fetch(pyramid, address, as_stored=False))
-    return _response(picture(service, pyramid, address))
 
 
 def picture(service: Service, pyramid: LayerPyramid, address: TileAddress) -> Answer:
@@ -44,6 +30,8 @@ def picture(service: Service, pyramid: LayerPyramid, address: TileAddress) -> An
         WrongTileType: the pictures are made already, and there are none of this size.
         BadRequest: heights are asked of something else, or in a type that would spoil them.
     """
+    if address.tms != pyramid.tms:
+        raise WrongTileType(f"the layer's pictures lie in the grid {pyramid.tms}", layer=pyramid.layer.id)
     look = Look(address.tile_type, address.scale, _encoding(pyramid, address.tile_type))
     cog = _cog(pyramid)
     version = _version(pyramid, look)
@@ -115,44 +103,9 @@ def _version(pyramid: LayerPyramid, look: Look) -> str:
     return f"{pyramid.version}-{known:08x}-{look.tile_type}{look.scale}{encoding}-{_EDITION}"
 
 
-def _response(answer: Answer) -> Response:
-    status, headers, body = answer
-    response = Response(body, status=status, headers=headers)
-    if not any(name == "Content-Type" for name, _ in headers):
-        del response.headers["Content-Type"]
-    return response
-
-
-_TILE = {
-    200: (
-        "A vector tile (gzip, or identity for callers that do not take it), or a picture: image/png, image/webp, "
-        "image/jpeg",
-        TILE_MEDIA_TYPE,
-    ),
-    204: ("Nothing is here (where a raster has nothing, PNG and WebP are transparent pictures)", ""),
-    304: ("You have this version", ""),
-}
-_ROW = {
-    "description": "Row from the north; @2x behind it doubles the pixels of a picture",
-    "schema": {"type": "string", "pattern": "^(0|[1-9][0-9]{0,7})(@2x)?$"},
-}
-_EXTENSION = {"schema": {"type": "string", "enum": ["mvt", "pbf", "png", "webp", "jpg", "jpeg"]}}
-_ADDRESS: dict[str, Mapping[str, Any]] = {"layers": LAYER_IDS, "z": NUMBER, "x": NUMBER, "y": _ROW}
 ENCODING = {
     "encoding": {
         "description": "Elevation layers: heights as colours (terrain-RGB) in place of a shaded relief",
         "schema": {"type": "string", "enum": list(ENCODINGS)},
     }
 }
-ROUTES = (
-    Route(
-        "/tiles/<layers>/<z>/<x>/<y>.<any(mvt, pbf, png, webp, jpg, jpeg):extension>",
-        "layer",
-        show_tile,
-        "A tile: vector (Mapbox Vector Tile 2.1) or picture, WebMercatorQuad",
-        _TILE,
-        _ADDRESS | {"extension": _EXTENSION},
-        tag="tiles",
-        query=ENCODING,
-    ),
-)

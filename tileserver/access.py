@@ -18,12 +18,14 @@ from naru.errors import (
     UnknownLayer,
 )
 from naru.records import Layer
-from tileserver.keys.ring import Key
+from tileserver.keys.ring import ANONYMOUS, Key
 from tileserver.snapshot import Snapshot
 
 Environ = Mapping[str, Any]
 QUERY_NAMES = ("key", "apikey")
 _BEARER = "bearer "
+_SEND_KEY = "Send one as X-API-Key, Authorization: Bearer, or ?key=."
+_WIDEN = "Ask whoever gave you the key to widen it."
 
 
 class Presented(NamedTuple):
@@ -39,14 +41,14 @@ class Caller(NamedTuple):
     key: Key | None
     presented: Presented
 
-    def permit(self, layer: Layer) -> None:
+    def permit(self, layer: Layer, function: str | None = None) -> None:
         """Return if the caller may read `layer`; see `permit`."""
-        permit(self.key, layer)
+        permit(self.key, layer, function)
 
-    def sees(self, layer: Layer) -> bool:
+    def sees(self, layer: Layer, function: str | None = None) -> bool:
         """Tell whether the caller may read `layer`."""
         try:
-            permit(self.key, layer)
+            permit(self.key, layer, function)
         except (UnknownLayer, ScopeDenied):
             return False
         return True
@@ -83,7 +85,7 @@ def identify(snapshot: Snapshot, environ: Environ, now: float, proxies: int = 0)
     text = presented_key(environ).text
     if text is None:
         if snapshot.anonymous is None:
-            raise KeyMissing("this needs a key", remedy="Send one as X-API-Key, Authorization: Bearer, or ?key=.")
+            raise KeyMissing("this needs a key", remedy=_SEND_KEY)
         return snapshot.anonymous
     credential = snapshot.credential(text)
     if credential is None:
@@ -94,8 +96,31 @@ def identify(snapshot: Snapshot, environ: Environ, now: float, proxies: int = 0)
     return credential.key
 
 
-def permit(key: Key | None, layer: Layer) -> None:
-    """Return if `key` (None: nobody) may read `layer`.
+def check_own_key(caller: Caller) -> Key:
+    """Return the key that the caller sent.
+
+    Raises:
+        KeyMissing: none came; the built-in key of such callers is nobody's own.
+    """
+    if caller.key is None or caller.key.id == ANONYMOUS:
+        raise KeyMissing("this needs a key of your own", remedy=_SEND_KEY)
+    return caller.key
+
+
+def check_function(caller: Caller, function: str) -> None:
+    """Return if the caller's key is for `function`.
+
+    Raises:
+        KeyMissing, ScopeDenied: there is no key, or it is for other things.
+    """
+    if caller.key is None:
+        raise KeyMissing("this needs a key", remedy=_SEND_KEY)
+    if function not in caller.key.permissions.functions:
+        raise ScopeDenied(f"the key is not for the function {function}", remedy=_WIDEN)
+
+
+def permit(key: Key | None, layer: Layer, function: str | None = None) -> None:
+    """Return if `key` (None: nobody) may read `layer`; `function` is what for, where not for the layer's own.
 
     Raises:
         UnknownLayer: the layer is not public and not for this key, which therefore does not learn that it exists.
@@ -107,11 +132,13 @@ def permit(key: Key | None, layer: Layer) -> None:
     listed = may.layers is None or layer.id in may.layers
     if layer.visibility != "public" and not (listed and _trusted_with(key, layer.visibility)):
         raise UnknownLayer(layer.id)
-    if not listed or layer.function not in may.functions:
+    if not listed or (function or layer.function) not in may.functions:
         raise ScopeDenied(
-            f"the key is not for {layer.function} layers" if listed else "the key is not for this layer",
+            f"the key is not for {function or layer.function} layers"
+            if listed
+            else "the key is not for this layer",
             layer=layer.id,
-            remedy="Ask whoever gave you the key to widen it.",
+            remedy=_WIDEN,
         )
 
 

@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from naru import errors
 from naru.settings import Clock, Settings
 from tileserver import content, health, layers, openapi, pages, pictures, styles, tilejson
-from tileserver.access import Caller, identify, presented_key
+from tileserver.access import Caller, check_function, check_own_key, identify, presented_key
 from tileserver.documents import json_document
 from tileserver.lane import Lane
 from tileserver.managing import job_events, jobs
@@ -114,11 +114,15 @@ def _guarded(route: Route, service: Service) -> Callable[..., Response]:
         presented = presented_key(request.environ)
         if route.scope == "open":
             return route.view(service, Caller(None, presented), **parameters)
-        caller = Caller(_identify(service, must=route.scope in ("layer", "manage")), presented)
-        if route.scope == "visible":
+        caller = Caller(_identify(service, must=route.scope != "visible"), presented)
+        if route.scope == "key":
+            check_own_key(caller)
+        if route.scope in ("visible", "key"):
             return route.view(service, caller, **parameters)
         if route.scope == "manage":
             check_manager(caller)
+        if route.scope == "common":
+            check_function(caller, "common")
         return _counted(service, caller, lambda: route.view(service, caller, **parameters))
 
     return view

@@ -15,13 +15,17 @@ _PARAMETER = re.compile(r"<(?:[^:<>]+:)?([^<>]+)>")
 _SECURITY: dict[Scope, list[dict[str, list[str]]]] = {
     "open": [],
     "visible": [{}, {"header": []}, {"bearer": []}, {"query": []}],
+    "key": [{"header": []}, {"bearer": []}, {"query": []}],
     "layer": [{}, {"header": []}, {"bearer": []}, {"query": []}],
+    "common": [{}, {"header": []}, {"bearer": []}, {"query": []}],
     "manage": [{"header": []}, {"bearer": []}, {"query": []}],
 }
 _REFUSALS: dict[Scope, tuple[int, ...]] = {
     "open": (),
     "visible": (401, 403),
+    "key": (401, 403),
     "layer": (401, 403, 404, 429, 503),
+    "common": (400, 401, 403, 404, 429, 503),
     "manage": (401, 403, 429, 503),
 }
 _REFUSED = {"layers": (400, 404)}  # by path parameter; others: 404

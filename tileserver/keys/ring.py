@@ -21,6 +21,7 @@ Access = Literal["public", "private"]
 KEY_FUNCTIONS = ("basemap", "content", "common", "twin", "manage")
 ANONYMOUS = "anonymous"  # id of the built-in key of callers without one; it has no secret
 ANONYMOUS_DAY_QUOTA = 1_000_000
+ANONYMOUS_FUNCTIONS = frozenset(("basemap", "common", "content", "twin"))  # the most that it can have
 LONGEST_GRACE = timedelta(days=30)
 
 
@@ -86,7 +87,7 @@ class KeyRing:
 
     def ensure_anonymous(self) -> None:
         """Make the built-in key of callers without one, unless it is there."""
-        permissions = Permissions(frozenset(("basemap", "content", "twin")), day_quota=ANONYMOUS_DAY_QUOTA)
+        permissions = Permissions(ANONYMOUS_FUNCTIONS, day_quota=ANONYMOUS_DAY_QUOTA)
         row = _row(Key(ANONYMOUS, "callers without a key", "live", permissions, self._now()))
         with self._database.read() as connection:
             there = connection.execute(sa.select(keys.c.id).where(keys.c.id == ANONYMOUS)).scalar()

@@ -260,6 +260,24 @@ class BadRequest(NaruError):
     code = "BAD_REQUEST"
 
 
+class ParameterMissing(BadRequest):
+    """A parameter without which the request means nothing."""
+
+    code = "PARAMETER_MISSING"
+
+
+class OperationUnknown(BadRequest):
+    """An operation that the standard may have and this server has not."""
+
+    code = "OPERATION"
+
+
+class VersionUnknown(BadRequest):
+    """None of the versions that the caller speaks is spoken here."""
+
+    code = "PROTOCOL_VERSION"
+
+
 class TileOutOfRange(NaruError):
     """z/x/y are not canonical, or outside the tile matrix set."""
 
@@ -367,6 +385,12 @@ class QuotaUnavailable(NaruError):
     """The quota store did not answer."""
 
     code = "QUOTA_UNAVAILABLE"
+
+
+class ServerBusy(NaruError):
+    """More pictures are asked for than can be drawn just now."""
+
+    code = "BUSY"
 
 
 # --- uploads --------------------------------------------------------------------------------------

@@ -73,6 +73,12 @@ KINDS: dict[type[Exception], Kind] = {
     errors.MethodNotAllowed: Kind(
         HTTPStatus.METHOD_NOT_ALLOWED, "The method is not allowed here", "허용되지 않은 메서드입니다"
     ),
+    errors.UnknownKey: Kind(
+        HTTPStatus.NOT_FOUND,
+        "There is no such key",
+        "인증 키를 찾을 수 없습니다",
+        "/api/keys lists the keys that reach no further than yours; one that is taken back cannot be rotated.",
+    ),
     errors.UnknownVersion: Kind(HTTPStatus.NOT_FOUND, "There is no such version", "해당 버전이 없습니다"),
     errors.UnknownJob: Kind(
         HTTPStatus.NOT_FOUND,
@@ -116,6 +122,9 @@ KINDS: dict[type[Exception], Kind] = {
         "Other layers are served; the operator's log says more.",
     ),
     errors.NotReady: Kind(HTTPStatus.SERVICE_UNAVAILABLE, "Not ready", "아직 준비되지 않았습니다"),
+    errors.ServerBusy: Kind(
+        HTTPStatus.SERVICE_UNAVAILABLE, "Too much is being drawn now", "지금은 그릴 것이 너무 많습니다"
+    ),
     errors.QuotaUnavailable: Kind(
         HTTPStatus.SERVICE_UNAVAILABLE, "Quotas cannot be checked now", "사용 한도를 확인할 수 없습니다"
     ),

@@ -1,7 +1,9 @@
 """Tile matrix sets (OGC 17-083r4): Web Mercator by plain arithmetic, the others read once through morecantile.
 
 A tile is (x, y, z) in words and z, x, y in order of URLs; x counts columns from the west (or left), y rows from
-the north (or top). Morecantile is imported when a set other than WebMercatorQuad is first asked for.
+the north (or top). The sets that layers are served in are those of `naru/grids.py`, the Korean ones among them;
+`definition` gives them as morecantile's objects, `document` as OGC's JSON. Morecantile is imported when a set other
+than WebMercatorQuad is first asked for.
 """
 
 from __future__ import annotations
@@ -11,15 +13,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from naru.errors import BadRequest, TileOutOfRange
+from naru.grids import GRIDS, NAMES, TILE_PX, Grid
+from naru.grids import WEB_MERCATOR as WEB_MERCATOR  # noqa: PLC0414 (others take it from here)
 from naru.records import BBox
 
 if TYPE_CHECKING:
     from morecantile.models import TileMatrixSet as Definition
 
-WEB_MERCATOR = "WebMercatorQuad"
 WEB_MERCATOR_LIMIT = 85.05112877980659  # latitude where the square world ends, degrees
 HIGHEST_ZOOM = 30  # of WebMercatorQuad, as TileJSON 3.0 has it
 
@@ -119,10 +122,10 @@ class TileMatrixSet:
 
 @cache
 def names() -> tuple[str, ...]:
-    """Return the ids of the sets there are."""
+    """Return the ids of the sets there are: morecantile's, and the Korean ones."""
     from morecantile import tms
 
-    return tuple(tms.list())
+    return tuple(dict.fromkeys((*GRIDS, *tms.list())))
 
 
 @cache
@@ -131,14 +134,63 @@ def load(name: str) -> TileMatrixSet:
 
     >>> load("WebMercatorQuad").bounds(0, 0, 0)[2]
     20037508.342789...
+    >>> load("EPSG5186").bounds(11, 1000, 900)
+    (200000.0, 599000.0, 201000.0, 600000.0)
     """
+    return _converted(definition(name))
+
+
+@cache
+def definition(name: str) -> Definition:
+    """Return a set as morecantile's object; do not change it. Raises BadRequest for a name that is none."""
     from morecantile import tms
 
-    if name not in names():
+    wanted = NAMES.get(name, name)
+    if wanted in tms.list():
+        return tms.get(wanted)
+    if wanted not in GRIDS:
         raise BadRequest(
             f"there is no tile matrix set '{name}'", field="tms", remedy=f"Choose one of {', '.join(names())}."
         )
-    return _converted(tms.get(name))
+    return _defined(GRIDS[wanted])
+
+
+def document(name: str) -> dict[str, Any]:
+    """Return a set as OGC's JSON (17-083r4 §7.2, tileMatrixSet.json), in the axis order of its CRS.
+
+    `pointOfOrigin` of EPSG5179 and EPSG5186 is northing, easting, as `orderedAxes` says; `cellSize` is in units of
+    the CRS, `scaleDenominator` is for pixels of 0.28 mm. Raises BadRequest for a name that is none.
+
+    >>> document("EPSG5179")["orderedAxes"], document("EPSG5179")["tileMatrices"][5]["pointOfOrigin"]
+    (['N', 'E'], [4000000.0, -200000.0])
+    """
+    found: dict[str, Any] = definition(name).model_dump(mode="json", exclude_none=True)
+    return found
+
+
+def _defined(grid: Grid) -> Definition:
+    """Return a set that no registry has. EPSG calls the northing X and the easting Y here: N and E are plain."""
+    from morecantile.models import TileMatrixSet as Theirs
+
+    origin = (grid.top, grid.left) if grid.northing_first else (grid.left, grid.top)
+    matrices = [
+        {
+            "id": str(z),
+            "scaleDenominator": grid.scale_denominator(z),
+            "cellSize": grid.cell_size(z),
+            "cornerOfOrigin": "topLeft",
+            "pointOfOrigin": origin,
+            "tileWidth": TILE_PX,
+            "tileHeight": TILE_PX,
+            "matrixWidth": grid.columns << z,
+            "matrixHeight": grid.rows << z,
+        }
+        for z in range(grid.maxzoom + 1)
+    ]
+    axes = ["N", "E"] if grid.northing_first else ["E", "N"]
+    uri = f"http://www.opengis.net/def/crs/EPSG/0/{grid.crs.removeprefix('EPSG:')}"
+    about = {"id": grid.id, "title": grid.title, "orderedAxes": axes, "crs": uri, "tileMatrices": matrices}
+    return Theirs.model_validate(about)
 
 
 def _converted(definition: Definition) -> TileMatrixSet:

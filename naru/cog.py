@@ -124,16 +124,22 @@ class Cog:
 
         Raises TileOutOfRange for a zoom that the archive does not cover.
         """
+        place = self.locate(z, x, y)
+        return None if place is None else self.read(*place)
+
+    def locate(self, z: int, x: int, y: int) -> tuple[int, int] | None:
+        """Return offset and length of a tile's block in the file, or None: nothing is there. Raises as `get`."""
         level = self._levels.get(z) or self.level(z)
         index = level.index(x, y)
-        if index is None:
+        if index is None or not level.counts[index]:
             return None
-        length = level.counts[index]
-        if not length:
-            return None
-        data = self._get_bytes(level.offsets[index], length)
+        return level.offsets[index], level.counts[index]
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return bytes of the file; raises ArchiveDamaged where it ends before."""
+        data = self._get_bytes(offset, length)
         if len(data) != length:
-            raise damaged(f"it ends within the block of tile {z}/{x}/{y}")
+            raise damaged(f"it ends within the block at byte {offset}")
         return data
 
     def _check_end(self) -> None:

@@ -66,6 +66,7 @@ def presented_key(environ: Environ) -> Presented:
     return _in_query(query) if "key=" in query else Presented(None, None)
 
 
+@lru_cache(maxsize=1024)  # a page sends the same query with every tile
 def _in_query(query: str) -> Presented:
     given = dict(reversed(parse_qsl(query)))
     for name in QUERY_NAMES:
@@ -178,6 +179,15 @@ def _matches(scheme: str, host: str, pattern: str) -> bool:
 def _from_allowed_network(environ: Environ, allowed: tuple[str, ...], proxies: int) -> bool:
     address = client_address(environ, proxies)
     return address is not None and any(address in network for network in _networks(allowed))
+
+
+def caller_text(environ: Environ, proxies: int) -> str:
+    """Return what is known of the caller's address, as text and unchecked: for counting, not for deciding."""
+    text: str = environ.get("REMOTE_ADDR", "")
+    if proxies:
+        hops = environ.get("HTTP_X_FORWARDED_FOR", "").split(",")
+        text = hops[-proxies].strip() if len(hops) >= proxies else ""
+    return text
 
 
 def client_address(environ: Environ, proxies: int) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -15,6 +15,7 @@ from naru.settings import Clock, Settings
 from tileserver import content, health, layers, openapi, pages, pictures, styles, tilejson
 from tileserver.access import Caller, check_function, check_own_key, identify, presented_key
 from tileserver.documents import json_document
+from tileserver.keys import routes as keys
 from tileserver.lane import Lane
 from tileserver.managing import job_events, jobs
 from tileserver.managing import layers as management
@@ -58,6 +59,7 @@ ROUTES: tuple[Route, ...] = (
     *jobs.ROUTES,
     *job_events.ROUTES,
     *management.ROUTES,
+    *keys.ROUTES,
     Route(
         "/openapi.json",
         "open",
@@ -93,9 +95,14 @@ def create_app(settings: Settings, clock: Clock = time.time, loopback: str = "")
     app.before_request(_answer_preflight)
     app.after_request(_add_security_headers)
     app.register_error_handler(Exception, _answer_error)
-    lane = Lane(_blind_to_host(app.wsgi_app), service.keeper, service.meter, settings.trusted_proxies, clock)
+    behind = _blind_to_host(app.wsgi_app)
+    lane = Lane(behind, service.keeper, service.meter, _unnoted, settings.trusted_proxies, clock)
     app.wsgi_app = lane  # type: ignore[method-assign]  # Flask's documented place for WSGI middleware
     return app
+
+
+def _unnoted(*_told: object) -> None:
+    """Count nothing."""
 
 
 def _blind_to_host(app: WSGIApplication) -> WSGIApplication:

@@ -6,9 +6,8 @@ no header: those lie ready in the worker's snapshot.
 
 from __future__ import annotations
 
-import gzip
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from wsgiref.types import StartResponse, WSGIApplication
@@ -17,18 +16,19 @@ from naru.errors import TileOutOfRange, WrongTileType
 from naru.grids import GRIDS, NAMES
 from naru.settings import Clock
 from naru.tms import WEB_MERCATOR
-from tileserver.access import Environ, identify, permit
-from tileserver.encodings import accepts_gzip
+from tileserver.access import Environ, caller_text, identify, permit
+from tileserver.encodings import Coding, coding_for
 from tileserver.keys.ring import Key
 from tileserver.problems import problem
-from tileserver.pyramids import Answer, LayerPyramid, Pyramid, TileHeaders, check_type
+from tileserver.pyramids import Answer, LayerPyramid, Pyramid, TileHeaders, check_type, recoded
 from tileserver.quota.meter import Lease, QuotaMeter
-from tileserver.snapshot import Snapshot, SnapshotKeeper
+from tileserver.snapshot import Place, Snapshot, SnapshotKeeper
 
 _PREFIX = "/tiles/"
 _PARTS = 6  # "", "tiles", layers, z, x, y.mvt; one more with a tile matrix set behind the layers
 _METHODS = frozenset(("GET", "HEAD"))
 _VECTOR = "mvt"
+_STORED: Coding = "gzip"  # vector tiles lie so in their archives
 _TYPES = {"mvt": _VECTOR, "pbf": _VECTOR, "png": "png", "webp": "webp", "jpg": "jpg", "jpeg": "jpg"}
 _DOUBLE = "@2x"  # twice the pixels, for dense screens
 _ZOOMS = {str(z): z for z in range(25)}
@@ -118,39 +118,52 @@ def _not_in_grid(part: LayerPyramid, tms: str) -> WrongTileType:
     )
 
 
-def must_be_drawn(snapshot: Snapshot, address: TileAddress, environ: Environ) -> bool:
-    """Tell whether a picture is not simply a stored tile: see `tileserver/rasters/tiles.py`, which answers then."""
+def must_be_made(snapshot: Snapshot, address: TileAddress, environ: Environ) -> bool:
+    """Tell whether a picture is not simply a stored tile: see `tileserver/pictures.py`, which answers then."""
+    if address.tile_type == _VECTOR:
+        return False
     found = snapshot.pyramids.get(address.layers)
     return (
         found is None
-        or address.tms != WEB_MERCATOR
+        or address.tms != found.tms
         or found.stored_type != address.tile_type
         or address.scale != 1
-        or "encoding=" in environ.get("QUERY_STRING", "")
+        or asks_for_more(environ)
     )
 
 
-def not_modified(headers: TileHeaders, environ: Environ, as_stored: bool) -> Answer | None:
+def asks_for_more(environ: Environ) -> bool:
+    """Tell whether the query says anything beside who asks: how a picture is to be drawn."""
+    query = environ["QUERY_STRING"]
+    return bool(query) and ("&" in query or not query.startswith(("key=", "apikey=")))
+
+
+def not_modified(headers: TileHeaders, environ: Environ, coding: Coding = "identity") -> Answer | None:
     """Return a 304 if the caller has this version already (RFC 9110 §13.1.2), before the tile is looked up."""
     condition = environ.get("HTTP_IF_NONE_MATCH")
     if condition is None:
         return None
+    chosen, plain = headers.by_coding[coding], headers.by_coding["identity"]
+    if condition == chosen.etag:
+        return chosen.unchanged
     known = {tag.strip().removeprefix("W/") for tag in condition.split(",")}
-    if as_stored and (headers.etag_stored in known or "*" in known):
-        return "304 Not Modified", headers.not_modified_stored, b""
-    if headers.etag_identity in known or "*" in known:
-        return "304 Not Modified", headers.not_modified_identity, b""
-    return None
+    if chosen.etag in known or "*" in known:
+        return chosen.unchanged
+    return plain.unchanged if plain.etag in known else None
 
 
-def fetch(pyramid: Pyramid, address: TileAddress, as_stored: bool) -> Answer:
-    """Return the tile as it lies in the archive; unpacked only for a caller who does not take gzip."""
+def fetch(pyramid: Pyramid, address: TileAddress, coding: Coding) -> Answer:
+    """Return the tile as it lies in the archive, or packed for a caller who does not take gzip."""
     tile = pyramid.get(address.z, address.x, address.y)
     if not tile:
         return pyramid.headers.empty
-    if as_stored:
-        return "200 OK", pyramid.headers.stored, tile
-    return "200 OK", pyramid.headers.identity, gzip.decompress(tile)
+    if coding != _STORED and address.tile_type == _VECTOR:
+        tile = recoded(pyramid, tile, coding, address.z, address.x, address.y)
+    return "200 OK", pyramid.headers.by_coding[coding].headers, tile
+
+
+Note = Callable[[str, str, str, int, int, int, str], None]
+"""Counts one answer: key id, function, layer, zoom (-1: none), status, bytes, the caller's address."""
 
 
 @dataclass(frozen=True)
@@ -160,6 +173,7 @@ class Lane:
     app: WSGIApplication
     keeper: SnapshotKeeper
     meter: QuotaMeter
+    note: Note
     proxies: int
     clock: Clock = time.time
 
@@ -174,28 +188,74 @@ class Lane:
 
     def respond(self, environ: Environ) -> Answer | None:
         """Return what to send in answer to GET or HEAD of a tile; None when the request is for something else."""
-        method = environ["REQUEST_METHOD"]
-        answer = self.answer(environ) if method in _METHODS else None
+        snapshot, method = self.keeper.current, environ["REQUEST_METHOD"]
+        place = snapshot.places.get(environ["PATH_INFO"])
+        if place is not None and method == "GET" and not (place.is_picture and asks_for_more(environ)):
+            return self._again(snapshot, place, environ)
+        answer = self._found(snapshot, environ) if method in _METHODS else None
         return _without_body(answer) if answer and method == "HEAD" else answer
 
-    def answer(self, environ: Environ) -> Answer | None:
-        """Return the answer to a request for a tile; None when it is for something else."""
-        lease: Lease | None = None
+    def _again(self, snapshot: Snapshot, place: Place, environ: Environ) -> Answer:
+        """Answer for an address that was asked for before: it is not read again."""
+        key, lease, pyramid, layer = None, None, place.pyramid, ""
+        try:
+            key = identify(snapshot, environ, self.clock(), self.proxies)
+            lease = self.meter.admit(key)
+            if key.id not in pyramid.readers:
+                permit(key, pyramid.layer)
+                pyramid.readers.add(key.id)
+            layer, coding = pyramid.id, coding_for(environ)
+            answer = not_modified(pyramid.headers, environ, coding) or _taken_from(place, coding)
+        except Exception as error:
+            answer = _failed(error, lease)
+        self.note(
+            "" if key is None else key.id,
+            pyramid.function,
+            layer,
+            place.z,
+            int(answer[0][:3]),
+            len(answer[2]),
+            caller_text(environ, self.proxies),
+        )
+        return answer
+
+    def _found(self, snapshot: Snapshot, environ: Environ) -> Answer | None:
+        """Answer for an address that is new; where it names one stored tile, its place is remembered."""
+        key, lease, layers, function, zoom = None, None, "", "", -1
         try:
             address = parse(environ["PATH_INFO"])
-            if address is None:
+            if address is None or must_be_made(snapshot, address, environ):
                 return None
-            snapshot = self.keeper.current
-            is_picture = address.tile_type != _VECTOR
-            if is_picture and must_be_drawn(snapshot, address, environ):
-                return None
+            zoom = address.z
             key = identify(snapshot, environ, self.clock(), self.proxies)
             lease = self.meter.admit(key)
             pyramid = resolve(snapshot, key, address)
-            as_stored = is_picture or accepts_gzip(environ)
-            return not_modified(pyramid.headers, environ, as_stored) or fetch(pyramid, address, as_stored)
+            layers, function = pyramid.id, pyramid.function
+            coding = coding_for(environ)
+            answer = not_modified(pyramid.headers, environ, coding) or fetch(pyramid, address, coding)
+            if isinstance(pyramid, LayerPyramid):
+                snapshot.remember(environ["PATH_INFO"], _place(pyramid, address))
         except Exception as error:
-            return _failed(error, lease)
+            answer = _failed(error, lease)
+        key_id = "" if key is None else key.id
+        size, caller = len(answer[2]), caller_text(environ, self.proxies)
+        self.note(key_id, function, layers, zoom, int(answer[0][:3]), size, caller)
+        return answer
+
+
+def _place(pyramid: LayerPyramid, address: TileAddress) -> Place:
+    offset, length = pyramid.locate(address.z, address.x, address.y) or (0, 0)
+    return Place(pyramid, address.z, address.x, address.y, address.tile_type != _VECTOR, offset, length)
+
+
+def _taken_from(place: Place, coding: Coding) -> Answer:
+    pyramid = place.pyramid
+    if not place.length:
+        return pyramid.headers.empty
+    tile = pyramid.read(place.offset, place.length)
+    if coding != _STORED and not place.is_picture:
+        tile = recoded(pyramid, tile, coding, place.z, place.x, place.y)
+    return "200 OK", pyramid.headers.by_coding[coding].headers, tile
 
 
 def _failed(error: Exception, lease: Lease | None) -> Answer:

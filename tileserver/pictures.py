@@ -14,6 +14,7 @@ from flask import Response, request
 from naru.errors import TileOutOfRange
 from naru.grids import GRIDS
 from tileserver.access import Caller
+from tileserver.encodings import coding_for
 from tileserver.lane import fetch, parse, resolve
 from tileserver.pyramids import TILE_MEDIA_TYPE, Answer, LayerPyramid
 from tileserver.rasters.tiles import ENCODING, picture
@@ -28,7 +29,7 @@ def show_tile(service: Service, caller: Caller, **_named: str) -> Response:
     pyramid = resolve(service.keeper.current, caller.key, address)
     if isinstance(pyramid, LayerPyramid) and pyramid.is_raster:
         return _response(picture(service, pyramid, address))
-    return _response(fetch(pyramid, address, as_stored=False))
+    return _response(fetch(pyramid, address, coding_for(request.environ)))
 
 
 def show_tile_in_grid(service: Service, caller: Caller, **named: str) -> Response:

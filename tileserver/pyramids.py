@@ -6,7 +6,7 @@ Everything that does not depend on the tile (headers, entity tags) is made once,
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
@@ -17,6 +17,8 @@ from naru.errors import ArchiveDamaged, BadRequest, WrongTileType
 from naru.grids import GRIDS
 from naru.raster_facts import RasterFacts
 from naru.records import Layer, Tileset
+from tileserver.encodings import CODINGS, Coding
+from tileserver.kept import Kept
 from tileserver.rasters.blank import BLANK
 
 Headers = list[tuple[str, str]]
@@ -29,7 +31,9 @@ PRIVATE_CACHING = "private, no-store"
 _CALLER = "Authorization, X-API-Key, Origin, Referer"
 PRIVATE_VARY = f"Accept-Encoding, {_CALLER}"
 MOST_LAYERS = 16  # in one composite tile
+MOST_KEPT_BYTES = 16 << 20  # of a worker: tiles that had to be packed anew
 _FAST = 2  # ISA-L's level; packing takes a fraction of a millisecond
+_BROTLI_QUALITY, _ZSTD_LEVEL = 5, 9  # about a millisecond for 20 kB, once a tile
 _ALWAYS = [
     ("Access-Control-Allow-Origin", "*"),
     ("Cross-Origin-Resource-Policy", "cross-origin"),
@@ -41,57 +45,70 @@ _EMPTY = ("OATiles-hint", "empty")
 class TileReader(Protocol):
     """Gives stored tiles by address: vector tiles gzipped, pictures as they are."""
 
-    def get(self, z: int, x: int, y: int) -> bytes | None:
-        """Return the stored bytes of a tile, or None where there is nothing."""
+    def locate(self, z: int, x: int, y: int) -> tuple[int, int] | None:
+        """Return offset and length of a tile in the archive, or None where there is nothing."""
+        ...
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return bytes of the archive."""
         ...
 
 
 @dataclass(frozen=True)
-class TileHeaders:
-    """The headers of every answer a pyramid gives; a vector tile has two representations, a picture one."""
+class Representation:
+    """One form of a tile: what is sent with it, and what to who has it already."""
 
-    etag_stored: str
-    etag_identity: str
-    stored: Headers
-    identity: Headers
-    not_modified_stored: Headers
-    not_modified_identity: Headers
+    etag: str
+    headers: Headers
+    unchanged: Answer
+
+
+@dataclass(frozen=True)
+class TileHeaders:
+    """The headers of every answer a pyramid gives, by content coding."""
+
+    by_coding: Mapping[Coding, Representation]
     empty: Answer  # to who asks where nothing is
+
+    @property
+    def stored(self) -> Headers:
+        """The headers of a tile as it lies in its archive, or as it was drawn."""
+        return self.by_coding["gzip"].headers
 
 
 def tile_headers(version: str, *, shared: bool) -> TileHeaders:
     """Return the headers of vector tiles of content `version`; `shared` caches may keep them only if everybody may.
 
     The entity tag names the content's version, so it is known before the tile is looked up. It belongs to one
-    address (RFC 9110 §8.8.3), hence need not repeat it; gzip and identity are two representations.
+    address (RFC 9110 §8.8.3), hence need not repeat it; each coding is a representation of its own.
     """
     common = [*_common(shared=shared), ("Vary", "Accept-Encoding" if shared else PRIVATE_VARY)]
-    etag_gzip, etag_identity = f'"{version}-gzip"', f'"{version}"'
     typed = [*common, ("Content-Type", TILE_MEDIA_TYPE)]
-    return TileHeaders(
-        etag_stored=etag_gzip,
-        etag_identity=etag_identity,
-        stored=[*typed, ("ETag", etag_gzip), ("Content-Encoding", "gzip")],
-        identity=[*typed, ("ETag", etag_identity)],
-        not_modified_stored=[*common, ("ETag", etag_gzip)],
-        not_modified_identity=[*common, ("ETag", etag_identity)],
-        empty=("204 No Content", [*common, ("ETag", etag_identity), _EMPTY], b""),
-    )
+    forms = {
+        coding: _form(f'"{version}-{coding}"', common, [*typed, ("Content-Encoding", coding)]) for coding in CODINGS
+    }
+    plain = f'"{version}"'
+    empty = ("204 No Content", [*common, ("ETag", plain), _EMPTY], b"")
+    return TileHeaders({**forms, "identity": _form(plain, common, typed)}, empty)
+
+
+def _form(etag: str, common: Headers, headers: Headers) -> Representation:
+    unchanged = ("304 Not Modified", [*common, ("ETag", etag)], b"")
+    return Representation(etag, [*headers, ("ETag", etag)], unchanged)
 
 
 def picture_headers(version: str, tile_type: str, *, shared: bool) -> TileHeaders:
-    """Return the headers of pictures, which are packed by themselves.
+    """Return the headers of pictures, which are packed by themselves and have one form.
 
     Where nothing is, PNG and WebP answer with a transparent picture, for clients that draw a missing one as
     broken; JPEG has no transparency, and answers 204.
     """
     common = [*_common(shared=shared), *([] if shared else [("Vary", _CALLER)])]
-    etag = f'"{version}"'
-    unchanged = [*common, ("ETag", etag)]
-    picture = [*unchanged, ("Content-Type", MEDIA_TYPES[tile_type])]
+    form = _form(f'"{version}"', common, [*common, ("Content-Type", MEDIA_TYPES[tile_type])])
     blank = BLANK.get(tile_type)
-    empty = ("200 OK", [*picture, _EMPTY], blank) if blank else ("204 No Content", [*unchanged, _EMPTY], b"")
-    return TileHeaders(etag, etag, picture, picture, unchanged, unchanged, empty)
+    tagged = form.headers if blank else form.unchanged[1]
+    empty = ("200 OK" if blank else "204 No Content", [*tagged, _EMPTY], blank or b"")
+    return TileHeaders(dict.fromkeys((*CODINGS, "identity"), form), empty)
 
 
 def _common(*, shared: bool) -> Headers:
@@ -106,6 +123,23 @@ class LayerPyramid:
     tileset: Tileset
     reader: TileReader | ArchiveDamaged  # the fault, where the archive cannot be read
     shared: bool  # everybody may read it, so shared caches may keep it
+    kept: Kept = field(default_factory=lambda: Kept(MOST_KEPT_BYTES), repr=False)  # what had to be packed anew
+    readers: set[str] = field(default_factory=set, compare=False)  # ids of keys that were found to be permitted
+
+    @property
+    def id(self) -> str:
+        """The layer's id."""
+        return self.layer.id
+
+    @property
+    def function(self) -> str:
+        """The layer's function."""
+        return self.layer.function
+
+    @property
+    def parts(self) -> tuple[LayerPyramid, ...]:
+        """Itself, as composites have parts."""
+        return (self,)
 
     @property
     def minzoom(self) -> int:
@@ -173,18 +207,32 @@ class LayerPyramid:
         return tile_headers(self.version, shared=self.shared)
 
     @cached_property
-    def get(self) -> Callable[[int, int, int], bytes | None]:
-        """The reader's own look-up, so that nothing stands between a request and the archive.
+    def locate(self) -> Callable[[int, int, int], tuple[int, int] | None]:
+        """The reader's own look-up: offset and length of a tile's bytes, None where nothing is.
 
         Raises:
             ArchiveDamaged: the archive cannot be read.
         """
+        locate, deeper = self._readable.locate, GRIDS[self.tms].first
+        if not deeper:
+            return locate
+        return lambda z, x, y: locate(z + deeper, x, y)  # archives count depth: see naru/grids.py
+
+    @cached_property
+    def read(self) -> Callable[[int, int], bytes]:
+        """The reader's own way to bytes: nothing stands between a request and the archive. Raises likewise."""
+        return self._readable.read
+
+    @property
+    def _readable(self) -> TileReader:
         if isinstance(self.reader, ArchiveDamaged):
             raise self.reader
-        deeper, get = GRIDS[self.tms].first, self.reader.get
-        if not deeper:
-            return get
-        return lambda z, x, y: get(z + deeper, x, y)  # archives count depth: see naru/grids.py
+        return self.reader
+
+    def get(self, z: int, x: int, y: int) -> bytes | None:
+        """Return a tile's stored bytes, or None where nothing is; raises ArchiveDamaged."""
+        place = self.locate(z, x, y)
+        return None if place is None else self.read(*place)
 
 
 class CompositePyramid:
@@ -198,6 +246,10 @@ class CompositePyramid:
         _check_disjoint(parts)
         self.parts = tuple(parts)
         self.tms = parts[0].tms
+        self.id = ",".join(part.id for part in parts)
+        self.function = parts[0].function
+        self.kept = parts[0].kept
+        self.readers: set[str] = set()
         self.minzoom = min(part.minzoom for part in parts)
         self.maxzoom = max(part.maxzoom for part in parts)
         self.shared = all(part.shared for part in parts)
@@ -205,15 +257,44 @@ class CompositePyramid:
         self.headers = tile_headers(self.version, shared=self.shared)
 
     def get(self, z: int, x: int, y: int) -> bytes | None:
-        """Return the layers that have something here, in order, as one gzipped tile."""
+        """Return the layers that have something here, in order, as one gzipped tile; packed once, and kept."""
         here = (part.get(z, x, y) for part in self.parts if part.minzoom <= z <= part.maxzoom)
         found = [tile for tile in here if tile]
         if len(found) < 2:
             return found[0] if found else None
-        return igzip.compress(b"".join(map(igzip.decompress, found)), _FAST, mtime=0)
+        return self.kept.get((self.version, z, x, y), lambda: _joined(found))
 
 
 Pyramid = LayerPyramid | CompositePyramid
+
+
+def _joined(tiles: Sequence[bytes]) -> bytes:
+    return igzip.compress(b"".join(map(_unpacked, tiles)), _FAST, mtime=0)
+
+
+_unpacked: Callable[[bytes], bytes] = igzip.decompress
+
+
+def recoded(pyramid: Pyramid, tile: bytes, coding: Coding, z: int, x: int, y: int) -> bytes:
+    """Return a stored vector tile in another coding than gzip; made once, and kept."""
+    if coding == "identity":
+        return _unpacked(tile)
+    return pyramid.kept.get((pyramid.version, z, x, y, coding), lambda: _PACKERS[coding](_unpacked(tile)))
+
+
+def _brotli(tile: bytes) -> bytes:
+    import brotli
+
+    return bytes(brotli.compress(tile, quality=_BROTLI_QUALITY))
+
+
+def _zstd(tile: bytes) -> bytes:
+    import zstandard
+
+    return zstandard.ZstdCompressor(level=_ZSTD_LEVEL).compress(tile)
+
+
+_PACKERS: Mapping[str, Callable[[bytes], bytes]] = {"br": _brotli, "zstd": _zstd}
 
 
 def check_type(part: LayerPyramid, tile_type: str) -> None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -21,13 +22,27 @@ from naru.pmtiles import PMTilesReader, mapped
 from naru.records import Layer, Tileset
 from naru.settings import Clock
 from naru.tms import WEB_MERCATOR
+from tileserver.kept import Kept
 from tileserver.keys.ring import ANONYMOUS, Credential, Key, KeyRing
 from tileserver.keys.text import digest, is_well_formed
-from tileserver.pyramids import CompositePyramid, LayerPyramid, Pyramid, TileReader
+from tileserver.pyramids import MOST_KEPT_BYTES, CompositePyramid, LayerPyramid, Pyramid, TileReader
 
 log = logging.getLogger("naru.serve")
 _MOST_COMPOSITES = 256
+_MOST_PLACES = 16_384  # some 5 MB of a worker's memory
 _LOOK_AGAIN_S = 5.0
+
+
+class Place(NamedTuple):
+    """A stored tile that was asked for: all that its address says, found out once."""
+
+    pyramid: LayerPyramid
+    z: int
+    x: int
+    y: int
+    is_picture: bool
+    offset: int
+    length: int  # bytes; 0: nothing is there
 
 
 @dataclass(frozen=True)
@@ -43,6 +58,7 @@ class Snapshot:
     pepper: bytes = field(repr=False)
     _composites: dict[tuple[str, tuple[str, ...]], CompositePyramid] = field(default_factory=dict)
     _met: dict[str, Credential] = field(default_factory=dict, repr=False)
+    places: dict[str, Place] = field(default_factory=dict, repr=False)  # by address: where its tile lies
 
     def credential(self, text: str) -> Credential | None:
         """Return what a key's text stands for, or None; one that was good once is not hashed again."""
@@ -52,6 +68,12 @@ class Snapshot:
             if found is not None:
                 self._met[text] = found
         return found
+
+    def remember(self, path: str, place: Place) -> None:
+        """Keep where the tile of an address lies; the place that was found first makes room."""
+        if len(self.places) >= _MOST_PLACES:
+            self.places.pop(next(iter(self.places)), None)
+        self.places[path] = place
 
     def pyramid(self, layer_id: str, tms: str = WEB_MERCATOR) -> LayerPyramid:
         """Return a layer's pyramid in one grid, or its own where it has none in that one.
@@ -89,6 +111,7 @@ class SnapshotKeeper:
     def __init__(self, house: House, keyring: KeyRing, pepper: bytes, clock: Clock = time.time) -> None:
         self._house, self._keyring, self._pepper, self._clock = house, keyring, pepper, clock
         self._readers: dict[str, TileReader] = {}
+        self._kept = Kept(MOST_KEPT_BYTES)
         self._faults: set[str] = set()  # archives that could not be opened
         self._looked = clock()
         self._silent = False
@@ -129,6 +152,7 @@ class SnapshotKeeper:
                 tileset=tileset,
                 reader=self._reader(layer, tileset),
                 shared=layer.visibility == "public" and layer.function in readable,
+                kept=self._kept,
             )
             for layer in layers.values()
             for tileset in layer.live.tilesets

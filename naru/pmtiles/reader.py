@@ -78,15 +78,24 @@ class PMTilesReader:
 
         Raises TileOutOfRange for a zoom that the archive does not cover, or x, y outside of the zoom.
         """
+        place = self.locate(z, x, y)
+        return None if place is None else self.read(*place)
+
+    def locate(self, z: int, x: int, y: int) -> tuple[int, int] | None:
+        """Return offset and length of a tile in the archive, or None: it is empty. Raises as `get` does."""
         if not self.header.minzoom <= z <= self.header.maxzoom or not (0 <= x < 1 << z and 0 <= y < 1 << z):
             raise TileOutOfRange(
                 f"tile {z}/{x}/{y} is outside zooms {self.header.minzoom} to {self.header.maxzoom}",
                 remedy="Ask within the zooms that the TileJSON names.",
             )
-        return self.get_by_id(tile_id(z, x, y))
+        return self._locate(tile_id(z, x, y))
 
     def get_by_id(self, number: int) -> bytes | None:
         """Return the tile of a PMTiles id, or None."""
+        place = self._locate(number)
+        return None if place is None else self.read(*place)
+
+    def _locate(self, number: int) -> tuple[int, int] | None:
         directory = self._root
         for _ in range(_DEEPEST):
             i = bisect_right(directory.ids, number) - 1
@@ -96,7 +105,7 @@ class PMTilesReader:
             if run:
                 if number - directory.ids[i] >= run:
                     return None
-                return self._bytes(self.header.data_offset + directory.offsets[i], directory.lengths[i])
+                return self.header.data_offset + directory.offsets[i], directory.lengths[i]
             directory = self._leaf(directory, i)
         raise ArchiveDamaged("directories are nested too deep", remedy=heads.REMEDY)
 
@@ -119,7 +128,7 @@ class PMTilesReader:
                 remedy=heads.REMEDY,
             )
         if self.header.data_length:
-            self._bytes(self.header.data_offset + self.header.data_length - 1, 1)
+            self.read(self.header.data_offset + self.header.data_length - 1, 1)
 
     def _entries(self, directory: Directory, depth: int) -> Iterator[tuple[int, int, int, int]]:
         if not depth:
@@ -138,9 +147,10 @@ class PMTilesReader:
         return leaf
 
     def _directory(self, offset: int, length: int) -> Directory:
-        return parse(unpacked(self._bytes(offset, length), self.header.internal_compression))
+        return parse(unpacked(self.read(offset, length), self.header.internal_compression))
 
-    def _bytes(self, offset: int, length: int) -> bytes:
+    def read(self, offset: int, length: int) -> bytes:
+        """Return bytes of the archive; raises ArchiveDamaged where it ends before."""
         data = self._get_bytes(offset, length)
         if len(data) != length:
             raise ArchiveDamaged(
@@ -152,7 +162,7 @@ class PMTilesReader:
         head = self.header
         if not head.metadata_length:
             return {}
-        text = unpacked(self._bytes(head.metadata_offset, head.metadata_length), head.internal_compression)
+        text = unpacked(self.read(head.metadata_offset, head.metadata_length), head.internal_compression)
         try:
             found = json.loads(text)
         except (ValueError, RecursionError) as cause:

@@ -9,15 +9,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DatabaseError
 
 from naru.errors import StorageFailed
 
-HEAD = "0002"  # the newest revision in naru/migrations; a test holds it to the folder
+HEAD = "0003"  # the newest revision in naru/migrations; a test holds it to the folder
 _BUSY_S = 30.0
 _CONNECT_WITHIN_S = 5
 _migrating = threading.Lock()
@@ -53,6 +54,14 @@ class Database:
                 remedy="Check the path and its permissions, or restore a backup with `naru restore`.",
             ) from error
         return database
+
+    @classmethod
+    def attach(cls, url: str, *, synchronous: Literal["FULL", "NORMAL"] = "FULL") -> Database:
+        """Open a database that is not the catalogue: whoever asks makes its tables.
+
+        `synchronous` as SQLite has it: NORMAL may lose the last commits when the power fails, and nothing else.
+        """
+        return cls(_engine(sa.make_url(url), synchronous))
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -100,24 +109,24 @@ class Database:
             return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
 
 
-def _engine(url: sa.URL) -> sa.Engine:
+def _engine(url: sa.URL, synchronous: str = "FULL") -> sa.Engine:
     if url.get_backend_name() != "sqlite":
         patience = {} if "connect_timeout" in url.query else {"connect_timeout": _CONNECT_WITHIN_S}
         engine = sa.create_engine(url, pool_pre_ping=True, connect_args=patience)
         sa.event.listen(engine, "begin", _limit_waiting)
         return engine
     engine = sa.create_engine(url, connect_args={"timeout": _BUSY_S})
-    sa.event.listen(engine, "connect", _on_connect)
+    sa.event.listen(engine, "connect", partial(_on_connect, synchronous))
     sa.event.listen(engine, "begin", _on_begin)
     return engine
 
 
-def _on_connect(raw: Any, _record: Any) -> None:
+def _on_connect(synchronous: str, raw: Any, _record: Any) -> None:
     raw.isolation_level = None  # we say BEGIN ourselves: see SQLAlchemy's notes on pysqlite transactions
     for pragma in (
         f"busy_timeout={round(_BUSY_S * 1000)}",
         "journal_mode=WAL",
-        "synchronous=FULL",
+        f"synchronous={synchronous}",
         "foreign_keys=ON",
         "trusted_schema=OFF",
     ):

@@ -145,8 +145,20 @@ quota_windows = sa.Table(
     metadata,
     _column("key_id", sa.String(32), primary_key=True),
     _column("window", sa.String(16), primary_key=True),  # "2026-11-22" or "2026-11", local date
-    _column("leased", sa.BigInteger),
+    _column("leased", sa.BigInteger),  # units handed out and not given back; never less than counted
     _column("counted", sa.BigInteger),
+)
+
+quota_leases = sa.Table(
+    "quota_leases",
+    metadata,
+    _column("id", sa.String(32), primary_key=True),
+    _column("key_id", sa.String(32)),
+    _column("day", sa.String(16)),  # the two windows whose units it holds
+    _column("month", sa.String(16)),
+    _column("units", sa.BigInteger),
+    _column("counted", sa.BigInteger),
+    _column("seq", sa.BigInteger),  # of the newest word about it: an older one that comes late is not heeded
 )
 
 jobs = sa.Table(

@@ -106,13 +106,19 @@ MANAGING = [
     ("patch", "/api/layers/none", 404),
     ("post", "/api/layers/none/rollback", 404),
     ("delete", "/api/layers/none", 404),
+    ("get", "/api/keys", 200),
+    ("post", "/api/keys", 400),
+    ("get", "/api/keys/none", 404),
+    ("patch", "/api/keys/none", 404),
+    ("delete", "/api/keys/none", 404),
+    ("post", "/api/keys/none/rotate", 404),
 ]
 
 
 def test_the_matrix_of_managing_names_every_such_route(app: Flask) -> None:
     forms = {(route.method.lower(), openapi_path(route.rule)) for route in ROUTES if route.scope == "manage"}
     named = {(method, path.replace("0000000000000000", "{upload}")) for method, path, _ in MANAGING}
-    for what in ("jobs", "layers"):
+    for what in ("jobs", "layers", "keys"):
         named = {(method, path.replace(f"/{what}/none", f"/{what}/{{{what[:-1]}}}")) for method, path in named}
     assert named == forms
 

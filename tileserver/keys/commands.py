@@ -2,134 +2,140 @@
 
 from __future__ import annotations
 
-import ipaddress
-import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
 
+from naru.errors import BadRequest
 from naru.house import House
 from naru.settings import Settings, key_pepper
 from naru.terminal import json_option, open_house, print_json
-from tileserver.keys.ring import KEY_FUNCTIONS, LONGEST_GRACE, Key, KeyRing, Permissions
-from tileserver.quota.stores import SqlQuotaStore
-from tileserver.quota.windows import windows_at
+from tileserver.keys.fields import check_changes, check_whole, read_field
+from tileserver.keys.ring import LONGEST_GRACE, Key, KeyRing, Permissions
+from tileserver.keys.telling import describe, described
 
-_ENVIRONMENT = re.compile(r"[a-z0-9]{1,16}", re.ASCII)
-_REFERRER = re.compile(r"(https?://)?(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*", re.ASCII)
+_LIMITS = {"day": "day_quota", "month": "month_quota", "second": "second_rate"}
+_NOTHING = {"groups": frozenset(), "layers": None, "referrers": (), "cidrs": (), "expires": None} | dict.fromkeys(
+    _LIMITS.values()
+)
 
 
 @click.group()
 def keys() -> None:
-    """Keys: create, list, show, limit, rotate, revoke."""
+    """Keys: create, list, show, edit, limit, rotate, revoke."""
 
 
-def _words(_context: click.Context, parameter: click.Parameter, value: str) -> frozenset[str]:
-    words = frozenset(word.strip() for word in value.split(",") if word.strip())
-    unknown = sorted(words - set(KEY_FUNCTIONS))
-    if unknown or not words:
-        raise click.BadParameter(f"'{', '.join(unknown)}': choose from {', '.join(KEY_FUNCTIONS)}.")
-    return words
+def _field(name: str) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    """Return a callback that reads an option as the field of this name; None where it was not given."""
 
+    def read(context: click.Context, _parameter: click.Parameter, value: Any) -> Any:
+        if value is None or value == ():
+            return None
+        given = list(value) if isinstance(value, tuple) else value
+        if name == "functions":
+            given = [word.strip() for word in value.split(",") if word.strip()]
+        try:
+            return read_field(name, given, ZoneInfo(context.find_root().obj.timezone))
+        except BadRequest as error:
+            raise click.BadParameter(f"{error.message}. {error.remedy}") from error
 
-def _matching(pattern: re.Pattern[str], expected: str) -> Callable[..., Any]:
-    def check(_context: click.Context, parameter: click.Parameter, value: Any) -> Any:
-        for text in (value,) if isinstance(value, str) else value:
-            if not pattern.fullmatch(text):
-                raise click.BadParameter(f"'{text}': expected {expected}.")
-        return value
-
-    return check
-
-
-def _networks(_context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
-    try:
-        return tuple(str(ipaddress.ip_network(text)) for text in value)
-    except ValueError as error:
-        raise click.BadParameter(f"{error}; write it like 10.1.0.0/16 or 2001:db8::/32.") from error
-
-
-def _moment(context: click.Context, parameter: click.Parameter, value: str | None) -> datetime | None:
-    """Read a date (the key is good through that day, NARU_TIMEZONE) or a moment with its zone."""
-    if value is None:
-        return None
-    zone = ZoneInfo(context.find_root().obj.timezone)
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError as error:
-        raise click.BadParameter("expected a date, 2027-12-31, or a time, 2027-12-31T18:00+09:00.") from error
-    if "T" not in value and " " not in value:
-        moment += timedelta(days=1)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+    return read
 
 
 _quota = click.IntRange(min=1)
 _day_option = click.option("--day", type=_quota, help="Requests a day; left out: unlimited.")
 _month_option = click.option("--month", type=_quota, help="Requests a month; left out: unlimited.")
-
-
 _second_option = click.option("--second", type=_quota, help="Requests a second; left out: any number.")
 
 
+def _permission_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say what a key opens, from where and until when."""
+    several = (
+        ("--group", "groups", "Also the layers of this group (with --access private)."),
+        ("--layer", "layers", "Only this layer (repeat for more)."),
+        ("--referrer", "referrers", "Only from this web site: host, *.host or https://host."),
+        ("--cidr", "cidrs", "Only from this network."),
+    )
+    when = "Last day (2027-12-31) or moment (with its zone)."
+    command = click.option("--expires", callback=_field("expires"), help=when)(command)
+    for option, name, text in reversed(several):
+        command = click.option(option, name, multiple=True, callback=_field(name), help=text)(command)
+    return command
+
+
+_access = click.Choice(("public", "private"))
+_private_too = "private: private layers too."
+_which_functions = "Of: basemap,content,common,twin,manage."
+
+
 @keys.command()
-@click.option("--name", required=True, help="Whose key it is.")
-@click.option("--functions", required=True, callback=_words, help="Of: basemap,content,common,twin,manage.")
-@click.option(
-    "--access",
-    type=click.Choice(("public", "private")),
-    default="public",
-    show_default=True,
-    help="private: private layers too.",
-)
-@click.option("--group", "groups", multiple=True, help="Also the layers of this group (with --access private).")
-@click.option("--layer", "layers", multiple=True, help="Only this layer (repeat for more).")
+@click.option("--name", required=True, callback=_field("name"), help="Whose key it is.")
+@click.option("--functions", required=True, callback=_field("functions"), help=_which_functions)
+@click.option("--access", type=_access, default="public", show_default=True, help=_private_too)
+@_permission_options
 @_day_option
 @_month_option
 @_second_option
-@click.option(
-    "--referrer",
-    "referrers",
-    multiple=True,
-    callback=_matching(_REFERRER, "host, *.host or https://host"),
-    help="Only from this web site.",
-)
-@click.option("--cidr", "cidrs", multiple=True, callback=_networks, help="Only from this network.")
-@click.option("--expires", callback=_moment, help="Last day (2027-12-31) or moment (with its zone).")
 @click.option(
     "--env",
     "environment",
     default="live",
     show_default=True,
-    callback=_matching(_ENVIRONMENT, "up to 16 small letters and digits"),
+    callback=_field("environment"),
     help="Part of the key's text.",
 )
 @json_option
 @click.pass_obj
 def create(settings: Settings, /, name: str, environment: str, as_json: bool, **chosen: Any) -> None:
     """Make a key. Its text is shown now and never again."""
-    if chosen["groups"] and chosen["access"] != "private":
-        raise click.UsageError("--group needs --access private.")
-    key, text = _ring(open_house(settings)).create(name, environment, _permissions(chosen))
+    permissions = _whole(Permissions(**_given(chosen)))
+    key, text = _ring(open_house(settings)).create(name, environment, permissions)
     _show_new(key, text, as_json)
 
 
-def _permissions(chosen: Mapping[str, Any]) -> Permissions:
-    return Permissions(
-        functions=chosen["functions"],
-        access=chosen["access"],
-        groups=frozenset(chosen["groups"]),
-        layers=frozenset(chosen["layers"]) or None,
-        referrers=chosen["referrers"],
-        cidrs=chosen["cidrs"],
-        day_quota=chosen["day"],
-        month_quota=chosen["month"],
-        second_rate=chosen["second"],
-        expires=chosen["expires"],
-    )
+@keys.command()
+@click.argument("key_id", metavar="KEY")
+@click.option("--name", callback=_field("name"), help="Whose key it is.")
+@click.option("--functions", callback=_field("functions"), help=_which_functions)
+@click.option("--access", type=_access, help=_private_too)
+@_permission_options
+@click.option("--day", type=_quota, help="Requests a day.")
+@click.option("--month", type=_quota, help="Requests a month.")
+@click.option("--second", type=_quota, help="Requests a second.")
+@click.option(
+    "--clear",
+    type=click.Choice(tuple(_NOTHING)),
+    multiple=True,
+    help="Take this bond off the key, or these groups (repeat for more).",
+)
+@json_option
+@click.pass_obj
+def edit(settings: Settings, /, key_id: str, clear: tuple[str, ...], as_json: bool, **chosen: Any) -> None:
+    """Change KEY: what is named becomes this, the rest stays; its text stays, too."""
+    changes = {name: _NOTHING[name] for name in clear} | _given(chosen)
+    house = open_house(settings)
+    ring = _ring(house)
+    key = ring.get(key_id)
+    check_changes(key, changes)
+    _whole(replace(key.permissions, **{name: value for name, value in changes.items() if name != "name"}))
+    _show(described(house, time.time, [ring.change(key_id, changes)])[0], as_json)
+
+
+def _given(chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that were given, by the names of a key's fields."""
+    return {_LIMITS.get(name, name): value for name, value in chosen.items() if value is not None}
+
+
+def _whole(permissions: Permissions) -> Permissions:
+    try:
+        return check_whole(permissions)
+    except BadRequest as error:
+        raise click.UsageError("--group needs --access private.") from error
 
 
 @keys.command("list")
@@ -138,7 +144,7 @@ def _permissions(chosen: Mapping[str, Any]) -> Permissions:
 def list_keys(settings: Settings, as_json: bool) -> None:
     """List every key, and what it used today and this month."""
     house = open_house(settings)
-    found = _described(house, _ring(house).all())
+    found = described(house, time.time, _ring(house).all())
     if as_json:
         print_json({"keys": found})
         return
@@ -159,7 +165,7 @@ def list_keys(settings: Settings, as_json: bool) -> None:
 def show(settings: Settings, key_id: str, as_json: bool) -> None:
     """Show one key by its id. Its text is not to be had again."""
     house = open_house(settings)
-    _show(_described(house, [_ring(house).get(key_id)])[0], as_json)
+    _show(described(house, time.time, [_ring(house).get(key_id)])[0], as_json)
 
 
 @keys.command()
@@ -172,7 +178,7 @@ def show(settings: Settings, key_id: str, as_json: bool) -> None:
 def limit(settings: Settings, /, key_id: str, as_json: bool, **often: int | None) -> None:
     """Set how often KEY may ask (`anonymous` is the key of callers without one)."""
     house = open_house(settings)
-    _show(_described(house, [_ring(house).limit(key_id, **often)])[0], as_json)
+    _show(described(house, time.time, [_ring(house).limit(key_id, **often)])[0], as_json)
 
 
 @keys.command()
@@ -199,7 +205,7 @@ def rotate(settings: Settings, key_id: str, grace_days: int, as_json: bool) -> N
 def revoke(settings: Settings, key_id: str, as_json: bool) -> None:
     """Take KEY back for good; servers refuse it within seconds."""
     house = open_house(settings)
-    _show(_described(house, [_ring(house).revoke(key_id)])[0], as_json)
+    _show(described(house, time.time, [_ring(house).revoke(key_id)])[0], as_json)
 
 
 def _ring(house: House) -> KeyRing:
@@ -208,45 +214,9 @@ def _ring(house: House) -> KeyRing:
     return ring
 
 
-def _described(house: House, found: Iterable[Key]) -> list[dict[str, Any]]:
-    windows = windows_at(time.time(), ZoneInfo(house.settings.timezone))
-    counted = SqlQuotaStore(house.database).counted((windows.day.name, windows.month.name))
-    return [
-        describe(key)
-        | {
-            "used_today": counted.get((key.id, windows.day.name), 0),
-            "used_this_month": counted.get((key.id, windows.month.name), 0),
-        }
-        for key in found
-    ]
-
-
-def describe(key: Key) -> dict[str, Any]:
-    """Return a key as `naru keys … --json` shows it."""
-    may = key.permissions
-    return {
-        "id": key.id,
-        "name": key.name,
-        "hint": ", ".join(f"nru_{key.environment}_…{last4}" for last4 in key.last4),
-        "state": key.state(datetime.now(UTC)),
-        "functions": sorted(may.functions),
-        "access": may.access,
-        "groups": sorted(may.groups),
-        "layers": None if may.layers is None else sorted(may.layers),
-        "referrers": list(may.referrers),
-        "cidrs": list(may.cidrs),
-        "day_quota": may.day_quota,
-        "month_quota": may.month_quota,
-        "second_rate": may.second_rate,
-        "created": key.created.isoformat(),
-        "expires": may.expires.isoformat() if may.expires else None,
-        "revoked": key.revoked.isoformat() if key.revoked else None,
-    }
-
-
 def _show_new(key: Key, text: str, as_json: bool) -> None:
     if as_json:
-        print_json({**describe(key), "key": text})
+        print_json({**describe(key, datetime.now(UTC)), "key": text})
         return
     click.echo(f"{key.id}  {key.name}\n\n    {text}\n\nKeep it now: it is not shown again.")
 

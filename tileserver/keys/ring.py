@@ -129,6 +129,16 @@ class KeyRing:
         self._change(key_id, day_quota=day, month_quota=month, second_rate=second)
         return self.get(key_id)
 
+    def change(self, key_id: str, changes: Mapping[str, Any]) -> Key:
+        """Change a key's name and permissions, by the names of `Key` and `Permissions`; what is not named stays.
+
+        Raises:
+            UnknownKey: there is none of that id.
+        """
+        if changes:
+            self._change(key_id, **{name: _column(value) for name, value in changes.items()})
+        return self.get(key_id)
+
     def rotate(self, key_id: str, grace: timedelta) -> tuple[Key, str]:
         """Give a key a new secret; the ones it has stay good for `grace`.
 
@@ -196,12 +206,15 @@ def _row(key: Key) -> dict[str, Any]:
     return {
         **{name: getattr(key, name) for name in ("id", "name", "environment", "created", "revoked")},
         **{name: getattr(may, name) for name in _COLUMNS},
-        "functions": sorted(may.functions),
-        "groups": sorted(may.groups),
-        "layers": None if may.layers is None else sorted(may.layers),
-        "referrers": list(may.referrers),
-        "cidrs": list(may.cidrs),
+        **{name: _column(getattr(may, name)) for name in ("functions", "groups", "layers", "referrers", "cidrs")},
     }
+
+
+def _column(value: Any) -> Any:
+    """Return a value as its column keeps it: sets and tuples as lists."""
+    if isinstance(value, frozenset):
+        return sorted(value)
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _key(row: Mapping[Any, Any], last4: Sequence[str]) -> Key:

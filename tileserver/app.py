@@ -14,6 +14,7 @@ from naru import errors
 from naru.settings import Clock, Settings
 from tileserver import content, health, layers, openapi, pages, pictures, styles, tilejson
 from tileserver.access import Caller, check_function, check_own_key, identify, presented_key
+from tileserver.dialects import MARK, retold
 from tileserver.documents import json_document
 from tileserver.keys import routes as keys
 from tileserver.lane import Lane
@@ -94,6 +95,7 @@ def create_app(settings: Settings, clock: Clock = time.time, loopback: str = "")
     app.before_request(_refuse_other_spellings)
     app.before_request(_answer_preflight)
     app.after_request(_add_security_headers)
+    app.after_request(_retell)
     app.register_error_handler(Exception, _answer_error)
     behind = _blind_to_host(app.wsgi_app)
     lane = Lane(behind, service.keeper, service.meter, _unnoted, settings.trusted_proxies, clock)
@@ -188,6 +190,15 @@ def _methods_here() -> dict[str, str]:
     if not isinstance(refused, MethodNotAllowed) or adapter is None:
         return {}
     return {method: adapter.match(method=method)[0] for method in sorted(refused.valid_methods or ())}
+
+
+def _retell(response: Response) -> Response:
+    """Return the answer in the words of the standard that was asked in: WMTS has exception reports for problems."""
+    if MARK not in request.environ:
+        return response
+    answer = response.status, list(response.headers), response.get_data()
+    told = retold(answer, request.environ)
+    return response if told is answer else Response(told[2], told[0], told[1])
 
 
 def _add_security_headers(response: Response) -> Response:

@@ -17,6 +17,7 @@ from naru.grids import GRIDS, NAMES
 from naru.settings import Clock
 from naru.tms import WEB_MERCATOR
 from tileserver.access import Environ, caller_text, identify, permit
+from tileserver.dialects import answer_in_dialect
 from tileserver.encodings import Coding, coding_for
 from tileserver.keys.ring import Key
 from tileserver.problems import problem
@@ -186,8 +187,14 @@ class Lane:
         start_response(status, headers)
         return [body]
 
-    def respond(self, environ: Environ) -> Answer | None:
+    def respond(self, environ: dict[str, Any]) -> Answer | None:
         """Return what to send in answer to GET or HEAD of a tile; None when the request is for something else."""
+        if environ["PATH_INFO"].startswith(_PREFIX):
+            return self.answer(environ)
+        return answer_in_dialect(self, environ) if environ["REQUEST_METHOD"] in _METHODS else None
+
+    def answer(self, environ: Environ) -> Answer | None:
+        """Answer for an address under `/tiles/`; None when it is for something that does not simply lie there."""
         snapshot, method = self.keeper.current, environ["REQUEST_METHOD"]
         place = snapshot.places.get(environ["PATH_INFO"])
         if place is not None and method == "GET" and not (place.is_picture and asks_for_more(environ)):

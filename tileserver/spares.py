@@ -12,13 +12,12 @@ from __future__ import annotations
 import http.client
 import secrets
 import threading
-from collections.abc import Mapping
 from typing import Any, Protocol
 
 SPARES = 8  # of a worker: so many bodies can be received at one time
 _AGAIN_S = 0.05  # another worker of the same port got the request: the next connection may be luckier
 _LATER_S = 1.0  # the server does not listen yet, or no more
-Scope = Mapping[str, Any]
+Scope = dict[str, Any]
 
 
 class Answering(Protocol):

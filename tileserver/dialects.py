@@ -1,0 +1,107 @@
+"""Tiles under the addresses of other standards: WMTS, OGC API - Tiles, TMS.
+
+Each is another spelling of an address under `/tiles/`. The request is respelt before it is answered, so that one
+function answers all of them: bytes, entity tags, caching, permission, quota and usage are the same by construction.
+What differs stands here: tiles outside the limits that those standards' documents declare are errors (`/tiles/`
+answers that they are empty), and errors are worded as the standard words them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from naru.errors import TileOutOfRange
+from tileserver.access import Environ, caller_text, identify, permit, presented_key
+from tileserver.addresses import key_query
+from tileserver.ogc import addresses as ogc
+from tileserver.problems import problem
+from tileserver.pyramids import Answer
+from tileserver.spelling import ASKED, Spelling
+from tileserver.tilings import reaches
+from tileserver.tms import addresses as tms
+from tileserver.wmts import addresses as wmts
+from tileserver.wmts import faults
+
+if TYPE_CHECKING:
+    from tileserver.lane import Lane
+
+MARK = "naru.dialect"  # in a request's environ: which of these it is in
+
+
+class Dialect(NamedTuple):
+    """How a standard spells the addresses of tiles, and how it words what is answered."""
+
+    respell: Callable[[Lane, dict[str, Any]], Spelling | None]  # None: no tile is asked for
+    retell: Callable[[Answer, Environ], Answer]
+
+
+DIALECTS: Mapping[str, Dialect] = MappingProxyType(
+    {
+        "wmts": Dialect(wmts.respell, faults.retell),
+        "ogc": Dialect(ogc.respell, ogc.retell),
+        "tms": Dialect(tms.respell, tms.retell),
+    }
+)
+
+
+def answer_in_dialect(lane: Lane, environ: dict[str, Any]) -> Answer | None:
+    """Return the lane's answer to GET or HEAD in another standard's words; None when the app is to answer it.
+
+    Then the request has become one for the address under `/tiles/`, if it is for a tile.
+    """
+    path = environ["PATH_INFO"]
+    dialect = DIALECTS.get(path[1:].partition("/")[0])
+    if dialect is None:
+        return None
+    environ[MARK], environ[ASKED] = dialect, path
+    answer = _answer(lane, dialect, environ)
+    return dialect.retell(answer, environ) if answer else None
+
+
+def retold(answer: Answer, environ: Environ) -> Answer:
+    """Return the app's answer in the words of the standard that was asked in."""
+    dialect = environ.get(MARK)
+    return dialect.retell(answer, environ) if isinstance(dialect, Dialect) else answer
+
+
+def _answer(lane: Lane, dialect: Dialect, environ: dict[str, Any]) -> Answer | None:
+    try:
+        spelling = dialect.respell(lane, environ)
+        if spelling is None:
+            return None
+        _check_limits(lane, spelling, environ)
+    except Exception as error:
+        answer = problem(error)
+        lane.note("", "", "", -1, int(answer.status[:3]), len(answer.body), caller_text(environ, lane.proxies))
+        return answer
+    environ["PATH_INFO"], environ["QUERY_STRING"] = spelling.path, _only_key(environ)
+    return lane.answer(environ)
+
+
+def _only_key(environ: Environ) -> str:
+    """Return the query without what the respelt address says already."""
+    query: str = environ["QUERY_STRING"]
+    return key_query(presented_key(environ)).removeprefix("?") if query else ""
+
+
+def _check_limits(lane: Lane, tile: Spelling, environ: Environ) -> None:
+    """Return if a tile is within what the layers' documents declare, or the lane will refuse it (17-083r4 §6.3).
+
+    Raises:
+        TileOutOfRange: it is not.
+        KeyMissing, KeyInvalid, UnknownLayer and others: nor may the caller know.
+    """
+    snapshot = lane.keeper.current
+    layers = [snapshot.layers[name] for name in tile.layers.split(",") if name in snapshot.layers]
+    if not layers or any(reaches(snapshot, layer, tile.grid, (tile.z, tile.x, tile.y)) for layer in layers):
+        return
+    key = identify(snapshot, environ, lane.clock(), lane.proxies)
+    for layer in layers:
+        permit(key, layer)
+    raise TileOutOfRange(
+        "the layer does not reach this tile",
+        layer=tile.layers,
+        remedy="Its document states the limits, zoom by zoom.",
+    )

@@ -2,31 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from naru.kernel import Function, inner, kernel
 
-import numba
-
-Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-def kernel(function: Function) -> Function:
-    """Compile a plain function on arrays; it runs without the interpreter lock, so threads share the cores.
-
-    Compiled code is kept on disk beside the module, or in the user's cache where the module's directory is
-    read-only. Such a cache looks at the time of one source file only: a kernel calls kernels of its own file.
-    """
-    try:
-        compiled = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
-    except RuntimeError:  # nowhere to keep compiled code: compile once per process instead
-        compiled = numba.njit(nogil=True)(function)
-    return cast("Function", compiled)
-
-
-def inner(function: Function) -> Function:
-    """Compile a function that only kernels of its own file call: quicker, for want of a way in from Python."""
-    # numba's stubs leave out the wrapper options
-    compiled = numba.njit(  # type: ignore[call-overload]
-        nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
-    )(function)
-    return cast("Function", compiled)
+__all__ = ["Function", "inner", "kernel"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication
 
@@ -27,6 +28,7 @@ from tileserver.problems import problem
 from tileserver.receiving import tus, uploads
 from tileserver.routes import Route
 from tileserver.service import Service
+from tileserver.usage.noting import name_key, note_answer
 
 _CORS_AGE_S = "86400"
 _ASKED_HEADERS = "Authorization, If-None-Match, X-API-Key"
@@ -94,17 +96,14 @@ def create_app(settings: Settings, clock: Clock = time.time, loopback: str = "")
         app.add_url_rule(route.rule, route.endpoint, view, methods=methods, provide_automatic_options=False)
     app.before_request(_refuse_other_spellings)
     app.before_request(_answer_preflight)
+    app.after_request(partial(note_answer, service, {route.endpoint: route for route in ROUTES}))  # runs last
     app.after_request(_add_security_headers)
     app.after_request(_retell)
     app.register_error_handler(Exception, _answer_error)
     behind = _blind_to_host(app.wsgi_app)
-    lane = Lane(behind, service.keeper, service.meter, _unnoted, settings.trusted_proxies, clock)
+    lane = Lane(behind, service.keeper, service.meter, service.usage.note, settings.trusted_proxies, clock)
     app.wsgi_app = lane  # type: ignore[method-assign]  # Flask's documented place for WSGI middleware
     return app
-
-
-def _unnoted(*_told: object) -> None:
-    """Count nothing."""
 
 
 def _blind_to_host(app: WSGIApplication) -> WSGIApplication:
@@ -124,6 +123,7 @@ def _guarded(route: Route, service: Service) -> Callable[..., Response]:
         if route.scope == "open":
             return route.view(service, Caller(None, presented), **parameters)
         caller = Caller(_identify(service, must=route.scope != "visible"), presented)
+        name_key(caller.key.id if caller.key else "")
         if route.scope == "key":
             check_own_key(caller)
         if route.scope in ("visible", "key"):

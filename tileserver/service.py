@@ -17,6 +17,9 @@ from tileserver.quota.meter import QuotaMeter
 from tileserver.quota.stores import SqlQuotaStore
 from tileserver.rasters.studio import Studio
 from tileserver.snapshot import SnapshotKeeper
+from tileserver.usage.counting import BEAT_S, Usage
+from tileserver.usage.ledger import Ledger
+from tileserver.usage.tables import open_database
 
 log = logging.getLogger("naru.serve")
 REFRESH_S = 0.5  # a publication or a revoked key is seen within this
@@ -31,6 +34,7 @@ class Service:
     keyring: KeyRing
     keeper: SnapshotKeeper
     meter: QuotaMeter
+    usage: Usage
     clock: Clock
     loopback: str = ""  # our own address, where callers of this machine alone can reach us
     studio: Studio = field(default_factory=Studio)
@@ -50,7 +54,9 @@ class Service:
         store = SqlQuotaStore(house.database)
         meter = QuotaMeter(store, ZoneInfo(settings.timezone), settings.workers, clock)
         keeper = SnapshotKeeper(house, keyring, pepper, clock)
-        return cls(house, keyring, keeper, meter, clock, loopback)
+        ledger = Ledger(open_database(settings, house.database), ZoneInfo(settings.timezone))
+        usage = Usage(ledger, settings.home / "usage", lambda: keeper.current.layers, clock, settings)
+        return cls(house, keyring, keeper, meter, usage, clock, loopback)
 
     @property
     def settings(self) -> Settings:
@@ -61,6 +67,7 @@ class Service:
         """See what changed and tell what was counted, now: for tests, in place of the `Pulse`."""
         self.keeper.refresh()
         self.settle()
+        self.usage.flush()
 
     def settle(self, *, close: bool = False) -> None:
         """Tell the store what was counted; a store that does not answer is told next time."""
@@ -72,21 +79,22 @@ class Service:
                 log.warning("requests could not be written down yet: %s", str(error.__cause__).splitlines()[0])
 
     def close(self) -> None:
-        """Give back what was leased and close the database."""
+        """Give back what was leased, write down what was counted and close the databases."""
         self.settle(close=True)
+        self.usage.close()
         self.house.close()
 
 
 class Pulse:
-    """Two threads that renew what is known and settle what was counted, until stopped.
+    """Three threads that renew what is known, settle quotas and write usage down, until stopped.
 
-    They are two because settling waits for the database's write lock, and a revoked key must not wait with it.
+    They are three because writing waits for a database's lock, and neither a revoked key nor a quota must wait.
     """
 
     def __init__(self, service: Service) -> None:
         self._service = service
         self._stop = threading.Event()
-        beats = ((service.keeper.refresh, REFRESH_S), (service.settle, SETTLE_S))
+        beats = ((service.keeper.refresh, REFRESH_S), (service.settle, SETTLE_S), (service.usage.beat, BEAT_S))
         self._threads = [threading.Thread(target=self._beat, args=beat, daemon=True) for beat in beats]
 
     def start(self) -> None:

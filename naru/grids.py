@@ -50,6 +50,11 @@ class Grid:
     northing_first: bool = False  # the CRS's own order of axes, as OGC documents must have it
     metres_per_unit: float = 1.0  # of the CRS, for scale denominators: OGC 17-083r4 §6.1.1.1
 
+    @property
+    def spoken(self) -> str:
+        """What people call it."""
+        return "Web Mercator" if self.id == WEB_MERCATOR else self.id
+
     def has(self, z: int, x: int, y: int) -> bool:
         """Return whether the set has the tile.
 
@@ -111,7 +116,7 @@ _WORLD_M = 2 * 20037508.342789244
 _KOREA_M = 66846.72 * TILE_PX  # the national base map's scales, 2088.96 m a pixel at level 5, carried on upwards
 _KILOMETRES = 2_048_000.0
 _KOREA: BBox = (120.0, 28.0, 136.0, 44.0)  # within it, the scale of both projections is true to 1 %
-_MERCATOR: BBox = (-180.0, -85.0511287798066, 180.0, 85.0511287798066)
+_MERCATOR: BBox = (-180.0, -85.05112877980659, 180.0, 85.05112877980659)
 _WORLD: BBox = (-180.0, -90.0, 180.0, 90.0)
 _DEGREE_M = math.radians(_RADIUS)
 _SETS = (

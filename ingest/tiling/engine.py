@@ -21,20 +21,21 @@ from ingest.tiling.digest import Digests, digest_of, digest_rows, engine
 from ingest.tiling.labels import SHOWN_UNITS, Labels, labels_of, place
 from ingest.tiling.options import (
     BUFFER,
-    EQUATOR_M,
     EXTENT,
     TilingOptions,
     TilingResult,
     ZoomRules,
 )
+from ingest.tiling.projection import lonlat_of
 from ingest.tiling.select import SQUARE_SIDE, TINY_AREA, Curve, Points, curve_order, merge_points, select, thin
 from ingest.tiling.shapes import LINE, POINT, POLYGON, Ints, Measures, Shapes
 from ingest.tiling.simplify import Level, levels, unit_of
-from ingest.tiling.source import Geometries, lonlat, open_source, read_geometries
+from ingest.tiling.source import Geometries, beyond, open_source, read_geometries
 from ingest.tiling.spool import Room, measure
 from ingest.tiling.threads import bounded_map, cores
 from ingest.tiling.zooms import choose_maxzoom
 from naru.errors import NoFeatures
+from naru.grids import WEB_MERCATOR, Grid
 from naru.pmtiles import About, PMTilesWriter, Written
 from naru.records import BBox, Progress
 from naru.storage import disk_errors
@@ -42,8 +43,6 @@ from naru.style import LABELS_SUFFIX
 
 ROWS_AT_A_TIME = 50_000
 POINT_RATE = 2.5  # of single points, at least a share divided by this at each zoom down stays, as in tippecanoe
-MERCATOR_LIMIT = 85.05112877980659
-BEYOND_EDGE = "beyond the edge of Web Mercator (latitude 85.05°)"
 _NAMES = {POINT: "point", LINE: "line", POLYGON: "polygon"}
 
 
@@ -66,10 +65,11 @@ class _Layer:
 
 @dataclass(frozen=True)
 class _Job:
-    """A layer and how to tile it."""
+    """A layer and how to tile it. Zooms here and below are depths: see naru/grids.py."""
 
     layer: _Layer
     coverage: Coverage | None
+    minzoom: int
     maxzoom: int
     options: TilingOptions
     room: Room
@@ -104,12 +104,12 @@ class _Tally:
         self.features += int(self.seen.sum())
         self.seen = self.seen[:0]
 
-    def rules(self) -> ZoomRules:
-        zoom = self.level.zoom
+    def rules(self, grid: Grid) -> ZoomRules:
+        depth = self.level.zoom
         return ZoomRules(
-            zoom=zoom,
+            zoom=depth - grid.first,
             features=self.features,
-            unit_m=round(EQUATOR_M / EXTENT / 2**zoom, 4),
+            unit_m=round(grid.side * grid.metres_per_unit / EXTENT / 2**depth, 4),
             simplified_units=self.level.tolerance,
             tiny_merged=self.merged,
             tiny_squares=self.squares,
@@ -126,11 +126,13 @@ def build_tileset(
 ) -> TilingResult:
     """Build the pyramid of a GeoParquet file (any CRS) as a PMTiles archive at `destination`.
 
-    Tiles are gzip-compressed MVT 2.1 in WebMercatorQuad, extent 4096, buffer 64; a feature's id is its 1-based
-    row. The archive appears whole or not at all. `previous`: the archive of the version before, from which the
-    tiles are copied that would come out the same; what is written is the same with it and without.
+    Tiles are gzip-compressed MVT 2.1 in `options.grid`, numbered by depth, extent 4096, buffer 64; a feature's id
+    is its 1-based row. The archive appears whole or not at all. `previous`: the archive of the version before, in
+    the same grid, from which the tiles are copied that would come out the same; what is written is the same with
+    it and without.
 
-    Raises NoFeatures, FileDamaged, CrsUnknown, TooLarge, StorageFailed; ArchiveDamaged for `previous`.
+    Raises NoFeatures (also where the grid draws none of the features), FileDamaged, CrsUnknown, TooLarge,
+    StorageFailed; ArchiveDamaged for `previous`.
     """
     room, made_by = Room(destination.parent), _made_by(options)
     with (
@@ -140,32 +142,33 @@ def build_tileset(
         PMTilesWriter(destination) as writer,
     ):
         layer = _read(source, options, (pool, room), progress)
-        maxzoom = _maxzoom(layer, options)
-        coverage = coverage_of(layer.exact, unit_of(maxzoom - 1))
-        job = _Job(layer, coverage, maxzoom, options, room)
+        depths = options.minzoom + options.grid.first, _deepest(layer, options)
+        coverage = coverage_of(layer.exact, unit_of(depths[1] - 1))
+        job = _Job(layer, coverage, *depths, options, room)
         tallies, records = _write_tiles(job, Workshop(_style(job, made_by), before), (pool, writer), progress)
         layer = replace(layer, skipped=layer.skipped | _beyond_edge(layer, tallies[-1], options))
         progress(0.97, "writing the archive")
-        rules, behind = [tally.rules() for tally in tallies], packed(joined(records), made_by)
-        about = About(bounds=_bounds(layer), minzoom=options.minzoom, maxzoom=maxzoom)
+        rules, behind = [tally.rules(options.grid) for tally in tallies], packed(joined(records), made_by)
+        about = About(bounds=_bounds(layer, options.grid), minzoom=depths[0], maxzoom=depths[1])
+        maxzoom = depths[1] - options.grid.first
         metadata = _metadata(layer, options, maxzoom, rules)
         metadata["naru"] |= {"borders": coverage.borders if coverage else "own", MEMBER: len(behind)}
         written = writer.finish(about, metadata, behind)
-    result = _result(layer, written, (options.minzoom, maxzoom), rules, metadata)
+    result = _result(layer, written, options, rules, metadata)
     return replace(result, kept=sum(tally.kept for tally in tallies))
 
 
 def _made_by(options: TilingOptions) -> np.uint64:
     """Return the digest of the program and of the rules that hold for all tiles."""
     budget = None if options.keep_all else options.tile_bytes
-    return digest_of(engine(), options.layer, options.label, budget)
+    return digest_of(engine(), options.grid.id, options.layer, options.label, budget)
 
 
 def _read(source: Path, options: TilingOptions, means: tuple[Executor, Room], progress: Progress) -> _Layer:
     pool, room = means
     progress(0.0, "reading the source")
     opened = open_source(source)
-    geometries = read_geometries(opened, pool, room)
+    geometries = read_geometries(opened, options.grid, pool, room)
     if not geometries.shapes.kind.size:
         raise NoFeatures(
             "no feature has a geometry that a tile could show",
@@ -203,10 +206,10 @@ def _skipped(geometries: Geometries) -> dict[str, int]:
     return {reason: count for reason, count in sorted(geometries.skipped.items()) if count}
 
 
-def _maxzoom(layer: _Layer, options: TilingOptions) -> int:
+def _deepest(layer: _Layer, options: TilingOptions) -> int:
     if options.maxzoom is not None:
-        return options.maxzoom
-    return max(options.minzoom, choose_maxzoom(layer.shapes, layer.measures))
+        return options.maxzoom + options.grid.first
+    return max(options.minzoom + options.grid.first, choose_maxzoom(layer.shapes, layer.measures))
 
 
 def _write_tiles(
@@ -217,7 +220,7 @@ def _write_tiles(
     threads = job.options.threads or cores()
     tallies: dict[int, _Tally] = {}
     records: dict[int, list[Records]] = defaultdict(list)
-    zooms = job.maxzoom - job.options.minzoom + 1
+    zooms = job.maxzoom - job.minzoom + 1
     for made in bounded_map(pool, workshop.make, _work(job, tallies, threads), 2 * threads):
         if not records[made.zoom] and made.zoom < job.maxzoom:
             tallies[made.zoom + 1].close()
@@ -225,18 +228,25 @@ def _write_tiles(
         records[made.zoom].append(made.records)
         for number, data in zip(made.records.tile.tolist(), made.data, strict=True):
             writer.add(number, data)
-        progress(0.2 + 0.77 * (job.maxzoom - made.zoom) / zooms, f"zoom {made.zoom}")
-    tallies[job.options.minzoom].close()
+        progress(0.2 + 0.77 * (job.maxzoom - made.zoom) / zooms, _at(made.zoom, job.options.grid))
+    tallies[job.minzoom].close()
     lowest_first = sorted(tallies)
     return [tallies[z] for z in lowest_first], [part for z in lowest_first for part in records[z]]
+
+
+def _at(depth: int, grid: Grid) -> str:
+    zoom = f"zoom {depth - grid.first}"
+    return zoom if grid.id == WEB_MERCATOR else f"{grid.id}, {zoom}"
 
 
 def _work(job: _Job, tallies: dict[int, _Tally], threads: int) -> Iterator[Block]:
     layer = job.layer
     top = Level(job.maxzoom, layer.shapes, layer.measures, 0.0)
-    for level in levels(top, job.coverage, job.options.minzoom, job.room):
+    grid = job.options.grid
+    for level in levels(top, job.coverage, job.minzoom, job.room):
         how, merged = _thinned(level, job)
-        selection = select(level.zoom, level.shapes, level.measures, how)
+        rows = grid.rows << (level.zoom - grid.first)
+        selection = select(level.zoom, rows, level.shapes, level.measures, how)
         seen = np.zeros(len(layer.attributes.codes), np.bool_)
         tallies[level.zoom] = _Tally(level, selection.merged, selection.squares, merged, seen)
         names = place(layer.labels, level.zoom, level.zoom == job.maxzoom) if layer.labels else None
@@ -244,15 +254,15 @@ def _work(job: _Job, tallies: dict[int, _Tally], threads: int) -> Iterator[Block
 
 
 def _beyond_edge(layer: _Layer, top: _Tally, options: TilingOptions) -> dict[str, int]:
-    """Count the features that no tile shows, even at the top zoom: they lie beyond Web Mercator's square."""
-    lost = np.unique(layer.shapes.row).size - top.features
+    """Count the features that no tile shows, even at the top zoom: they lie beyond the grid's square."""
+    lost, reason = np.unique(layer.shapes.row).size - top.features, beyond(options.grid)
     if not top.tiles:
         raise NoFeatures(
-            f"all {lost} features lie beyond the edge of Web Mercator, latitude {MERCATOR_LIMIT:.2f}°",
+            f"all {lost} features lie {reason}",
             layer=options.layer,
             remedy="Check the coordinates and give the right reference system with --crs EPSG:<code>.",
         )
-    return {BEYOND_EDGE: lost} if lost else {}
+    return {reason: lost + layer.skipped.get(reason, 0)} if lost else {}
 
 
 def _style(job: _Job, made_by: np.uint64) -> Style:
@@ -309,12 +319,9 @@ def _bits_reversed(numbers: Ints) -> Ints:
     return out
 
 
-def _bounds(layer: _Layer) -> BBox:
+def _bounds(layer: _Layer, grid: Grid) -> BBox:
     box = layer.measures.box
-    west, north = lonlat(float(box[:, 0].min()), float(box[:, 1].min()))
-    east, south = lonlat(float(box[:, 2].max()), float(box[:, 3].max()))
-    limit = MERCATOR_LIMIT
-    return max(-180.0, west), max(-limit, south), min(180.0, east), min(limit, north)
+    return lonlat_of(grid, np.concatenate([box[:, :2].min(axis=0), box[:, 2:].max(axis=0)]))
 
 
 def _geometry(layer: _Layer) -> str:
@@ -336,6 +343,7 @@ def _metadata(layer: _Layer, options: TilingOptions, maxzoom: int, rules: list[Z
         "type": "overlay",
         "vector_layers": vector_layers,
         "naru": {
+            **_grid(options.grid),
             "geometry": _geometry(layer),
             "extent": EXTENT,
             "buffer": BUFFER,
@@ -351,17 +359,22 @@ def _metadata(layer: _Layer, options: TilingOptions, maxzoom: int, rules: list[Z
     }
 
 
+def _grid(grid: Grid) -> dict[str, Any]:
+    """Return what names a grid other than PMTiles' own, whose depths are not its zooms."""
+    return {} if grid.id == WEB_MERCATOR else {"tile_matrix_set": grid.id, "crs": grid.crs, "first": grid.first}
+
+
 def _result(
     layer: _Layer,
     written: Written,
-    zooms: tuple[int, int],
+    options: TilingOptions,
     rules: list[ZoomRules],
     metadata: dict[str, Any],
 ) -> TilingResult:
     return TilingResult(
-        minzoom=zooms[0],
-        maxzoom=zooms[1],
-        bounds=_bounds(layer),
+        minzoom=options.minzoom,
+        maxzoom=rules[-1].zoom,
+        bounds=_bounds(layer, options.grid),
         geometry=_geometry(layer),
         features=rules[-1].features,
         tiles=written.tiles,

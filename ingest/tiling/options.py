@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from naru.errors import BadSetting
+from naru.grids import GRIDS, WEB_MERCATOR, Grid
 from naru.records import BBox
 
 EXTENT = 4096  # units along a tile's side (MVT 2.1 §4.1)
-GRID_ZOOM = 18  # the global integer grid is that of this zoom: 2**30 steps around the equator, 3.7 cm
-EQUATOR_M = 2 * math.pi * 6378137.0  # Web Mercator's equator
+GRID_ZOOM = 18  # the integer grid is that of this depth: 2**30 steps a side, in Web Mercator 3.7 cm at the equator
 BUFFER = 64  # units that a tile's geometry reaches beyond its border
 GZIP_LEVEL = 3  # isal: its smallest, at a fifteenth of the time of zlib 6 for 10 % more bytes
 TIGHT_LEVEL = 6  # zlib: where a tile must hold more
@@ -20,9 +19,10 @@ TIGHT_LEVEL = 6  # zlib: where a tile must hold more
 
 @dataclass(frozen=True, kw_only=True)
 class TilingOptions:
-    """How to build one layer's pyramid. Zooms left None are chosen from the data."""
+    """How to build one layer's pyramid. Zooms are the grid's own; maxzoom None is chosen from the data."""
 
     layer: str  # layer id; the name of the layer inside the tiles
+    grid: Grid = GRIDS[WEB_MERCATOR]
     minzoom: int = 0
     maxzoom: int | None = None
     label: str | None = None  # the field that names polygons: they get a second layer of label points
@@ -34,12 +34,13 @@ class TilingOptions:
     threads: int | None = None  # None: one per core that the process may use, eight at most
 
     def __post_init__(self) -> None:
-        top = GRID_ZOOM if self.maxzoom is None else self.maxzoom
-        if not 0 <= self.minzoom <= top <= GRID_ZOOM:
+        finest = GRID_ZOOM - self.grid.first
+        top = finest if self.maxzoom is None else self.maxzoom
+        if not 0 <= self.minzoom <= top <= finest:
             raise BadSetting(
                 f"zooms {self.minzoom} to {self.maxzoom} cannot be built",
                 layer=self.layer,
-                remedy=f"Give 0 ≤ minzoom ≤ maxzoom ≤ {GRID_ZOOM}.",
+                remedy=f"Give 0 ≤ minzoom ≤ maxzoom ≤ {finest}.",
             )
         if self.tile_bytes < 1000:
             raise BadSetting(
@@ -51,11 +52,11 @@ class TilingOptions:
 
 @dataclass(frozen=True)
 class ZoomRules:
-    """What was done to the features at one zoom: the record that goes into the tileset's metadata."""
+    """What was done to the features at one zoom of the grid: the record that goes into the tileset's metadata."""
 
     zoom: int
     features: int  # distinct source features that appear at this zoom
-    unit_m: float  # ground size of a tile unit at the equator, metres
+    unit_m: float  # size of a tile unit in the grid's CRS, metres; of degrees and Web Mercator, at the equator
     simplified_units: float  # tolerance of simplification, in tile units; 0: only snapped to the grid
     tiny_merged: int  # polygons too small to see whose area was given to the squares below
     tiny_squares: int  # squares that stand for tiny polygons

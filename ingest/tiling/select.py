@@ -198,13 +198,13 @@ def merge_points(how: NDArray[np.uint8], zoom: int, points: Points) -> int:
     return int((~kept).sum())
 
 
-def windows(zoom: int, box: Ints) -> Windows:
-    """Return the tiles whose buffered squares meet each box."""
+def windows(zoom: int, rows: int, box: Ints) -> Windows:
+    """Return the tiles whose buffered squares meet each box; `rows`: of the zoom, from the top."""
     shift = GRID_ZOOM - zoom
     snapped = (box + ((1 << shift) >> 1)) >> shift
-    last = 2**zoom - 1
-    low = np.clip(-((BUFFER - snapped[:, :2]) // EXTENT) - 1, 0, last + 1)
-    high = np.clip((snapped[:, 2:] + BUFFER) // EXTENT, -1, last)
+    ends = np.array([2**zoom, rows])
+    low = np.clip(-((BUFFER - snapped[:, :2]) // EXTENT) - 1, 0, ends)
+    high = np.clip((snapped[:, 2:] + BUFFER) // EXTENT, -1, ends - 1)
     return Windows(low[:, 0], low[:, 1], high[:, 0], high[:, 1])
 
 
@@ -215,7 +215,7 @@ def tiles_of(windows: Windows) -> Ints:
 
 
 @inner
-def _window(box: Any, i: int, zoom: int) -> tuple[Any, Any, Any, Any]:
+def _window(box: Any, i: int, zoom: int, rows: int) -> tuple[Any, Any, Any, Any]:
     """Return the tiles whose buffered squares meet a box: as `windows` does for many."""
     shift, last = GRID_ZOOM - zoom, (np.int64(1) << zoom) - 1
     half = (np.int64(1) << shift) >> 1
@@ -223,11 +223,11 @@ def _window(box: Any, i: int, zoom: int) -> tuple[Any, Any, Any, Any]:
     y0 = -((BUFFER - ((box[i, 1] + half) >> shift)) // EXTENT) - 1
     x1 = (((box[i, 2] + half) >> shift) + BUFFER) // EXTENT
     y1 = (((box[i, 3] + half) >> shift) + BUFFER) // EXTENT
-    return max(x0, 0), max(y0, 0), min(x1, last), min(y1, last)
+    return max(x0, 0), max(y0, 0), min(x1, last), min(y1, rows - 1)
 
 
 @kernel
-def _counted(measures: Measures, how: Any, zoom: int, heavy_from: int) -> tuple[int, int, Any]:
+def _counted(measures: Measures, how: Any, zoom: int, rows: int, heavy_from: int) -> tuple[int, int, Any]:
     """Return how many instances there would be, how many there are of light shapes, and which are heavy.
 
     Heavy are shapes of many vertices over many tiles; of the others each tile gets an instance.
@@ -236,7 +236,7 @@ def _counted(measures: Measures, how: Any, zoom: int, heavy_from: int) -> tuple[
     heavy = np.zeros(how.size, np.bool_)
     for i in range(how.size):
         if how[i] != 0:
-            x0, y0, x1, y1 = _window(measures.box, i, zoom)
+            x0, y0, x1, y1 = _window(measures.box, i, zoom, rows)
             tiles = max(x1 - x0 + 1, 0) * max(y1 - y0 + 1, 0)
             every += tiles
             heavy[i] = how[i] == 1 and measures.vertices[i] >= heavy_from and tiles > 4
@@ -245,12 +245,12 @@ def _counted(measures: Measures, how: Any, zoom: int, heavy_from: int) -> tuple[
 
 
 @kernel
-def _filled(box: Ints, drawn: Any, zoom: int, shape: Any, tile: Ints) -> int:
-    """Write the instances of the shapes that are drawn; return how many."""
-    k = 0
+def _filled(box: Ints, drawn: Any, zooms: tuple[int, int], shape: Any, tile: Ints) -> int:
+    """Write the instances of the shapes that are drawn; return how many. `zooms`: the zoom, and its rows."""
+    k, (zoom, rows) = 0, zooms
     for i in range(drawn.size):
         if drawn[i]:
-            x0, y0, x1, y1 = _window(box, i, zoom)
+            x0, y0, x1, y1 = _window(box, i, zoom, rows)
             for y in range(y0, y1 + 1):
                 for x in range(x0, x1 + 1):
                     shape[k], tile[k] = i, _hilbert(x, y, zoom)
@@ -268,21 +268,23 @@ def _filled_windows(windows: Windows, base: int, zoom: int, shape: Any, tile: In
                 k += 1
 
 
-def select(zoom: int, shapes: Shapes, measures: Measures, how: NDArray[np.uint8]) -> Selection:
+def select(zoom: int, rows: int, shapes: Shapes, measures: Measures, how: NDArray[np.uint8]) -> Selection:
     """Return the instances of the shapes that `how` keeps, sorted by tile, then by shape.
+
+    `rows`: of tiles at the zoom; what lies below the last is not drawn.
 
     Raises TooLarge where the layer would need absurdly many tiles.
     """
-    every, light, heavy = _counted(measures, how, zoom, HEAVY)
+    every, light, heavy = _counted(measures, how, zoom, rows, HEAVY)
     if every > MOST_INSTANCES:
         raise TooLarge(
             f"zoom {zoom} would take {int(every)} pieces of geometry",
             remedy="Give a lower --maxzoom: the features are large, they stay sharp when magnified.",
         )
-    parts = _halved(zoom, shapes, measures, np.flatnonzero(heavy))
+    parts = _halved(zoom, rows, take(shapes, np.flatnonzero(heavy)), measures.box[heavy])
     total = light + int(tiles_of(parts.windows).sum())
     shape, tile = np.empty(total, np.int32), np.empty(total, np.int64)
-    _filled(measures.box, (how != 0) & ~heavy, zoom, shape, tile)
+    _filled(measures.box, (how != 0) & ~heavy, (zoom, rows), shape, tile)
     _filled_windows(parts.windows, how.size, zoom, shape[light:], tile[light:])
     order = np.argsort(tile, kind="stable")
     tiny = measures.size < TINY_AREA * 4.0 ** (GRID_ZOOM - zoom)
@@ -291,10 +293,10 @@ def select(zoom: int, shapes: Shapes, measures: Measures, how: NDArray[np.uint8]
     return Selection(zoom, shapes, parts.shapes, how, shape[order], tile[order], merged, squares)
 
 
-def _halved(zoom: int, shapes: Shapes, measures: Measures, heavy: Ints) -> Parts:
+def _halved(zoom: int, rows: int, heavy: Shapes, box: Ints) -> Parts:
     """Halve the windows of heavy shapes again and again, each half with only the vertices that it needs."""
-    todo, boxes = take(shapes, heavy), windows(zoom, measures.box[heavy])
-    done = [Parts(take(shapes, heavy[:0]), _chosen(boxes, slice(0)))]
+    todo, boxes = heavy, windows(zoom, rows, box)
+    done = [Parts(take(todo, np.zeros(0, np.int64)), _chosen(boxes, slice(0)))]
     while todo.kind.size:
         owner, boxes = _split(boxes)
         todo = _thinned_outside(take(todo, owner), boxes, GRID_ZOOM - zoom)

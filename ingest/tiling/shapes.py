@@ -1,8 +1,8 @@
-"""Shapes: the geometries of a layer as flat arrays on the global integer grid.
+"""Shapes: the geometries of a layer as flat arrays on the integer grid of a tile matrix set.
 
-The grid has 2**30 steps around the equator in Web Mercator; x grows eastward, y grows southward, and the
-origin is the north-west corner of tile 0/0/0. Every zoom's coordinates come from it by one shift, so what
-two neighbours share stays shared at every zoom.
+The grid has 2**30 steps along a side of the set's square, in Web Mercator around the equator; x grows to the right,
+y downwards, and the origin is the square's top left corner. Every zoom's coordinates come from it by one shift, so
+what two neighbours share stays shared at every zoom.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""The source archive (GeoParquet) as shapes on the global grid."""
+"""The source archive (GeoParquet) as shapes on the integer grid of a tile matrix set."""
 
 from __future__ import annotations
 
 import json
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Executor
@@ -16,18 +15,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pyproj
 import shapely
-from numpy.typing import NDArray
 
-from ingest.tiling.options import EQUATOR_M, GRID_ZOOM
-from ingest.tiling.shapes import POLYGON, Ints, Shapes, concatenate, empty, from_geometries, rounded, take
+from ingest.tiling.projection import Projector
+from ingest.tiling.shapes import POLYGON, Ints, Shapes, concatenate, empty, from_geometries, rounded
 from ingest.tiling.spool import Room, ShapesSpool
 from ingest.tiling.threads import bounded_map, cores
 from ingest.tiling.wkb import read_wkb
 from naru.errors import CrsUnknown, FileDamaged
+from naru.grids import WEB_MERCATOR, Grid
 
 BATCH = 10_000  # features read at a time
-GRID = float(2 ** (GRID_ZOOM + 12))  # steps around the equator
-
 DENSE = 12  # mean vertices of a polygon from which a layer may be a coverage worth simplifying as one
 COVERAGE_VERTICES = 3_000_000  # larger layers are simplified polygon by polygon, to bound memory
 
@@ -65,6 +62,15 @@ class _Exact:
             self.parts = None
         elif self.parts is not None:
             self.parts.append(part)
+
+
+def beyond(grid: Grid) -> str:
+    """Return the reason for which a feature has no tile in a set."""
+    west, south, east, north = grid.area
+    if grid.id == WEB_MERCATOR:
+        return f"beyond the edge of {grid.spoken} (latitude {north:.2f}°)"
+    area = f"{west:g} to {east:g}° E, {south:g} to {north:g}° N"
+    return f"beyond the part of the world that {grid.spoken} draws ({area})"
 
 
 def open_source(path: Path) -> Source:
@@ -108,12 +114,12 @@ def _crs_of(about: dict[str, Any], path: Path) -> pyproj.CRS:
     return pyproj.CRS.from_json_dict(about["crs"])
 
 
-def read_geometries(source: Source, pool: Executor, room: Room) -> Geometries:
-    """Return every shape of the source on the global grid, in row order.
+def read_geometries(source: Source, grid: Grid, pool: Executor, room: Room) -> Geometries:
+    """Return every shape of the source on a set's integer grid, in row order.
 
-    Rows without geometry, or whose coordinates have no place in Web Mercator, are counted by reason.
+    Rows without geometry, or whose coordinates have no place in the set, are counted by reason.
     """
-    projector = _Projector(source.crs)
+    projector = Projector(source.crs, grid)
     shapes, exact, skipped = ShapesSpool(room), _Exact(), Counter[str]()
     for batch in bounded_map(pool, lambda b: _read_batch(source, b, projector), _batches(source), 2 * cores()):
         shapes.add(batch.shapes)
@@ -130,14 +136,17 @@ def _batches(source: Source) -> Iterator[tuple[int, Any]]:
             start += batch.num_rows
 
 
-def _read_batch(source: Source, batch: tuple[int, Any], projector: _Projector) -> Geometries:
+def _read_batch(source: Source, batch: tuple[int, Any], projector: Projector) -> Geometries:
     start, column = batch
     found = _shapes(source, start, column)
     skipped = Counter({"no geometry": len(column) - np.unique(found.row).size})
     if not found.kind.size:
         return Geometries(empty(), None, skipped)
-    exact, outside = projector.placed(found)
-    skipped["no place in Web Mercator"] += outside
+    exact, nowhere, away = projector.placed(found)
+    skipped[f"no place in {projector.grid.spoken}"] += nowhere
+    skipped[beyond(projector.grid)] += away
+    if not exact.kind.size:
+        return Geometries(empty(), None, skipped)
     dense = bool((exact.kind == POLYGON).all()) and len(exact.xy) >= DENSE * len(exact.hole)
     return Geometries(rounded(exact), exact if dense else None, skipped)
 
@@ -164,41 +173,3 @@ def _shapes_by_geos(source: Source, wkb: Any, rows: Ints) -> Shapes:
         ) from cause
     full = ~(shapely.is_missing(geometries) | shapely.is_empty(geometries))
     return from_geometries(geometries[full], rows[full]) if full.any() else empty()
-
-
-class _Projector:
-    """From the source's CRS to the grid; PROJ's objects belong to one thread each."""
-
-    def __init__(self, crs: pyproj.CRS) -> None:
-        self.crs = crs
-        self._own = threading.local()
-
-    def placed(self, shapes: Shapes) -> tuple[Shapes, int]:
-        """Return the shapes in float64 grid coordinates, and how many rows were left out for having none."""
-        xy = self._to_grid(shapes.xy)
-        if np.isfinite(xy).all():
-            return shapes._replace(xy=xy), 0
-        owner = np.repeat(shapes.row, np.diff(shapes.starts[shapes.rings]))
-        lost = np.unique(owner[~np.isfinite(xy).all(axis=1)])
-        kept = np.flatnonzero(~np.isin(shapes.row, lost))
-        return take(shapes._replace(xy=xy), kept), lost.size
-
-    def _to_grid(self, xy: NDArray[np.float64]) -> NDArray[np.float64]:
-        x, y = xy[:, 0], xy[:, 1]
-        if self.crs.is_geographic:  # the poles are infinitely far away in Mercator
-            y = np.clip(y, -89.9, 89.9)
-        east, north = self._transformer().transform(x, y)
-        return np.column_stack([(east / EQUATOR_M + 0.5) * GRID, (0.5 - north / EQUATOR_M) * GRID])
-
-    def _transformer(self) -> pyproj.Transformer:
-        if not hasattr(self._own, "transformer"):
-            self._own.transformer = pyproj.Transformer.from_crs(self.crs, "EPSG:3857", always_xy=True)
-        own: pyproj.Transformer = self._own.transformer
-        return own
-
-
-def lonlat(x: float, y: float) -> tuple[float, float]:
-    """Return longitude and latitude (WGS 84 degrees) of a grid position."""
-    longitude = (x / GRID - 0.5) * 360.0
-    latitude = np.degrees(np.arctan(np.sinh(np.pi * (1 - 2 * y / GRID))))
-    return float(longitude), float(latitude)

@@ -23,7 +23,7 @@ def choose_maxzoom(shapes: Shapes, measures: Measures) -> int:
     Points get 14. Where the boxes of all features would touch more than a hundred thousand tiles, less, down to 6.
     """
     zoom = POINT_ZOOM if (shapes.kind == POINT).all() else _by_edges(shapes)
-    while zoom > 6 and tiles_of(windows(zoom, measures.box)).sum() > max(MOST_TILES, 4 * shapes.kind.size):
+    while zoom > 6 and tiles_of(windows(zoom, 2**zoom, measures.box)).sum() > max(MOST_TILES, 4 * shapes.kind.size):
         zoom -= 1
     return zoom
 

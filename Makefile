@@ -6,7 +6,7 @@ PREFIX ?= /opt/naru
 PIP_FLAGS ?=
 PIP    := -m pip --disable-pip-version-check --quiet install --constraint requirements.lock $(PIP_FLAGS)
 # Debian's packages that some tests use as the browser and as peers; see tests/conftest.py.
-DEBIAN_TOOLS := chromium nginx-light gdal-bin postgresql redis-server
+DEBIAN_TOOLS := chromium nginx-light gdal-bin postgresql redis-server libev-dev
 DEBIAN_BENCH := wrk
 
 .PHONY: setup demo test check bench clean install web lock debian-tools
@@ -17,7 +17,7 @@ setup: $(VENV)/.run
 demo: $(VENV)/.run
 	$(BIN)/naru demo
 
-test: $(VENV)/.test debian-tools
+test: $(VENV)/.test debian-tools $(VENV)/.bjoern
 	$(BIN)/python -m pytest
 
 check: $(VENV)/.test
@@ -70,6 +70,11 @@ $(VENV)/.test: $(VENV)/.run
 	$(BIN)/python $(PIP) --editable '.[sample,test]'
 	@touch $@
 
-$(VENV)/.bench: $(VENV)/.test
+# bjoern has no wheels: where there is no compiler or libev, its tests skip and say so.
+$(VENV)/.bjoern: $(VENV)/.test | debian-tools
+	@$(BIN)/python $(PIP) bjoern || echo 'bjoern could not be built: the tests of --tiles-only will skip.'
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.test $(VENV)/.bjoern
 	$(BIN)/python $(PIP) --editable '.[sample,test,bench]'
 	@touch $@

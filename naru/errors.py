@@ -363,6 +363,12 @@ class RouteUnknown(NaruError):
     code = "NOT_FOUND"
 
 
+class Misdirected(NaruError):
+    """The request came to a port that does not serve what it asks for."""
+
+    code = "MISDIRECTED"
+
+
 class MethodNotAllowed(NaruError):
     """The address is served, but not with this method."""
 

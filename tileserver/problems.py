@@ -79,6 +79,9 @@ KINDS: dict[type[Exception], Kind] = {
         "인증 키를 찾을 수 없습니다",
         "/api/keys lists the keys that reach no further than yours; one that is taken back cannot be rotated.",
     ),
+    errors.Misdirected: Kind(
+        HTTPStatus.MISDIRECTED_REQUEST, "It is served at another port", "다른 포트에서 제공되는 요청입니다"
+    ),
     errors.UnknownVersion: Kind(HTTPStatus.NOT_FOUND, "There is no such version", "해당 버전이 없습니다"),
     errors.UnknownJob: Kind(
         HTTPStatus.NOT_FOUND,

@@ -53,7 +53,7 @@ def serve(settings: Settings, listen: Listen, *, with_worker: bool) -> None:
         ServeFailed: a worker process could not start or died again and again.
         StorageFailed: the home folder or the catalogue cannot be made or opened.
     """
-    _prepare(settings)
+    prepare(settings)
     connections = _raise_connection_limit()
     server = Granian(
         "tileserver.serve:worker",
@@ -92,7 +92,7 @@ def _raise_connection_limit() -> int:
     return max(_FEWEST_CONNECTIONS, allowed - _FILES_BESIDE)
 
 
-def _prepare(settings: Settings) -> None:
+def prepare(settings: Settings) -> None:
     """Make and migrate what the workers open, once, before they all do so at the same time."""
     house = House.open(settings)
     KeyRing(house.database, key_pepper(settings)).ensure_anonymous()
@@ -102,7 +102,7 @@ def _prepare(settings: Settings) -> None:
 def worker(settings: Settings, listen: Listen, parent: int) -> WSGIApplication:
     """Build what one worker process serves: runs in that process, after the fork, with nothing inherited."""
     os.setsid()  # Ctrl-C is for the parent, which then ends us: granian hangs on two signals at once
-    _die_with(parent)
+    die_with(parent)
     app = create_app(settings, loopback=listen.loopback)
     service: Service = app.extensions["naru"]
     pulse = Pulse(service)
@@ -123,7 +123,7 @@ def _let_go(service: Service, aside: Spares) -> None:
     aside.stop()
 
 
-def _die_with(parent: int) -> None:
+def die_with(parent: int) -> None:
     """Have the kernel end this process when its parent dies, however that happens: no orphan keeps the port."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
@@ -161,7 +161,7 @@ class JobWorker:
 
     def _run(self) -> subprocess.Popen[bytes]:
         environ = {**os.environ, **self._settings.environ()}
-        die_with_us: Callable[[], None] = partial(_die_with, os.getpid())
+        die_with_us: Callable[[], None] = partial(die_with, os.getpid())
         command = [sys.executable, "-m", "naru", "work"]
         stderr = sys.stderr.fileno()  # stdout is the server's own: with --json it holds one object
         return subprocess.Popen(

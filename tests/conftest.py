@@ -78,18 +78,28 @@ def postgres_url() -> Iterator[str]:
             run("pg_ctl", "-m", "immediate", "stop")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """Return the URL of an empty database, once on each system that the catalogue runs on."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'catalog.sqlite'}"
-        return
-    server = sa.create_engine(request.getfixturevalue("postgres_url"), isolation_level="AUTOCOMMIT")
+@pytest.fixture
+def sqlite_database(tmp_path: Path) -> str:
+    """Return the URL of an empty SQLite database."""
+    return f"sqlite:///{tmp_path / 'catalog.sqlite'}"
+
+
+@pytest.fixture
+def postgresql_database(postgres_url: str) -> Iterator[str]:
+    """Return the URL of an empty PostgreSQL database."""
+    server = sa.create_engine(postgres_url, isolation_level="AUTOCOMMIT")
     name = f"test_{secrets.token_hex(6)}"
     with server.connect() as connection:
         connection.execute(sa.text(f"CREATE DATABASE {name}"))
     yield server.url.set(database=name).render_as_string(hide_password=False)
     server.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database(request: pytest.FixtureRequest) -> str:
+    """Return the URL of an empty database, once on each system that the catalogue runs on."""
+    url: str = request.getfixturevalue(f"{request.param}_database")
+    return url
 
 
 @pytest.fixture

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -15,40 +14,15 @@ from hypothesis import strategies as st
 from naru.database import Database
 from naru.errors import MonthQuotaExceeded, QuotaExceeded, QuotaUnavailable
 from naru.schema import quota_windows
-from tileserver.keys.ring import Key, Permissions
-from tileserver.quota.meter import QuotaMeter
-from tileserver.quota.stores import Grant, Settlement, SqlQuotaStore, WindowLimit, lease_size
+from tests.quotas import SEOUL, TODAY, Clock, counted, make_key, make_meter, moment, spend
+from tileserver.quota.sql import SqlQuotaStore
+from tileserver.quota.stores import Grant, Left, Order, Settlement
 from tileserver.quota.windows import windows_at
-
-SEOUL = ZoneInfo("Asia/Seoul")
-TODAY = "2026-11-22"
-
-
-def moment(text: str) -> float:
-    """Return a UTC time as seconds since the epoch."""
-    return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
-
-
-class Clock:
-    """A clock that stands still until it is set."""
-
-    def __init__(self, text: str) -> None:
-        self.now = moment(text)
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def make_key(
-    day: int | None = None, month: int | None = None, key_id: str = "key-a", second: int | None = None
-) -> Key:
-    may = Permissions(frozenset(("content",)), day_quota=day, month_quota=month, second_rate=second)
-    return Key(key_id, "test", "live", may, datetime(2026, 1, 1, tzinfo=UTC))
 
 
 @pytest.fixture
-def store(empty_database: str) -> Iterator[SqlQuotaStore]:
-    database = Database.open(empty_database)
+def store(sqlite_database: str) -> Iterator[SqlQuotaStore]:
+    database = Database.open(sqlite_database)
     yield SqlQuotaStore(database)
     database.close()
 
@@ -56,26 +30,6 @@ def store(empty_database: str) -> Iterator[SqlQuotaStore]:
 @pytest.fixture
 def clock() -> Clock:
     return Clock("2026-11-22 03:00:00")
-
-
-def make_meter(store: SqlQuotaStore, clock: Clock, workers: int = 2) -> QuotaMeter:
-    return QuotaMeter(store, SEOUL, workers, clock)
-
-
-def spend(meter: QuotaMeter, key: Key, times: int) -> int:
-    """Ask `times`; return how often it was granted."""
-    granted = 0
-    for _ in range(times):
-        try:
-            meter.admit(key)
-            granted += 1
-        except QuotaExceeded:
-            pass
-    return granted
-
-
-def counted(store: SqlQuotaStore, window: str = TODAY, key_id: str = "key-a") -> int:
-    return store.counted([window]).get((key_id, window), 0)
 
 
 # --- the windows ----------------------------------------------------------------------------------
@@ -107,82 +61,6 @@ def test_every_moment_lies_in_its_windows(now: int) -> None:
 def test_a_day_with_a_clock_change_is_as_long_as_it_is() -> None:
     day = windows_at(moment("2026-11-01 12:00:00"), ZoneInfo("America/New_York")).day
     assert day.ends - day.begins == 25 * 3600
-
-
-# --- the store ------------------------------------------------------------------------------------
-
-
-@given(st.integers(0, 10**9), st.integers(1, 64))
-def test_a_lease_is_never_more_than_remains_and_never_nothing(remaining: int, workers: int) -> None:
-    units = lease_size(remaining, workers)
-    assert (units > 0) == (remaining > 0)
-    assert units <= min(remaining, 1000)
-
-
-def test_leases_add_up_to_the_limit_exactly(store: SqlQuotaStore) -> None:
-    asked = (WindowLimit(TODAY, 137), WindowLimit("2026-11", None))
-    leases = []
-    while (grant := store.lease("key-a", asked, 2)).units:
-        leases.append(grant.units)
-    assert sum(leases) == 137
-    assert grant == Grant(0, TODAY)
-
-
-def test_the_tighter_window_decides(store: SqlQuotaStore) -> None:
-    asked = (WindowLimit(TODAY, 1000), WindowLimit("2026-11", 3))
-    taken = sum(store.lease("key-a", asked, 1).units for _ in range(10))
-    assert taken == 3
-    assert store.lease("key-a", asked, 1).spent == "2026-11"
-
-
-def test_units_given_back_can_be_had_again(store: SqlQuotaStore) -> None:
-    asked = (WindowLimit(TODAY, 5),)
-    for _ in range(5):
-        store.lease("key-a", asked, 2)
-    store.settle([Settlement("key-a", asked, counted=2, returned=3)])
-    assert sum(store.lease("key-a", asked, 2).units for _ in range(9)) == 3
-    assert counted(store) == 2
-
-
-def test_a_limit_set_later_takes_what_was_counted_before_into_account(store: SqlQuotaStore) -> None:
-    store.settle([Settlement("key-a", (WindowLimit(TODAY, None),), counted=40, returned=0)])
-    asked = (WindowLimit(TODAY, 50),)
-    assert sum(store.lease("key-a", asked, 2).units for _ in range(50)) == 10
-
-
-def test_threads_and_connections_together_never_get_more_than_the_limit(store: SqlQuotaStore) -> None:
-    taken: list[int] = []
-
-    def take() -> None:
-        while units := store.lease("key-a", (WindowLimit(TODAY, 60),), 4).units:
-            taken.append(units)
-
-    threads = [threading.Thread(target=take) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sum(taken) == 60
-
-
-def test_workers_that_settle_the_same_keys_at_once_do_not_block_each_other(store: SqlQuotaStore) -> None:
-    keys = [f"key-{n}" for n in range(20)]
-    failed: list[Exception] = []
-
-    def settle(ids: list[str]) -> None:
-        try:
-            for _ in range(10):
-                store.settle([Settlement(key, (WindowLimit(TODAY, None),), counted=1, returned=0) for key in ids])
-        except Exception as error:
-            failed.append(error)
-
-    threads = [threading.Thread(target=settle, args=[ids]) for ids in (keys, keys[::-1])]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not failed
-    assert counted(store, key_id="key-7") == 20
 
 
 # --- the meter ------------------------------------------------------------------------------------
@@ -278,18 +156,19 @@ class Counting(SqlQuotaStore):
     asked = 0
     broken = False
 
-    def lease(self, key_id: str, windows: Sequence[WindowLimit], workers: int) -> Grant:
+    def lease(self, order: Order) -> Grant:
         self.asked += 1
         self._fail()
-        return super().lease(key_id, windows, workers)
+        return super().lease(order)
 
-    def settle(self, settlements: Iterable[Settlement]) -> None:
+    def settle(self, settlements: Sequence[Settlement]) -> Mapping[str, Left]:
         self._fail()
-        super().settle(settlements)
+        return super().settle(settlements)
 
     def _fail(self) -> None:
         if self.broken:
-            raise sa.exc.OperationalError("UPDATE", {}, Exception("disk full"))
+            with self._answering():
+                raise sa.exc.OperationalError("UPDATE", {}, Exception("disk full"))
 
 
 @pytest.fixture
@@ -352,10 +231,10 @@ class Hanging(SqlQuotaStore):
         super().__init__(database)
         self.told, self.go_on = threading.Event(), threading.Event()
 
-    def settle(self, settlements: Iterable[Settlement]) -> None:
+    def settle(self, settlements: Sequence[Settlement]) -> Mapping[str, Left]:
         self.told.set()
         assert self.go_on.wait(20)
-        super().settle(settlements)
+        return super().settle(settlements)
 
 
 def test_requests_do_not_wait_for_what_the_store_is_being_told(store: SqlQuotaStore, clock: Clock) -> None:

@@ -285,7 +285,7 @@ def used(app: Flask, key_id: str) -> int:
     """Return what was counted for a key, after a settlement."""
     from zoneinfo import ZoneInfo
 
-    from tileserver.quota.stores import SqlQuotaStore
+    from tileserver.quota.sql import SqlQuotaStore
     from tileserver.quota.windows import windows_at
 
     service = service_of(app)
@@ -389,12 +389,12 @@ def test_a_store_that_does_not_answer_is_503(app: Flask, monkeypatch: pytest.Mon
     import sqlalchemy as sa
 
     _key, text = new_key(app, day_quota=5)
-    store = service_of(app).meter._store
+    database = service_of(app).house.database
 
     def fail(*_: object) -> None:
         raise sa.exc.OperationalError("UPDATE", {}, Exception("locked"))
 
-    monkeypatch.setattr(store, "lease", fail)
+    monkeypatch.setattr(type(database), "write", fail)
     answer = app.test_client().get(PUBLIC, headers={"X-API-Key": text})
     assert (answer.status_code, answer.get_json(force=True)["code"]) == (503, "QUOTA_UNAVAILABLE")
     assert int(answer.headers["Retry-After"]) > 0

@@ -28,7 +28,7 @@ from tests.conftest import start_server, stop_server
 from tests.exporting import make_layer, open_house
 from tests.serving import Fake, make_home, new_key, open_app, service_of
 from tileserver import content
-from tileserver.quota.stores import SqlQuotaStore
+from tileserver.quota.sql import SqlQuotaStore
 from tileserver.quota.windows import windows_at
 
 POINTS = [shapely.Point(126.9 + n / 100, 37.5) for n in range(20)]

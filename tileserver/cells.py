@@ -148,14 +148,18 @@ class Cells:
 
     def named(self) -> Iterator[tuple[str, int]]:
         """Give the names in use and their values."""
+        for index, name in self.taken():
+            yield name, self.values[index]
+
+    def taken(self) -> Iterator[tuple[int, str]]:
+        """Give the slots in use and their names."""
         for index in range(SLOTS):
             at = _NAMES + _RECORD * index
             word = self._words[at // 8]
             if word == 0:
                 return  # slots are first used in their order
             if length := word & _LENGTH:
-                name = self._map[at + 8 : at + 8 + min(length, LONGEST_NAME)].decode(errors="replace")
-                yield name, self.values[index]
+                yield index, self._map[at + 8 : at + 8 + min(length, LONGEST_NAME)].decode(errors="replace")
 
     def discard(self) -> None:
         """Remove the file. Whoever still holds `values` may go on writing; nobody will read it."""

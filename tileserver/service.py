@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from naru.errors import QuotaUnavailable
@@ -14,8 +15,9 @@ from naru.house import House
 from naru.settings import Clock, Settings, key_pepper
 from tileserver.keys.ring import KeyRing
 from tileserver.quota.meter import QuotaMeter
-from tileserver.quota.stores import SqlQuotaStore
+from tileserver.quota.stores import open_store
 from tileserver.rasters.studio import Studio
+from tileserver.rendering.gallery import Gallery
 from tileserver.snapshot import SnapshotKeeper
 from tileserver.usage.counting import BEAT_S, Usage
 from tileserver.usage.ledger import Ledger
@@ -38,6 +40,7 @@ class Service:
     clock: Clock
     loopback: str = ""  # our own address, where callers of this machine alone can reach us
     studio: Studio = field(default_factory=Studio)
+    gallery: Gallery = field(default_factory=Gallery)
     stopping: threading.Event = field(default_factory=threading.Event)  # what lasts should end now
 
     @classmethod
@@ -51,12 +54,14 @@ class Service:
         pepper = key_pepper(settings)
         keyring = KeyRing(house.database, pepper)
         keyring.ensure_anonymous()
-        store = SqlQuotaStore(house.database)
-        meter = QuotaMeter(store, ZoneInfo(settings.timezone), settings.workers, clock)
+        store, zone = open_store(settings.quota_url, house.database), ZoneInfo(settings.timezone)
+        meter = QuotaMeter(store, zone, settings.workers, clock, settings.home / "quota")
         keeper = SnapshotKeeper(house, keyring, pepper, clock)
-        ledger = Ledger(open_database(settings, house.database), ZoneInfo(settings.timezone))
+        ledger = Ledger(open_database(settings, house.database), zone)
         usage = Usage(ledger, settings.home / "usage", lambda: keeper.current.layers, clock, settings)
-        return cls(house, keyring, keeper, meter, usage, clock, loopback)
+        service = cls(house, keyring, keeper, meter, usage, clock, loopback)
+        service.settle()  # what a worker before us had leased when it was killed
+        return service
 
     @property
     def settings(self) -> Settings:
@@ -80,21 +85,27 @@ class Service:
 
     def close(self) -> None:
         """Give back what was leased, write down what was counted and close the databases."""
+        self.gallery.close()
         self.settle(close=True)
         self.usage.close()
         self.house.close()
 
 
 class Pulse:
-    """Three threads that renew what is known, settle quotas and write usage down, until stopped.
+    """Four threads that renew what is known, settle quotas, lease ahead and write usage down, until stopped.
 
-    They are three because writing waits for a database's lock, and neither a revoked key nor a quota must wait.
+    They are four because writing waits for a database's lock, and neither a revoked key nor a quota must wait.
     """
 
     def __init__(self, service: Service) -> None:
         self._service = service
         self._stop = threading.Event()
-        beats = ((service.keeper.refresh, REFRESH_S), (service.settle, SETTLE_S), (service.usage.beat, BEAT_S))
+        beats: tuple[tuple[Callable[[], None], float], ...] = (
+            (service.keeper.refresh, REFRESH_S),
+            (service.settle, SETTLE_S),
+            (partial(service.meter.refill, REFRESH_S), 0.0),
+            (service.usage.beat, BEAT_S),
+        )
         self._threads = [threading.Thread(target=self._beat, args=beat, daemon=True) for beat in beats]
 
     def start(self) -> None:

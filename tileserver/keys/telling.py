@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from naru.house import House
 from naru.settings import Clock
 from tileserver.keys.ring import Key
-from tileserver.quota.stores import SqlQuotaStore
+from tileserver.quota.stores import open_store
 from tileserver.quota.windows import windows_at
 
 
@@ -18,7 +18,8 @@ def described(house: House, clock: Clock, found: Iterable[Key]) -> list[dict[str
     """Return keys as `naru keys list --json` shows them, with what each used today and this month."""
     now = clock()
     windows = windows_at(now, ZoneInfo(house.settings.timezone))
-    counted = SqlQuotaStore(house.database).counted((windows.day.name, windows.month.name))
+    store = open_store(house.settings.quota_url, house.database)
+    counted = store.counted((windows.day.name, windows.month.name))
     return [
         describe(key, datetime.fromtimestamp(now, UTC))
         | {

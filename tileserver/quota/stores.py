@@ -1,67 +1,116 @@
-"""Where quotas are kept: the `QuotaStore` waist, and the store that lies in the catalogue.
+"""The `QuotaStore` waist: what is asked of whoever keeps the quotas, and told to them.
 
-A worker takes units from the store in *leases* and spends them by itself, so that a request costs no query.
-`leased` never passes the limit, so the limit is never overshot, whatever dies when; a lease shrinks as the
-limit comes near, so that the last unit can still be had by whoever asks for it.
+A worker takes units in *leases* and spends them by itself, so that a request costs no query. What is taken never
+passes the limit, so the limit is never overshot, whatever dies when; the units that a lease is given shrink as the
+limit comes near, so that the last one can still be had by whoever asks for it.
+
+Everything told is absolute (counted so far, units still held) and numbered, so it may be told twice, late, or by
+another worker after a death. A lease that is not known has been closed: nothing told about it counts any more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import sqlalchemy as sa
+if TYPE_CHECKING:
+    from naru.database import Database
 
-from naru.database import Database
-from naru.schema import quota_windows
-from tileserver.sql import insert_unless_there
-
-UNLIMITED = 1 << 62  # units of a lease on a key without quotas
+EMBEDDED = "embedded"
 LARGEST_LEASE = 1000
+SEQ_AFTER_DEATH = 1 << 52  # of what others tell about a dead worker's lease: later than all it said itself
 _LEASES_LEFT_PER_WORKER = 4
-_PATIENCE_S = 2.0  # for others who hold the database: a worker that waits answers nobody
 
 
 @dataclass(frozen=True)
 class WindowLimit:
-    """A window's name and how many requests it allows (None: any number)."""
+    """A window's name, how many requests it allows (None: any number), and its end (seconds since the epoch)."""
 
     window: str
     limit: int | None
+    ends: float = 0.0
+
+
+@dataclass(frozen=True)
+class Order:
+    """Units wanted for a lease: the day's and the month's at once, for one of `workers` workers."""
+
+    lease: str
+    key_id: str
+    day: WindowLimit
+    month: WindowLimit
+    workers: int
+    seq: int
+    counted: int = 0  # so far, under this lease
+    first: bool = True  # the lease is to be opened; otherwise one that is not known has been closed
+    reopens: bool = False  # an older day than the store has seen is meant, not a clock that was put back
+
+    @property
+    def windows(self) -> tuple[WindowLimit, WindowLimit]:
+        """The day and the month."""
+        return self.day, self.month
 
 
 @dataclass(frozen=True)
 class Grant:
-    """Units granted; none when the quota of `spent` is used up."""
+    """The answer to an order.
 
-    units: int
+    `units` is what the lease holds now, all in all; `left` what the store has beyond it of the day and the month
+    (None: unlimited). Where nothing was to be had, `spent` names the window that is used up. `newer` names the day
+    that the store has seen when an older one was asked for; `gone` says that the lease has been closed: nothing is
+    granted then.
+    """
+
+    units: int = 0
+    left: tuple[int | None, int | None] = (None, None)
     spent: str | None = None
+    newer: str | None = None
+    gone: bool = False
 
 
 @dataclass(frozen=True)
 class Settlement:
-    """What became of a lease: requests counted, and units given back unused."""
+    """What has become of a lease until now.
 
+    `units` is what it still holds (None: all that it was given); `close` gives back what was not counted; `whole`,
+    with it, counts all of it instead: nobody knows what was used. `opens`: make the lease if it is not known, for
+    it was spent without asking (no limit), and has never been told of.
+    """
+
+    lease: str
     key_id: str
-    windows: tuple[WindowLimit, ...]
+    day: WindowLimit
+    month: WindowLimit
+    seq: int
     counted: int
-    returned: int
+    units: int | None = None
+    close: bool = False
+    whole: bool = False
+    opens: bool = False
+
+    @property
+    def windows(self) -> tuple[WindowLimit, WindowLimit]:
+        """The day and the month."""
+        return self.day, self.month
+
+
+Left = tuple[int | None, int | None]
 
 
 class QuotaStore(Protocol):
-    """What every keeper of quotas can do; each call is one atomic step among all workers."""
+    """What every keeper of quotas can do; each call raises QuotaUnavailable where it does not answer."""
 
-    def lease(self, key_id: str, windows: Sequence[WindowLimit], workers: int) -> Grant:
-        """Take units of every window at once for one of `workers` workers."""
+    def lease(self, order: Order) -> Grant:
+        """Open a lease or add to it, in one step among all workers."""
         ...
 
-    def settle(self, settlements: Iterable[Settlement]) -> None:
-        """Write down what was counted, take back what was not used."""
+    def settle(self, settlements: Sequence[Settlement]) -> Mapping[str, Left]:
+        """Write down what was counted, each lease in one step; return what is left beyond the known ones."""
         ...
 
-    def counted(self, windows: Iterable[str]) -> Mapping[tuple[str, str], int]:
-        """Return requests counted by (key id, window), for those windows."""
+    def counted(self, windows: Iterable[str], keys: Sequence[str] | None = None) -> Mapping[tuple[str, str], int]:
+        """Return requests counted by (key id, window), for those windows and keys (None: all)."""
         ...
 
 
@@ -71,67 +120,26 @@ def lease_size(remaining: int, workers: int) -> int:
     >>> lease_size(100_000, 2), lease_size(50, 2), lease_size(1, 2), lease_size(0, 2)
     (1000, 6, 1, 0)
     """
-    fair = remaining // (_LEASES_LEFT_PER_WORKER * workers)
+    fair = remaining // leases_left(workers)
     return min(max(remaining, 0), max(1, min(fair, LARGEST_LEASE)))
 
 
-class SqlQuotaStore:
-    """Quotas as rows of the catalogue (`quota_windows`): one transaction a lease, one a settlement."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def lease(self, key_id: str, windows: Sequence[WindowLimit], workers: int) -> Grant:
-        """Take units of every window at once; see `QuotaStore`."""
-        limited = {w.window: w.limit for w in windows if w.limit is not None}
-        if not limited:
-            return Grant(UNLIMITED)
-        with self._database.write(_PATIENCE_S) as connection:
-            left = {name: limit - _taken(connection, key_id, name) for name, limit in limited.items()}
-            tightest = min(left, key=lambda name: left[name])
-            units = lease_size(left[tightest], workers)
-            if units:
-                _add(connection, key_id, limited, leased=units)
-        return Grant(units, None if units else tightest)
-
-    def settle(self, settlements: Iterable[Settlement]) -> None:
-        """Write settlements down in one transaction; see `QuotaStore`."""
-        with self._database.write(_PATIENCE_S) as connection:
-            for done in sorted(settlements, key=lambda one: one.key_id):  # all lock rows in one order: no deadlock
-                for window in done.windows:
-                    _ensure(connection, done.key_id, window.window)
-                    returned = done.returned if window.limit is not None else 0
-                    change = {"counted": done.counted, "leased": -returned}
-                    _add(connection, done.key_id, (window.window,), **change)
-
-    def counted(self, windows: Iterable[str]) -> Mapping[tuple[str, str], int]:
-        """Return requests counted by (key id, window)."""
-        table = quota_windows.c
-        query = sa.select(table.key_id, table.window, table.counted).where(table.window.in_(list(windows)))
-        with self._database.read() as connection:
-            return {(row.key_id, row.window): row.counted for row in connection.execute(query)}
+def leases_left(workers: int) -> int:
+    """Return into how many leases what remains is divided."""
+    return _LEASES_LEFT_PER_WORKER * workers
 
 
-def _taken(connection: sa.Connection, key_id: str, window: str) -> int:
-    """Return the units already handed out; those counted before there was a limit are among them."""
-    _ensure(connection, key_id, window)
-    table = quota_windows.c
-    mine = sa.and_(table.key_id == key_id, table.window == window)
-    row = connection.execute(sa.select(table.leased, table.counted).where(mine).with_for_update()).one()
-    if row.counted > row.leased:
-        connection.execute(quota_windows.update().where(mine).values(leased=row.counted))
-    return int(max(row.leased, row.counted))
+def open_store(quota_url: str, database: Database) -> QuotaStore:
+    """Return the store that NARU_QUOTA_URL names: `embedded` (rows of the catalogue) or redis://host:port/db.
 
+    Raises:
+        BadSetting: a Redis is named, but redis-py is not installed.
+    """
+    if quota_url == EMBEDDED:
+        from tileserver.quota.sql import SqlQuotaStore
 
-def _ensure(connection: sa.Connection, key_id: str, window: str) -> None:
-    row = {"key_id": key_id, "window": window, "leased": 0, "counted": 0}
-    insert_unless_there(connection, quota_windows, row)
+        store: QuotaStore = SqlQuotaStore(database)
+        return store
+    from tileserver.quota.redis import RedisQuotaStore
 
-
-def _add(
-    connection: sa.Connection, key_id: str, windows: Iterable[str], *, leased: int = 0, counted: int = 0
-) -> None:
-    table = quota_windows.c
-    mine = sa.and_(table.key_id == key_id, table.window.in_(list(windows)))
-    sums = {"leased": table.leased + leased, "counted": table.counted + counted}
-    connection.execute(quota_windows.update().where(mine).values(**sums))
+    return RedisQuotaStore.open(quota_url)

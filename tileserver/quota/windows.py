@@ -41,7 +41,19 @@ def windows_at(now: float, timezone: ZoneInfo) -> Windows:
     >>> windows_at(1_790_434_800, ZoneInfo("Asia/Seoul")).day.name  # one second later
     '2026-09-27'
     """
-    today = datetime.fromtimestamp(now, timezone).date()
+    return _windows_on(datetime.fromtimestamp(now, timezone).date(), timezone)
+
+
+def windows_named(day: str, timezone: ZoneInfo) -> Windows:
+    """Return the windows of the day named `day` (`2026-11-22`).
+
+    >>> windows_named("2028-02-29", ZoneInfo("Asia/Seoul")).month.name
+    '2028-02'
+    """
+    return _windows_on(date.fromisoformat(day), timezone)
+
+
+def _windows_on(today: date, timezone: ZoneInfo) -> Windows:
     first = today.replace(day=1)
     next_first = (first + timedelta(days=32)).replace(day=1)
     day = _window("day", today.isoformat(), today, today + timedelta(days=1), timezone)

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-SUN_AZIMUTH, SUN_ALTITUDE = 315.0, 45.0  # degrees: from the north-west, as on printed maps
+from naru.sun import SUN, Sun
+
 Floats = NDArray[np.float32]
 _WGS84_A, _WGS84_E2 = 6378137.0, 0.00669437999014132  # metres; first eccentricity squared
 
@@ -55,10 +56,11 @@ def slope_degrees(eastward: Floats, northward: Floats) -> Floats:
     return np.asarray(np.degrees(np.arctan(np.hypot(eastward, northward))), "f4")
 
 
-def brightness(eastward: Floats, northward: Floats) -> Floats:
-    """Return how bright ground of such gradients lies in oblique sun: 0 (in the shade) to 1 (facing it)."""
-    azimuth, altitude = math.radians(SUN_AZIMUTH), math.radians(SUN_ALTITUDE)
-    sun = [np.float32(part) for part in (math.sin(azimuth), math.cos(azimuth), math.tan(altitude))]
-    lit = sun[2] - eastward * sun[0] - northward * sun[1]
-    lit *= np.float32(math.cos(altitude)) / np.sqrt(1 + eastward * eastward + northward * northward)
+def brightness(eastward: Floats, northward: Floats, sun: Sun = SUN) -> Floats:
+    """Return how bright ground of such gradients lies in the sun: 0 (in the shade) to 1 (facing it)."""
+    azimuth, altitude = math.radians(sun.azimuth), math.radians(sun.altitude)
+    across = np.float32(math.cos(altitude))
+    east, north = across * np.float32(math.sin(azimuth)), across * np.float32(math.cos(azimuth))
+    lit = np.float32(math.sin(altitude)) - eastward * east - northward * north
+    lit /= np.sqrt(1 + eastward * eastward + northward * northward)
     return np.asarray(np.maximum(lit, np.float32(0), out=lit), "f4")

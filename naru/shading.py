@@ -16,11 +16,14 @@ from numpy.typing import NDArray
 
 from naru.ramps import palette_colour, ramp_colours
 from naru.raster_facts import BandRange, Colour
-from naru.relief import SUN_ALTITUDE, brightness, gradient
+from naru.relief import brightness, gradient, slope_degrees
 from naru.style import palette
+from naru.sun import SUN, Sun
 
 Values = NDArray[Any]
 Pixels = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+PixelSides = float | tuple[float, float]  # metres on the ground: width and height where they differ
 _SHADE = 0.55  # how much of the colour the shade may take
 _RAMP_STEPS = 1024
 
@@ -58,22 +61,31 @@ def _rgb(colour: str) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def hillshade(heights: Values, pixel_m: float) -> NDArray[np.float32]:
-    """Return the brightness, 0 … 1, of heights (rows + 2, columns + 2; metres) in oblique sun: (rows, columns).
+def hillshade(heights: Values, pixel_m: PixelSides, sun: Sun = SUN) -> Floats:
+    """Return the brightness, 0 … 1, of heights (rows + 2, columns + 2; metres) in the sun: (rows, columns).
 
-    `pixel_m` is a pixel's side on the ground. Beside NaN the ground counts as flat.
+    `pixel_m` is a pixel's side on the ground, or its width and its height. Beside NaN the ground counts as flat.
     """
-    eastward, northward = gradient(heights, pixel_m, pixel_m)
+    eastward, northward = gradient(heights, *_sides(pixel_m))
     unknown = np.isnan(eastward + northward)
     eastward[unknown] = northward[unknown] = 0
-    return brightness(eastward, northward)
+    return brightness(eastward, northward, sun)
 
 
-def shaded_relief(heights: Values, span: BandRange, pixel_m: float) -> Pixels:
+def slope(heights: Values, pixel_m: PixelSides) -> Floats:
+    """Return the slope, 0 … 90 degrees, of heights as for `hillshade`: (rows, columns); NaN beside NaN."""
+    return slope_degrees(*gradient(heights, *_sides(pixel_m)))
+
+
+def _sides(pixel_m: PixelSides) -> tuple[float, float]:
+    return pixel_m if isinstance(pixel_m, tuple) else (pixel_m, pixel_m)
+
+
+def shaded_relief(heights: Values, span: BandRange, pixel_m: PixelSides, ramp: str = "elevation") -> Pixels:
     """Return heights (with a margin of one pixel, as for `hillshade`) as a shaded relief: (3, rows, columns)."""
-    factor = hillshade(heights, pixel_m) * np.float32(_SHADE / math.sin(math.radians(SUN_ALTITUDE)))
+    factor = hillshade(heights, pixel_m) * np.float32(_SHADE / math.sin(math.radians(SUN.altitude)))
     factor += np.float32(1 - _SHADE)  # 1 on flat ground
-    lit = tinted(heights[1:-1, 1:-1], span) * factor
+    lit = tinted(heights[1:-1, 1:-1], span, ramp) * factor
     return np.asarray(np.minimum(lit + np.float32(0.5), np.float32(255), out=lit), "u1")
 
 

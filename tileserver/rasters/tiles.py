@@ -1,7 +1,7 @@
-"""`/tiles/{layer}/{z}/{x}/{y}[@2x].{png,webp,jpg}`: pictures that are not simply stored tiles.
+"""`/tiles/{layer}[/{grid}]/{z}/{x}/{y}[@2x].{png,webp,jpg}`: pictures that are not simply stored tiles.
 
 The lane in front answers vector tiles, and pictures that lie in the archive as they are asked for. What comes here
-is drawn from a COG's numbers: another type or size than the stored one, elevation, classes, measurements.
+is drawn from a COG's numbers: another type, size, grid or look than the stored one; elevation, classes, data.
 """
 
 from __future__ import annotations
@@ -12,83 +12,100 @@ import zlib
 from flask import request
 
 from naru.cog import Cog
-from naru.errors import ArchiveDamaged, BadRequest, WrongTileType
+from naru.errors import ArchiveDamaged, BadRequest, TileOutOfRange, WrongTileType
 from naru.raster_facts import ENCODINGS, Encoding
-from tileserver.lane import TileAddress, not_modified
-from tileserver.pyramids import Answer, LayerPyramid, picture_headers
+from naru.tms import WEB_MERCATOR
+from tileserver.lane import TileAddress, fetch, not_modified
+from tileserver.pyramids import Answer, LayerPyramid, TileHeaders, picture_headers
+from tileserver.rasters.asking import ENCODING, LOOK, Query, encoding_for, look_for
 from tileserver.rasters.looks import Look, Subject
+from tileserver.rasters.places import grid_range, reaches
 from tileserver.routes import Service
 
-_EDITION = 1  # of how things are drawn: to be raised when the same archive begins to look different
+_EDITION = 2  # of how things are drawn: to be raised when the same archive begins to look different
 
 
-def picture(service: Service, pyramid: LayerPyramid, address: TileAddress) -> Answer:
-    """Return the answer with a raster's tile.
+def picture(service: Service, pyramid: LayerPyramid, address: TileAddress, query: Query | None = None) -> Answer:
+    """Return the answer with a raster's tile; `query` says how it is to look, the request's own if not given.
 
     Raises:
         ArchiveDamaged: the archive cannot be read.
-        WrongTileType: the pictures are made already, and there are none of this size.
-        BadRequest: heights are asked of something else, or in a type that would spoil them.
+        WrongTileType: the pictures are made already, and there are none of this size, in this grid or look.
+        TileOutOfRange: the layer has no such zoom in this grid.
+        BadRequest: a parameter is malformed, or not for this layer.
+        ServerBusy: too many pictures are being drawn.
     """
-    if address.tms != pyramid.tms:
-        raise WrongTileType(f"the layer's pictures lie in the grid {pyramid.tms}", layer=pyramid.layer.id)
-    look = Look(address.tile_type, address.scale, _encoding(pyramid, address.tile_type))
-    cog = _cog(pyramid)
+    asked = request.args if query is None else query
+    if pyramid.cog is None:
+        return _made_already(pyramid, address, asked)
+    _check_zoom(pyramid, address)
+    look = look_for(pyramid, address, asked)
+    if look.plain and look.scale == 1 and look.tile_type == pyramid.stored_type:
+        return _stored(pyramid, address)
     version = _version(pyramid, look)
     headers = picture_headers(version, look.tile_type, shared=pyramid.shared)
-    unchanged = not_modified(headers, request.environ, as_stored=True)
+    unchanged = not_modified(headers, request.environ)
     if unchanged:
         return unchanged
     tile = address.z, address.x, address.y
-    if not look.encoding and not cog.has(*tile):
+    if not look.encoding and not _may_have(pyramid, pyramid.cog, address):
         return headers.empty
-    subject = Subject(service.house.storage.path(pyramid.tileset.archive), cog, pyramid.facts)
-    return "200 OK", headers.stored, service.studio.draw(version, subject, look, tile)
+    subject = Subject(service.house.storage.path(pyramid.tileset.archive), pyramid.cog, pyramid.facts)
+    drawn = service.studio.draw(version, subject, look, tile)
+    return _found(headers, drawn)
 
 
-def _cog(pyramid: LayerPyramid) -> Cog:
+def _found(headers: TileHeaders, drawn: bytes | None) -> Answer:
+    return headers.empty if drawn is None else ("200 OK", headers.stored, drawn)
+
+
+def _made_already(pyramid: LayerPyramid, address: TileAddress, asked: Query) -> Answer:
+    """Answer with a stored picture. None is redrawn: it may be a stranger's, whom no parser in the server meets."""
     if isinstance(pyramid.reader, ArchiveDamaged):
         raise pyramid.reader
-    if pyramid.cog is None:
+    if address.scale != 1 or address.tms != pyramid.tms:
         raise WrongTileType(
-            "the layer's pictures are made already, in one size",
+            "the layer's pictures are made already, in one size and grid",
             layer=pyramid.layer.id,
-            remedy="Ask without @2x.",
+            remedy=f"Ask in the grid {pyramid.tms}, without @2x.",
         )
-    return pyramid.cog
-
-
-def _encoding(pyramid: LayerPyramid, tile_type: str) -> Encoding | None:
-    asked = request.args.get("encoding")
-    if asked is None:
-        return None
-    if tile_type == "jpg":
+    if given := [name for name in LOOK if asked.getlist(name)]:
         raise BadRequest(
-            "JPEG would spoil the heights",
+            "the layer's pictures are made already, and are not drawn otherwise",
             layer=pyramid.layer.id,
-            field="encoding",
-            remedy="Ask for .png or .webp.",
+            field=given[0],
+            remedy=f"Leave out {given[0]}.",
         )
-    return encoding_for(pyramid, asked)
+    return _stored(pyramid, address)
 
 
-def encoding_for(pyramid: LayerPyramid, asked: str) -> Encoding:
-    """Return how a caller wants a layer's heights.
+def _stored(pyramid: LayerPyramid, address: TileAddress) -> Answer:
+    """Answer as the lane does, which leaves to us who says more in the query than a key."""
+    return not_modified(pyramid.headers, request.environ) or fetch(pyramid, address, "identity")
 
-    Raises:
-        BadRequest: there is no such encoding, or the layer has no heights.
-    """
-    if pyramid.tileset.archive.suffix != ".tif" or pyramid.facts.role != "elevation":
-        raise BadRequest(
-            "only elevation layers have heights to encode",
+
+def _check_zoom(pyramid: LayerPyramid, address: TileAddress) -> None:
+    found = grid_range(pyramid, address.tms)
+    if found is None:
+        raise TileOutOfRange(
+            f"the layer lies outside of the grid {address.tms}",
             layer=pyramid.layer.id,
-            field="encoding",
-            remedy="Leave out encoding.",
+            remedy="Ask for /tiles/{layer}/{z}/{x}/{y}, which are in Web Mercator.",
         )
-    for encoding in ENCODINGS:
-        if asked == encoding:
-            return encoding
-    raise BadRequest(f"encoding '{asked}' is none", field="encoding", remedy=f"Choose {' or '.join(ENCODINGS)}.")
+    if not found[0] <= address.z <= found[1]:
+        raise TileOutOfRange(
+            f"the zooms here are {found[0]} to {found[1]}",
+            layer=pyramid.layer.id,
+            remedy="Clients overzoom by themselves when they know the limits.",
+        )
+
+
+def _may_have(pyramid: LayerPyramid, cog: Cog, address: TileAddress) -> bool:
+    """Tell whether the raster may have something here, as far as that is known before drawing."""
+    tile = address.z, address.x, address.y
+    if address.tms == WEB_MERCATOR:
+        return cog.has(*tile)
+    return reaches(pyramid.tileset.bounds, address.tms, *tile)
 
 
 def heights_address(base: str, layer_id: str, query: str, encoding: Encoding = ENCODINGS[0]) -> str:
@@ -99,13 +116,7 @@ def heights_address(base: str, layer_id: str, query: str, encoding: Encoding = E
 def _version(pyramid: LayerPyramid, look: Look) -> str:
     """Return what the entity tag says: the archive, what is known of it, and how it is drawn."""
     known = zlib.crc32(json.dumps(pyramid.tileset.rules.get("raster"), sort_keys=True).encode())
-    encoding = f"-{look.encoding}" if look.encoding else ""
-    return f"{pyramid.version}-{known:08x}-{look.tile_type}{look.scale}{encoding}-{_EDITION}"
+    return f"{pyramid.version}-{known:08x}-{look.name}-{_EDITION}"
 
 
-ENCODING = {
-    "encoding": {
-        "description": "Elevation layers: heights as colours (terrain-RGB) in place of a shaded relief",
-        "schema": {"type": "string", "enum": list(ENCODINGS)},
-    }
-}
+__all__ = ["ENCODING", "LOOK", "encoding_for", "heights_address", "picture"]

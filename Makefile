@@ -37,6 +37,7 @@ install:
 	"$(PREFIX)/bin/python" $(PIP) '.[sample,postgres]'
 	rm -rf build
 	NUMBA_CACHE_DIR="$(PREFIX)/cache" "$(PREFIX)/bin/python" -P -m ingest.tiling.warm
+	NUMBA_CACHE_DIR="$(PREFIX)/cache" "$(PREFIX)/bin/python" -P -m tileserver.rendering.warm
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info naru-data .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
@@ -62,8 +63,9 @@ $(VENV)/.created:
 
 $(VENV)/.run: $(VENV)/.created setup.cfg pyproject.toml requirements.lock
 	$(BIN)/python $(PIP) --editable '.[sample]'
-	@echo 'Compiling the tiling engine (once)...'
+	@echo 'Compiling the tiling engine and what draws pictures (once)...'
 	@$(BIN)/python -m ingest.tiling.warm
+	@$(BIN)/python -m tileserver.rendering.warm
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.run

@@ -399,6 +399,12 @@ class ServerBusy(NaruError):
     code = "BUSY"
 
 
+class RenderingFailed(NaruError):
+    """A picture of a vector layer could not be drawn, or took too long."""
+
+    code = "RENDERING"
+
+
 # --- uploads --------------------------------------------------------------------------------------
 
 

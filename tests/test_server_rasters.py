@@ -254,7 +254,7 @@ def test_where_nothing_is_a_jpeg_cannot_say_so_and_is_204(served: Served) -> Non
     ("path", "status", "code"),
     [
         (address("ortho", FULL, "mvt"), 404, "TILE_TYPE"),
-        (address("seoul-gu", (2, 3, 1), "png"), 404, "TILE_TYPE"),
+        (address("seoul-gu,dem", (2, 3, 1), "png"), 400, "BAD_REQUEST"),
         (address("tiles", FULL, "png"), 404, "TILE_TYPE"),
         (address("tiles", FULL, "@2x.webp"), 404, "TILE_TYPE"),
         (address("ortho", (ZOOM + 1, 2 * LEFT, 2 * TOP), "webp"), 404, "TILE_RANGE"),
@@ -278,7 +278,6 @@ def test_what_cannot_be_is_refused_with_words(served: Served, path: str, status:
 
 def test_a_wrong_type_names_the_right_one(served: Served) -> None:
     assert "Ask for .webp or .png or .jpg." in served.get(address("ortho", FULL, "mvt")).json()["detail"]
-    assert "Ask for .mvt." in served.get(address("seoul-gu", (2, 3, 1), "webp")).json()["detail"]
 
 
 @pytest.mark.parametrize("path", [address("torn", FULL, "webp"), address("torn", FULL, "png")])

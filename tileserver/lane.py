@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from wsgiref.types import StartResponse, WSGIApplication
 
-from naru.errors import TileOutOfRange, WrongTileType
+from naru.errors import ArchiveDamaged, NaruError, TileOutOfRange, WrongTileType
 from naru.grids import GRIDS, NAMES
 from naru.settings import Clock
 from naru.tms import WEB_MERCATOR
@@ -21,8 +21,9 @@ from tileserver.dialects import answer_in_dialect
 from tileserver.encodings import Coding, coding_for
 from tileserver.keys.ring import Key
 from tileserver.problems import problem
-from tileserver.pyramids import Answer, LayerPyramid, Pyramid, TileHeaders, check_type, recoded
-from tileserver.quota.meter import Lease, QuotaMeter
+from tileserver.pyramids import FINEST_PICTURE, Answer, LayerPyramid, Pyramid, TileHeaders, check_type, recoded
+from tileserver.quota.leases import Lease
+from tileserver.quota.meter import QuotaMeter
 from tileserver.snapshot import Place, Snapshot, SnapshotKeeper
 
 _PREFIX = "/tiles/"
@@ -102,16 +103,20 @@ def resolve(snapshot: Snapshot, key: Key, address: TileAddress) -> Pyramid:
     pyramid = snapshot.composite(parts)
     if pyramid.tms != address.tms:
         return pyramid  # a raster, drawn in another grid than its own
-    if not pyramid.minzoom <= address.z <= pyramid.maxzoom:
+    is_drawn = address.tile_type != _VECTOR and not parts[0].is_raster
+    finest = max(pyramid.maxzoom, FINEST_PICTURE) if is_drawn else pyramid.maxzoom
+    if not pyramid.minzoom <= address.z <= finest:
         raise TileOutOfRange(
-            f"the zooms here are {pyramid.minzoom} to {pyramid.maxzoom}",
+            f"the zooms here are {pyramid.minzoom} to {finest}",
             layer=address.layers,
             remedy="Clients overzoom by themselves when they read /tiles/{layer}.json.",
         )
     return pyramid
 
 
-def _not_in_grid(part: LayerPyramid, tms: str) -> WrongTileType:
+def _not_in_grid(part: LayerPyramid, tms: str) -> NaruError:
+    if isinstance(part.reader, ArchiveDamaged):
+        return part.reader
     return WrongTileType(
         f"the layer has no tiles in the grid {tms}",
         layer=part.layer.id,

@@ -17,7 +17,8 @@ from tileserver.access import Caller
 from tileserver.encodings import coding_for
 from tileserver.lane import fetch, parse, resolve
 from tileserver.pyramids import TILE_MEDIA_TYPE, Answer, LayerPyramid
-from tileserver.rasters.tiles import ENCODING, picture
+from tileserver.rasters.tiles import LOOK, picture
+from tileserver.rendering.tiles import picture as styled_picture
 from tileserver.routes import LAYER_IDS, NUMBER, Route, Service
 
 
@@ -29,6 +30,8 @@ def show_tile(service: Service, caller: Caller, **_named: str) -> Response:
     pyramid = resolve(service.keeper.current, caller.key, address)
     if isinstance(pyramid, LayerPyramid) and pyramid.is_raster:
         return _response(picture(service, pyramid, address))
+    if address.tile_type != "mvt":
+        return _response(styled_picture(service, pyramid, address))
     return _response(fetch(pyramid, address, coding_for(request.environ)))
 
 
@@ -71,7 +74,7 @@ ROUTES = (
         _TILE,
         _ADDRESS | {"extension": _EXTENSION},
         tag="tiles",
-        query=ENCODING,
+        query=LOOK,
     ),
     Route(
         f"/tiles/<layers>/<grid>/<z>/<x>/<y>.<{_ANY}:extension>",
@@ -81,6 +84,6 @@ ROUTES = (
         _TILE,
         {"layers": LAYER_IDS, "grid": _GRID, "z": NUMBER, "x": NUMBER, "y": _ROW, "extension": _EXTENSION},
         tag="tiles",
-        query=ENCODING,
+        query=LOOK,
     ),
 )

@@ -128,6 +128,9 @@ KINDS: dict[type[Exception], Kind] = {
     errors.ServerBusy: Kind(
         HTTPStatus.SERVICE_UNAVAILABLE, "Too much is being drawn now", "지금은 그릴 것이 너무 많습니다"
     ),
+    errors.RenderingFailed: Kind(
+        HTTPStatus.SERVICE_UNAVAILABLE, "The picture cannot be drawn now", "이미지를 지금 그릴 수 없습니다"
+    ),
     errors.QuotaUnavailable: Kind(
         HTTPStatus.SERVICE_UNAVAILABLE, "Quotas cannot be checked now", "사용 한도를 확인할 수 없습니다"
     ),

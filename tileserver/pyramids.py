@@ -26,6 +26,8 @@ Answer = tuple[str, Headers, bytes]
 TILE_MEDIA_TYPE = "application/vnd.mapbox-vector-tile"
 MEDIA_TYPES = {"mvt": TILE_MEDIA_TYPE, "png": "image/png", "webp": "image/webp", "jpg": "image/jpeg"}
 DRAWN_TYPES = ("png", "webp", "jpg")  # what a COG's values are drawn as
+STYLED_TYPES = ("png", "webp", "jpg")  # what a vector layer is drawn as, in its style
+FINEST_PICTURE = 22  # zoom up to which those are drawn, of coarser data, as clients of WMTS expect
 PUBLIC_CACHING = "public, max-age=60, stale-while-revalidate=600"
 PRIVATE_CACHING = "private, no-store"
 _CALLER = "Authorization, X-API-Key, Origin, Referer"
@@ -181,6 +183,8 @@ class LayerPyramid:
     @property
     def types(self) -> tuple[str, ...]:
         """Every type in which its tiles can be had, the best one first."""
+        if not self.is_raster:
+            return (self.tileset.tile_type, *STYLED_TYPES)
         if self.tileset.archive.suffix != ".tif":
             return (self.tileset.tile_type,)
         return tuple(sorted(DRAWN_TYPES, key=lambda kind: kind != self.picture_type))

@@ -1,0 +1,147 @@
+"""The process that draws: `python -m tileserver.rendering.child`, one message in, one message out, until the end.
+
+It opens no archive and no socket; what it draws is sent to it. Its memory is limited, and its parent ends it where
+it takes too long or has drawn enough.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+import os
+import resource
+import signal
+import sys
+import zlib
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import IO, Any
+
+from tileserver.rendering import frames, legends, mvt
+from tileserver.rendering.painter import DataTile, Frame, Painter, gathered
+from tileserver.rendering.sheets import Sheet, sheets
+
+MEMORY_BYTES = 2 << 30  # of address space; what is resident is about a tenth
+_LARGEST_TILE = 64 << 20  # bytes, unpacked
+log = logging.getLogger("naru.rendering")
+
+
+def main() -> None:
+    """Serve the parent on standard input and output."""
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent
+    _limit()
+    source, sink = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever prints must not speak in between
+    warm()
+    frames.send(sink, {"ready": os.getpid()})
+    serve(source, sink)
+
+
+def serve(source: IO[bytes], sink: IO[bytes]) -> None:
+    """Answer messages until the other side is gone."""
+    while True:
+        try:
+            told, blobs = frames.receive(source)
+        except EOFError:
+            return
+        try:
+            answer = answered(told, blobs)
+        except Exception as error:  # told to the parent, which tells the caller
+            log.error("a picture could not be drawn", exc_info=not isinstance(error, mvt.TileBroken))
+            frames.send(sink, {"broken": isinstance(error, mvt.TileBroken), "error": str(error)[:500]})
+            continue
+        frames.send(sink, {}, answer)
+
+
+def answered(told: Mapping[str, Any], blobs: list[bytes]) -> list[bytes]:
+    """Return the pictures that a message asks for.
+
+    Raises:
+        TileBroken: a tile is no vector tile.
+    """
+    if "legend" in told:
+        return [legends.drawn(told["legend"], told["scale"])]
+    frame = Frame(**told["frame"])
+    parts, tiles = _unpacked(told["layers"], blobs)
+    painter = Painter(frame)
+    painter.paint(parts, tiles)
+    painter.write(gathered(parts, tiles, frame.zoom))
+    return list(painter.cut(told["type"]))
+
+
+def _unpacked(layers: list[dict[str, Any]], blobs: list[bytes]) -> tuple[list[Sheet], list[DataTile]]:
+    parts: list[Sheet] = []
+    tiles: list[DataTile] = []
+    rest = iter(blobs)
+    for layer in layers:
+        found = _sheets(json.dumps(layer["style"]))
+        wanted = {sheet.source_layer for sheet in found}
+        for x, y in layer["tiles"]:
+            tiles.append(DataTile(mvt.layers(_inflated(next(rest)), wanted), x, y, layer["side"]))
+        parts += found
+    return parts, tiles
+
+
+@lru_cache(maxsize=64)
+def _sheets(style: str) -> tuple[Sheet, ...]:
+    return sheets(json.loads(style))
+
+
+def _inflated(packed: bytes) -> bytes:
+    """Return an unpacked tile, unless it is a bomb.
+
+    Raises:
+        TileBroken: it is one, or no gzip.
+    """
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        tile = unpacker.decompress(packed, _LARGEST_TILE)
+    except zlib.error as cause:
+        raise mvt.TileBroken(f"the vector tile is not packed as it should be: {cause}") from cause
+    if unpacker.unconsumed_tail or not unpacker.eof:
+        raise mvt.TileBroken("the vector tile is cut short or too large")
+    return tile
+
+
+def warm() -> None:
+    """Load, and where it must be compile, all that drawing needs: one picture with every kind of thing on it."""
+    square, line, point = (
+        b"\x09\x64\x64\x1a\x64\x00\x00\x64\x63\x00\x0f",
+        b"\x09\x64\x64\x0a\x64\x64",
+        b"\x09\x64\x64",
+    )
+    features = b"".join(
+        b"\x12" + bytes([4 + len(shape)]) + b"\x18" + bytes([kind]) + b"\x22" + bytes([len(shape)]) + shape
+        for kind, shape in ((3, square), (2, line), (1, point))
+    )
+    body = b"\x0a\x01a\x78\x02" + features
+    tile = gzip.compress(b"\x1a" + bytes([len(body)]) + body)
+    style = [
+        {"id": "f", "type": "fill", "source-layer": "a", "paint": {"fill-outline-color": "#123456"}},
+        {"id": "l", "type": "line", "source-layer": "a", "paint": {"line-dasharray": [2, 1]}},
+        {"id": "c", "type": "circle", "source-layer": "a"},
+        {
+            "id": "s",
+            "type": "symbol",
+            "source-layer": "a",
+            "layout": {"text-field": "가"},
+            "paint": {"text-halo-width": 1, "text-halo-color": "#fff"},
+        },
+    ]
+    frame = {"left": 0, "top": 0, "tiles": 1, "scale": 1, "zoom": 4.0}
+    layers = [{"style": style, "side": 256, "tiles": [(0, 0)]}]
+    answered({"frame": frame, "type": "png", "layers": layers}, [tile])
+
+
+def _limit() -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":  # macOS refuses a limit of address space
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        most = MEMORY_BYTES if hard == resource.RLIM_INFINITY else min(MEMORY_BYTES, hard)
+        resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,277 @@
+"""Labels: what could be written where. Each tile of data speaks for the anchors within it, and for no others."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tileserver.rendering import fonts
+from tileserver.rendering.colours import Colour
+from tileserver.rendering.expressions import Feature
+from tileserver.rendering.mvt import LINE, POINT, TileLayer
+from tileserver.rendering.placing import REACH, Box, Claim
+from tileserver.rendering.sheets import Sheet
+
+_LARGEST = 48.0  # pixels: text-size
+_WIDEST_HALO = 8.0
+_SHARPEST = math.radians(30)  # between neighbouring letters along a line
+_SIDES = {"left": -1, "right": 1, "top": -1, "bottom": 1}
+Points = NDArray[np.float64]
+
+
+class Glyphs(NamedTuple):
+    """Letters to be stamped: a text, the middle of it (pixels of the whole world at this zoom), its turn."""
+
+    texts: tuple[str, ...]
+    x: float
+    y: float
+    degrees: float = 0.0
+
+
+@dataclass(frozen=True)
+class Label:
+    """One text that could be shown; sizes in pixels of a picture that is not doubled."""
+
+    claim: Claim
+    glyphs: tuple[Glyphs, ...]
+    size: float
+    line_height: float
+    halo: float
+    colour: Colour
+    halo_colour: Colour
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a tile of data lies: `scale` pixels a unit, its corner in pixels of the whole world at this zoom."""
+
+    scale: float
+    x: float
+    y: float
+
+    def world(self, points: Points) -> Points:
+        """Return positions in pixels of the world."""
+        return np.asarray(points * self.scale + np.array([self.x, self.y]))
+
+
+def labels(sheet: Sheet, layer: TileLayer, place: Place, zoom: float, height: int) -> Iterator[Label]:
+    """Yield what a symbol layer would write of a tile's features; layers of greater `height` come first."""
+    along = sheet.constant("symbol-placement", zoom) == "line"
+    for number in range(len(layer.types)):
+        feature = layer.feature(number)
+        if not sheet.keeps(feature, zoom):
+            continue
+        text = _text(sheet, feature, zoom)
+        if not text:
+            continue
+        writer = _Writer(sheet, feature, zoom, text, height)
+        lines = [layer.points[a:b] for a, b in _parts(layer, number)]
+        if along and layer.types[number] != POINT:
+            for line in lines:
+                yield from writer.along(line.astype("f8"), layer.extent, place)
+            continue
+        for x, y in _anchors(int(layer.types[number]), lines):
+            if 0 <= x < layer.extent and 0 <= y < layer.extent:
+                label = writer.at(*place.world(np.array([x, y], "f8")))
+                if label is not None:
+                    yield label
+
+
+def _parts(layer: TileLayer, number: int) -> list[tuple[int, int]]:
+    first, last = layer.shapes[number], layer.shapes[number + 1]
+    return [(int(layer.parts[p]), int(layer.parts[p + 1])) for p in range(first, last)]
+
+
+def _text(sheet: Sheet, feature: Feature, zoom: float) -> str:
+    text = fonts.plain(sheet.value("text-field", feature, zoom))
+    change = sheet.value("text-transform", feature, zoom)
+    return text.upper() if change == "uppercase" else text.lower() if change == "lowercase" else text
+
+
+# --- anchors, in units of a tile -------------------------------------------------------------------------
+
+
+def _anchors(kind: int, lines: list[NDArray[np.int32]]) -> Iterator[tuple[float, float]]:
+    if kind == POINT:
+        for line in lines:
+            yield from ((float(x), float(y)) for x, y in line)
+    elif kind == LINE:
+        for line in lines:
+            yield _middle(line.astype("f8"))
+    elif lines:
+        yield inside(lines)
+
+
+def _middle(line: Points) -> tuple[float, float]:
+    lengths = _along(line)
+    x, y = (float(np.interp(lengths[-1] / 2, lengths, line[:, axis])) for axis in (0, 1))
+    return x, y
+
+
+def _along(line: Points) -> Points:
+    return np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])
+
+
+def inside(rings: list[NDArray[np.int32]]) -> tuple[float, float]:
+    """Return a point inside of a polygon's largest ring: the middle of the longest level line through its heart."""
+    ring = max(rings, key=lambda points: abs(_area(points.astype("f8")))).astype("f8")
+    heart = _centroid(ring)
+    best = (-1.0, heart[0], heart[1])
+    low, high = ring[:, 1].min(), ring[:, 1].max()
+    for y in (heart[1], (heart[1] + low) / 2, (heart[1] + high) / 2):
+        crossings = np.sort(np.concatenate([_crossings(other.astype("f8"), y + 1e-6) for other in rings]))
+        for left, right in zip(crossings[::2], crossings[1::2], strict=False):
+            best = max(best, (right - left, (left + right) / 2, y))
+    return float(best[1]), float(best[2])
+
+
+def _area(ring: Points) -> float:
+    x, y = ring.T
+    return float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2
+
+
+def _centroid(ring: Points) -> tuple[float, float]:
+    nxt = np.roll(ring, -1, axis=0)
+    cross = ring[:, 0] * nxt[:, 1] - nxt[:, 0] * ring[:, 1]
+    total = cross.sum()
+    if not total:
+        return float(ring[:, 0].mean()), float(ring[:, 1].mean())
+    x, y = ((ring + nxt) * cross[:, None]).sum(axis=0) / (3 * total)
+    return float(x), float(y)
+
+
+def _crossings(ring: Points, y: float) -> Points:
+    nxt = np.roll(ring, -1, axis=0)
+    cut = (ring[:, 1] > y) != (nxt[:, 1] > y)
+    a, b = ring[cut], nxt[cut]
+    return np.asarray(a[:, 0] + (y - a[:, 1]) * (b[:, 0] - a[:, 0]) / (b[:, 1] - a[:, 1]))
+
+
+# --- writing -----------------------------------------------------------------------------------------
+
+
+class _Writer:
+    """Lays out one feature's text."""
+
+    def __init__(self, sheet: Sheet, feature: Feature, zoom: float, text: str, height: int) -> None:
+        def value(name: str) -> float:
+            return float(sheet.value(name, feature, zoom))
+
+        self.text = text
+        self.size = fonts.rounded(min(value("text-size"), _LARGEST))
+        self.line_height = value("text-line-height") * self.size
+        self.most = max(1.0, value("text-max-width")) * self.size
+        self.padding = min(10.0, max(0.0, value("text-padding")))
+        self.halo = min(_WIDEST_HALO, max(0.0, value("text-halo-width")))
+        opacity = min(1.0, max(0.0, value("text-opacity")))
+        self.colour = _faded(sheet.value("text-color", feature, zoom), opacity)
+        self.halo_colour = _faded(sheet.value("text-halo-color", feature, zoom), opacity)
+        self.anchor = str(sheet.value("text-anchor", feature, zoom))
+        self.offset = [*sheet.value("text-offset", feature, zoom), 0.0, 0.0][:2]
+        self.spacing = max(1.0, value("symbol-spacing"))
+        self.yields = not sheet.value("text-allow-overlap", feature, zoom)
+        # who was handed in first is no reason to come first, and names in order would hang together in long chains
+        name = zlib.crc32(f"{feature.id}\0{text}".encode())
+        self.rank = (-height, value("symbol-sort-key"), name)
+
+    def at(self, x: float, y: float) -> Label | None:
+        """Return the text at an anchor, in pixels of the world; None where it would reach too far."""
+        across, down = (sum(_SIDES[s] for s in sides if s in self.anchor) for sides in _AXES)
+        shift_x, shift_y = self.offset[0] * self.size, self.offset[1] * self.size
+        utmost = (REACH - abs(shift_x) if across else 2 * (REACH - abs(shift_x))) - 2 * self.padding
+        texts = fonts.lines(self.text, self.size, min(self.most, utmost), utmost)
+        wide = max(fonts.width(line, self.size) for line in texts)
+        tall = self.line_height * len(texts)
+        middle_x, middle_y = x + shift_x - across * wide / 2, y + shift_y - down * tall / 2
+        box = _box(middle_x, middle_y, wide / 2 + self.padding, tall / 2 + self.padding)
+        if max(x - box[0], box[2] - x, y - box[1], box[3] - y) > REACH:
+            return None
+        return self._label((box,), (Glyphs(tuple(texts), middle_x, middle_y),), x, y)
+
+    def along(self, line: Points, extent: int, place: Place) -> Iterator[Label]:
+        """Yield the text along a line, again and again; never beyond the tile's edge."""
+        letters = [fonts.width(letter, self.size) for letter in self.text]
+        long = sum(letters)
+        if long > 2 * (REACH - self.size):
+            return
+        for run in _runs(line, extent):
+            path = place.world(run)
+            lengths = _along(path)
+            whole = float(lengths[-1])
+            if whole < long:
+                continue
+            count = max(1, int((whole - long) // self.spacing))
+            for k in range(count):
+                label = self._bent(path, lengths, whole * (k + 0.5) / count - long / 2, letters)
+                if label is not None:
+                    yield label
+
+    def _bent(self, path: Points, lengths: Points, begin: float, letters: list[float]) -> Label | None:
+        ends = begin + np.concatenate([[0.0], np.cumsum(letters)])
+        x, y = (np.interp(ends, lengths, path[:, axis]) for axis in (0, 1))
+        turns = np.arctan2(np.diff(y), np.diff(x))
+        bends = np.abs((np.diff(turns) + math.pi) % (2 * math.pi) - math.pi)
+        if len(bends) and bends.max() > _SHARPEST:
+            return None
+        if x[-1] < x[0]:  # read from left to right
+            return self._bent(path[::-1], lengths[-1] - lengths[::-1], lengths[-1] - ends[-1], letters)
+        middles = list(zip((x[1:] + x[:-1]) / 2, (y[1:] + y[:-1]) / 2, np.degrees(turns), strict=True))
+        glyphs = tuple(Glyphs((c,), *map(float, m)) for c, m in zip(self.text, middles, strict=True) if c != " ")
+        half = self.size / 2 + self.padding
+        boxes = tuple(_box(g.x, g.y, half, half) for g in glyphs)
+        middle = len(ends) // 2
+        return self._label(boxes, glyphs, float(x[middle]), float(y[middle]))
+
+    def _label(self, boxes: tuple[Box, ...], glyphs: tuple[Glyphs, ...], x: float, y: float) -> Label:
+        claim = Claim(boxes, (*self.rank, y, x), self.yields)
+        return Label(claim, glyphs, self.size, self.line_height, self.halo, self.colour, self.halo_colour)
+
+
+_AXES = (("left", "right"), ("top", "bottom"))
+
+
+def _box(x: float, y: float, half_wide: float, half_tall: float) -> Box:
+    return x - half_wide, y - half_tall, x + half_wide, y + half_tall
+
+
+def _faded(colour: Colour, opacity: float) -> Colour:
+    return *colour[:3], colour[3] * opacity
+
+
+def _runs(line: Points, extent: int) -> Iterator[Points]:
+    """Yield the stretches of a line that lie within the tile."""
+    run: list[Points] = []
+    for a, b in pairwise(line):
+        share = _within(a, b - a, float(extent))
+        if share is None:
+            if len(run) > 1:
+                yield np.array(run)
+            run = []
+            continue
+        if share[0] > 0 or not run:
+            if len(run) > 1:
+                yield np.array(run)
+            run = [a + (b - a) * share[0]]
+        run.append(a + (b - a) * share[1])
+    if len(run) > 1:
+        yield np.array(run)
+
+
+def _within(start: Points, way: Points, extent: float) -> tuple[float, float] | None:
+    """Return from where to where (0 … 1) a segment lies in the square (Liang and Barsky, 1984)."""
+    low, high = 0.0, 1.0
+    for at, by in zip(start, way, strict=True):
+        if by == 0:
+            if not 0 <= at <= extent:
+                return None
+            continue
+        one, other = sorted(((0 - at) / by, (extent - at) / by))
+        low, high = max(low, one), min(high, other)
+    return (low, high) if low < high else None

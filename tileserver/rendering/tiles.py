@@ -1,0 +1,50 @@
+"""`/tiles/{layers}[/{grid}]/{z}/{x}/{y}[@2x].{png,webp,jpg}` of vector layers: drawn in their styles."""
+
+from __future__ import annotations
+
+import json
+import zlib
+
+from flask import request
+
+from naru.grids import GRIDS
+from naru.records import Layer
+from tileserver.lane import TileAddress, not_modified
+from tileserver.pyramids import Answer, CompositePyramid, LayerPyramid, Pyramid, picture_headers
+from tileserver.rendering.plan import Metatile, is_empty, job
+from tileserver.routes import Service
+
+_EDITION = 1  # of how things are drawn: to be raised when the same tiles begin to look different
+
+
+def picture(service: Service, pyramid: Pyramid, address: TileAddress) -> Answer:
+    """Return the answer with vector layers drawn in their styles, the first one lowest.
+
+    Raises:
+        ArchiveDamaged: an archive cannot be read.
+        RenderingFailed: it could not be drawn.
+        ServerBusy: too many pictures are being drawn.
+    """
+    parts = pyramid.parts if isinstance(pyramid, CompositePyramid) else (pyramid,)
+    version = _version(parts, address)
+    headers = picture_headers(version, address.tile_type, shared=pyramid.shared)
+    unchanged = not_modified(headers, request.environ)
+    if unchanged:
+        return unchanged
+    z, x, y = address.z, address.x, address.y
+    if is_empty(parts, z, x, y):
+        return headers.empty
+    metatile, number = Metatile.around(address.tms, z, x, y, address.scale)
+    tile = service.gallery.picture(version, metatile, number, lambda: job(parts, metatile, address.tile_type))
+    return ("200 OK", headers.stored, tile) if tile else headers.empty
+
+
+def _version(parts: tuple[LayerPyramid, ...], address: TileAddress) -> str:
+    """Return what the entity tag says: the archives, the styles, and how it is drawn."""
+    content = "-".join(f"{part.version}-{_style_hash(part.layer)}" for part in parts)
+    grid = "" if GRIDS[address.tms].crs == "EPSG:3857" else f"-{address.tms}"
+    return f"{content}-{address.tile_type}{address.scale}{grid}-{_EDITION}"
+
+
+def _style_hash(layer: Layer) -> str:
+    return f"{zlib.crc32(json.dumps(layer.style, sort_keys=True).encode()):08x}"

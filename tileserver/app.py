@@ -13,10 +13,10 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from naru import errors
 from naru.settings import Clock, Settings
-from tileserver import content, health, layers, openapi, pages, pictures, styles, tilejson
+from tileserver import content, health, layers, legend_routes, openapi, pages, pictures, styles, tilejson
 from tileserver.access import Caller, check_function, check_own_key, identify, presented_key
+from tileserver.common import address, elevation, point_number, region, transform
 from tileserver.dialects import MARK, retold
-from tileserver.documents import json_document
 from tileserver.keys import routes as keys
 from tileserver.lane import Lane
 from tileserver.managing import job_events, jobs
@@ -24,11 +24,16 @@ from tileserver.managing import layers as management
 from tileserver.managing.guard import check_manager
 from tileserver.ogc import common as ogc
 from tileserver.ogc import features as ogc_features
+from tileserver.ogc import styles as ogc_styles
+from tileserver.ogc import tiles as ogc_tiles
 from tileserver.problems import problem
 from tileserver.receiving import tus, uploads
 from tileserver.routes import Route
 from tileserver.service import Service
+from tileserver.tms import routes as tms
+from tileserver.usage import views as usage
 from tileserver.usage.noting import name_key, note_answer
+from tileserver.wmts import routes as wmts
 
 _CORS_AGE_S = "86400"
 _ASKED_HEADERS = "Authorization, If-None-Match, X-API-Key"
@@ -44,7 +49,7 @@ _SECURITY_HEADERS = {
 
 def show_openapi(service: Service, caller: Caller) -> Response:
     """The interface's description, for programs."""
-    return json_document(openapi.document(ROUTES, service.settings), shared=True)
+    return openapi.answer(ROUTES, service, caller)
 
 
 ROUTES: tuple[Route, ...] = (
@@ -54,18 +59,29 @@ ROUTES: tuple[Route, ...] = (
     *pictures.ROUTES,
     *tilejson.ROUTES,
     *styles.ROUTES,
+    *legend_routes.ROUTES,
     *content.ROUTES,
     *ogc.ROUTES,
     *ogc_features.ROUTES,
+    *ogc_tiles.ROUTES,
+    *ogc_styles.ROUTES,
+    *wmts.ROUTES,
+    *tms.ROUTES,
     *uploads.ROUTES,
     *tus.ROUTES,
     *jobs.ROUTES,
     *job_events.ROUTES,
     *management.ROUTES,
     *keys.ROUTES,
+    *usage.ROUTES,
+    *elevation.ROUTES,
+    *transform.ROUTES,
+    *point_number.ROUTES,
+    *region.ROUTES,
+    *address.ROUTES,
     Route(
         "/openapi.json",
-        "open",
+        "visible",
         show_openapi,
         "This document",
         {200: ("OpenAPI 3.0", "application/json"), 304: ("You have this version", "")},
@@ -161,7 +177,7 @@ def _counted(service: Service, caller: Caller, answer: Callable[[], Response]) -
 def _refuse_other_spellings() -> None:
     """Refuse /docs/ and //docs: werkzeug takes them for /docs, and one answer has one address."""
     path = request.environ["PATH_INFO"]
-    if "//" in path or (path.endswith("/") and path not in ("/", "/ogc/")):
+    if "//" in path or (path.endswith("/") and path not in ("/", "/ogc/", "/tms/", "/tms/1.0.0/")):
         raise errors.RouteUnknown("nothing is served under this address", remedy="/openapi.json lists what is.")
 
 

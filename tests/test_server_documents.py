@@ -20,7 +20,7 @@ from naru import errors
 from naru.listen import Listen
 from naru.settings import Settings
 from tests.conftest import ROOT
-from tests.serving import SEOUL, Fake, make_home, new_key, open_app, publish, service_of
+from tests.serving import ALL, SEOUL, Fake, make_home, new_key, open_app, publish, service_of
 from tileserver.app import ROUTES, create_app
 from tileserver.openapi import openapi_path
 from tileserver.pages import shipped_files
@@ -267,8 +267,26 @@ def test_the_openapi_document_is_valid(client: FlaskClient) -> None:
 
 def test_the_openapi_document_lists_exactly_the_registered_routes(app: Flask, client: FlaskClient) -> None:
     served = {openapi_path(rule.rule) for rule in app.url_map.iter_rules()}
-    assert set(client.get("/openapi.json").get_json()["paths"]) == served
+    _, everything = new_key(app, functions=ALL | {"manage", "common"}, access="private")
+    assert set(client.get("/openapi.json", headers={"X-API-Key": everything}).get_json()["paths"]) == served
     assert {rule.endpoint for rule in app.url_map.iter_rules()} == {route.endpoint for route in ROUTES}
+
+
+def test_the_openapi_document_leaves_out_what_the_key_is_not_for(app: Flask, client: FlaskClient) -> None:
+    managed = {openapi_path(route.rule) for route in ROUTES if route.scope == "manage"}
+    others = {openapi_path(route.rule) for route in ROUTES if route.scope != "manage"}
+    _, manager = new_key(app, functions=frozenset(("manage",)), access="private")
+    answer, theirs = client.get("/openapi.json"), client.get("/openapi.json", headers={"X-API-Key": manager})
+    told = answer.get_json()
+    assert set(told["paths"]).isdisjoint(managed - others)
+    assert all("post" not in operations for operations in told["paths"].values())
+    assert told["components"]["schemas"]["LayerId"]["enum"] == ["base", "rivers", "seoul-gu"]
+    assert answer.headers["Cache-Control"] == "public, no-cache"
+    assert {"Authorization", "X-API-Key"} <= set(answer.vary)
+    assert managed <= set(theirs.get_json()["paths"])
+    assert "/tiles/{layers}.json" not in theirs.get_json()["paths"]
+    assert theirs.headers["Cache-Control"] == "private, no-store"
+    validate(theirs.get_json())
 
 
 def test_a_route_without_a_scope_cannot_be_written() -> None:
@@ -280,8 +298,8 @@ def test_a_route_without_a_scope_cannot_be_written() -> None:
 
 def test_open_routes_are_the_ones_that_are_meant_to_be() -> None:
     open_routes = {route.rule for route in ROUTES if route.scope == "open"}
-    pages = {"/", "/upload", "/docs", "/openapi.json", "/static/<path:name>"}
-    ogc = {"/ogc/", "/ogc/conformance", "/ogc/api"}
+    pages = {"/", "/upload", "/docs", "/static/<path:name>"}
+    ogc = {"/ogc/", "/ogc/conformance", "/ogc/tileMatrixSets", "/ogc/tileMatrixSets/<grid>", "/tms/"}
     assert open_routes == pages | ogc | {"/health/live", "/health/ready"}
 
 

@@ -1,15 +1,25 @@
-"""`/openapi.json`: OpenAPI 3.0.3, made from the route table, so that it describes what is served."""
+"""`/openapi.json`: OpenAPI 3.0.3, made from the route table, so that it describes what is served.
+
+It shows what the caller's key is for: callers without the function manage learn of no address for managing, and the
+layers that it names are those that the caller may read.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from flask import Response
+
 import naru
+from naru.records import FUNCTIONS
 from naru.settings import Settings
+from tileserver.access import Caller
+from tileserver.documents import json_document
+from tileserver.keys.ring import ANONYMOUS
 from tileserver.problems import PROBLEM_MEDIA_TYPE
-from tileserver.routes import Route, Scope
+from tileserver.routes import LAYER_ID, Route, Scope, Service
 
 _PARAMETER = re.compile(r"<(?:[^:<>]+:)?([^<>]+)>")
 _SECURITY: dict[Scope, list[dict[str, list[str]]]] = {
@@ -48,8 +58,29 @@ def openapi_path(rule: str) -> str:
     return _PARAMETER.sub(r"{\1}", rule)
 
 
-def document(routes: Iterable[Route], settings: Settings) -> dict[str, Any]:
-    """Return the OpenAPI document of `routes`."""
+def answer(
+    routes: Iterable[Route], service: Service, caller: Caller, media_type: str = "application/json"
+) -> Response:
+    """Return the document for a caller. That of callers without a key may be kept by shared caches."""
+    layers = [layer.id for layer in service.keeper.current.layers.values() if caller.sees(layer)]
+    told = document([route for route in routes if _is_for(caller, route.scope)], service.settings, layers)
+    response = json_document(told, shared=caller.presented.text is None, media_type=media_type)
+    response.vary.update(("Authorization", "X-API-Key"))
+    return response
+
+
+def _is_for(caller: Caller, scope: Scope) -> bool:
+    functions = caller.key.permissions.functions if caller.key else frozenset()
+    if scope == "key":
+        return caller.key is not None and caller.key.id != ANONYMOUS
+    if scope == "layer":
+        return not functions.isdisjoint(FUNCTIONS)
+    return scope in ("open", "visible") or scope in functions
+
+
+def document(routes: Iterable[Route], settings: Settings, layers: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the OpenAPI document of `routes` for who may read `layers` (ids; none: any that there may be)."""
+    schemas = {"Problem": _PROBLEM, "LayerId": {"type": "string", "enum": list(layers)} if layers else _ANY_LAYER}
     return {
         "openapi": "3.0.3",
         "info": {
@@ -61,7 +92,7 @@ def document(routes: Iterable[Route], settings: Settings) -> dict[str, Any]:
         },
         "servers": [{"url": settings.public_url or "/"}],
         "paths": _paths(routes),
-        "components": {"securitySchemes": _SCHEMES, "schemas": {"Problem": _PROBLEM}},
+        "components": {"securitySchemes": _SCHEMES, "schemas": schemas},
     }
 
 
@@ -74,7 +105,7 @@ def _paths(routes: Iterable[Route]) -> dict[str, dict[str, Any]]:
 
 def _operation(route: Route) -> dict[str, Any]:
     operation: dict[str, Any] = {
-        "operationId": route.endpoint,
+        "operationId": route.operation or route.endpoint,
         "summary": route.summary,
         "tags": [route.tag],
         "security": _SECURITY[route.scope],
@@ -84,7 +115,7 @@ def _operation(route: Route) -> dict[str, Any]:
     refusals = {*_REFUSALS[route.scope], *(status for name in names for status in _REFUSED.get(name, (404,)))}
     for status in sorted(refusals):
         operation["responses"].setdefault(str(status), _refusal(_MEANING[status]))
-    parameters = [{"name": name, "in": "path", "required": True, **route.parameters[name]} for name in names]
+    parameters = [{"name": name, "in": "path", "required": True, **_told(route, name)} for name in names]
     parameters += [{"name": name, "in": "query", **told} for name, told in route.query.items()]
     parameters += [{"name": name, "in": "header", "schema": _TEXT} for name in route.headers]
     if parameters:
@@ -93,6 +124,12 @@ def _operation(route: Route) -> dict[str, Any]:
         content = {media_type: {"schema": schema} for media_type, schema in route.body.items()}
         operation["requestBody"] = {"content": content}
     return operation
+
+
+def _told(route: Route, name: str) -> Mapping[str, Any]:
+    """Return what is said of a path parameter; layers that are read are those that the caller may read."""
+    told = route.parameters[name]
+    return _LAYER if told is LAYER_ID and route.scope != "manage" else told
 
 
 def _answer(description: str, media_type: str) -> dict[str, Any]:
@@ -114,6 +151,8 @@ _SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer"},
     "query": {"type": "apiKey", "in": "query", "name": "key"},
 }
+_ANY_LAYER = LAYER_ID["schema"]
+_LAYER = {"description": LAYER_ID["description"], "schema": {"$ref": "#/components/schemas/LayerId"}}
 _TEXT = {"type": "string"}
 _PROBLEM = {
     "type": "object",

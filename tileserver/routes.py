@@ -40,10 +40,11 @@ class Route:
     method: Method = "GET"
     body: Mapping[str, Any] = field(default_factory=dict)  # OpenAPI's request body: media type to schema
     headers: tuple[str, ...] = ()  # that the view reads, for the OpenAPI document
+    operation: str = ""  # OpenAPI's operationId, where a standard prescribes one
 
     @property
     def endpoint(self) -> str:
-        """Flask's name of the route, OpenAPI's operationId."""
+        """Flask's name of the route."""
         return self.view.__name__
 
 

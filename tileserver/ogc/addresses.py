@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from naru.errors import BadRequest, TileOutOfRange, UnknownLayer
+from naru.errors import BadRequest, TileOutOfRange
 from naru.records import FUNCTIONS, Layer
 from tileserver.access import Caller, Environ, identify, presented_key
 from tileserver.negotiation import best_type
@@ -83,16 +83,9 @@ def of_dataset(snapshot: Snapshot, caller: Caller, grid: str, *, pictures: bool)
 
 def _layer(resource: list[str]) -> str | None:
     """Return the layer that a path names: "" for the whole dataset, None where it names no such thing."""
-    match resource:
-        case []:
-            return ""
-        case ["collections", layer]:
-            return layer_in(layer)
-        case ["collections", layer, "styles", style]:
-            if style != layer:
-                raise UnknownLayer(style[:80])
-            return layer_in(layer)
-    return None
+    if not resource:
+        return ""
+    return layer_in(resource[1]) if len(resource) == 2 and resource[0] == "collections" else None
 
 
 def _layers(lane: Lane, environ: dict[str, Any], asked: str | None, grid: str, *, pictures: bool) -> str:

@@ -1,4 +1,4 @@
-"""`naru serve`: the server from the command line. `naru keys` lies in `tileserver/keys/commands.py`."""
+"""`naru serve`: the server from the command line. `naru keys` and `naru usage` lie in rooms of their own."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from naru.listen import Listen, claim
 from naru.settings import Settings
 from naru.terminal import json_option, print_json
 from tileserver.keys.commands import keys
+from tileserver.usage.commands import usage
 
-__all__ = ["keys", "serve"]
+__all__ = ["keys", "serve", "usage"]
 
 
 @click.command()

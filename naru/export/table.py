@@ -13,13 +13,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import shapely
 
+from naru.export.harmless import FORMULA
 from naru.export.job import Export
 from naru.export.names import distinct
 from naru.export.texts import Texts, join, plain
 from naru.features.place import Geometries
 from naru.features.source import FeatureSource
 
-_FORMULA = "^[=+\\-@\\t\\r\\n＝＋－＠]"
 _NUMBER = "^[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]+)?$"
 
 
@@ -59,7 +59,7 @@ def cell_texts(column: pa.Array) -> Texts:
 
 def harmless(text: Texts) -> Texts:
     """Put an apostrophe before what a spreadsheet would run; numbers with a sign stay numbers."""
-    runs = pc.and_(pc.match_substring_regex(text, _FORMULA), pc.invert(pc.match_substring_regex(text, _NUMBER)))
+    runs = pc.and_(pc.match_substring_regex(text, FORMULA), pc.invert(pc.match_substring_regex(text, _NUMBER)))
     return pc.if_else(runs, pc.binary_join_element_wise("'", text, ""), text)
 
 

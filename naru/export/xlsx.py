@@ -17,9 +17,10 @@ from xlsxwriter.worksheet import Worksheet
 
 from naru.errors import ExportLimit
 from naru.export.about import About
+from naru.export.harmless import put_text
 from naru.export.job import Export
 from naru.export.table import Places
-from naru.export.xlsx_cells import Cell, fitting_shapes, number_format, put_text, sheet_name, values
+from naru.export.xlsx_cells import Cell, fitting_shapes, number_format, sheet_name, values
 
 ROWS, COLUMNS = 1_048_576, 16_384  # of a sheet
 

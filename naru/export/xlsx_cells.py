@@ -8,8 +8,6 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from xlsxwriter.format import Format
-from xlsxwriter.worksheet import Worksheet
 
 from naru.export.texts import Texts, plain
 
@@ -53,20 +51,6 @@ def number_format(kind: pa.DataType) -> str:
     if pa.types.is_timestamp(kind):
         return r"yyyy\-mm\-dd\ hh:mm:ss"
     return r"yyyy\-mm\-dd" if pa.types.is_date(kind) else ""
-
-
-def put_text(sheet: Worksheet, at: tuple[int, int], text: str, style: Format | None = None) -> None:
-    """Write a text and nothing else, whatever it looks like.
-
-    XlsxWriter takes `<r>…</r>` for markup of its own and would not escape it; handed over in pieces, it does.
-    It escapes control characters, but not the two others that XML 1.0 §2.2 forbids: those become U+FFFD.
-    """
-    if "\ufffe" in text or "\uffff" in text:
-        text = text.replace("\ufffe", "\ufffd").replace("\uffff", "\ufffd")
-    if text.startswith("<r>") and text.endswith("</r>"):
-        sheet.write_rich_string(*at, text[:1], text[1:2], text[2:], *([style] if style else []))
-    else:
-        sheet.write_string(*at, text, style)
 
 
 def fitting_shapes(column: pa.Array, notes: Counter[str]) -> pa.Array:

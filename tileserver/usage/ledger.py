@@ -63,7 +63,7 @@ class Ledger:
             raise
 
     def _write(self, connection: sa.Connection, page: Page) -> None:
-        named = {dims: self._named(connection, dims) for dims in page.sums}
+        named = {dims: dims._replace(layer=self._kept(connection, dims.layer)) for dims in page.sums}
         numbers = self._numbers(connection, named.values())
         rows = [
             {"minute": page.minute, "dims": numbers[named[dims]], "requests": sums.requests, "bytes": sums.bytes}
@@ -76,17 +76,17 @@ class Ledger:
         if page.heat:
             self._write_heat(connection, page)
 
-    def _named(self, connection: sa.Connection, dims: Dims) -> Dims:
+    def _kept(self, connection: sa.Connection, layer: str) -> str:
         """Keep the number of names of several layers within bounds: there are more than anyone could count."""
-        if "," not in dims.layer:
-            return dims
+        if "," not in layer:
+            return layer
         if self._composites is None:
             found = sa.select(tables.dims.c.layer).where(tables.dims.c.layer.contains(",")).distinct()
             self._composites = set(connection.execute(found).scalars())
-        if dims.layer not in self._composites and len(self._composites) >= MOST_COMPOSITES:
-            return dims._replace(layer=OTHER)
-        self._composites.add(dims.layer)
-        return dims
+        if layer not in self._composites and len(self._composites) >= MOST_COMPOSITES:
+            return OTHER
+        self._composites.add(layer)
+        return layer
 
     def _numbers(self, connection: sa.Connection, wanted: Iterable[Dims]) -> Mapping[Dims, int]:
         """Return the numbers of dims, giving new ones to those that have none."""
@@ -114,7 +114,8 @@ class Ledger:
     def _write_visits(self, connection: sa.Connection, page: Page) -> None:
         salt = _salt(connection, periods_of(page.minute, self.zone).day)
         rows = [
-            {"minute": page.minute, **visited._asdict(), "hashes": hashed(callers, salt)}
+            {**visited._asdict(), "minute": page.minute, "layer": self._kept(connection, visited.layer)}
+            | {"hashes": hashed(callers, salt)}
             for visited, callers in page.callers.items()
         ]
         connection.execute(tables.visits.insert(), rows)

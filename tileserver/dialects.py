@@ -19,7 +19,7 @@ from tileserver.ogc import addresses as ogc
 from tileserver.problems import problem
 from tileserver.pyramids import Answer
 from tileserver.spelling import ASKED, Spelling
-from tileserver.tilings import reaches
+from tileserver.tilings import VECTOR, reaches
 from tileserver.tms import addresses as tms
 from tileserver.wmts import addresses as wmts
 from tileserver.wmts import faults
@@ -95,7 +95,8 @@ def _check_limits(lane: Lane, tile: Spelling, environ: Environ) -> None:
     """
     snapshot = lane.keeper.current
     layers = [snapshot.layers[name] for name in tile.layers.split(",") if name in snapshot.layers]
-    if not layers or any(reaches(snapshot, layer, tile.grid, (tile.z, tile.x, tile.y)) for layer in layers):
+    place, pictures = (tile.z, tile.x, tile.y), tile.extension != VECTOR
+    if not layers or reaches(snapshot, layers, tile.grid, place, pictures=pictures):
         return
     key = identify(snapshot, environ, lane.clock(), lane.proxies)
     for layer in layers:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
-from naru.grids import GRIDS, Grid, limits
+from naru.grids import GRIDS, Grid
 from naru.records import BBox, Layer
-from tileserver.pyramids import LayerPyramid
+from tileserver.pyramids import FINEST_PICTURE, LayerPyramid
+from tileserver.rasters.places import grid_range, tile_limits
 from tileserver.snapshot import Snapshot
 
 VECTOR = "mvt"
+_OVERHANG = 1  # tiles by which what is drawn of features, such as their names, may reach beyond them
 Limits = tuple[int, int, int, int]  # least column, last column, least row, last row
+Tile = tuple[int, int, int]  # z, x, y
 
 
 @dataclass(frozen=True)
@@ -43,10 +46,35 @@ class Tiling:
         """Those of the types that are pictures."""
         return tuple(kind for kind in self.types if kind != VECTOR)
 
-    def limits(self) -> dict[int, Limits]:
-        """Return the tiles that the layer touches, by zoom."""
-        found = ((z, _limits(self.grid.id, self.bounds, z)) for z in range(self.minzoom, self.maxzoom + 1))
+    def zooms(self, *, pictures: bool) -> range:
+        """Return the zooms that there are: of features drawn as pictures more than of their vector tiles."""
+        last = (
+            max(self.maxzoom, min(FINEST_PICTURE, self.grid.maxzoom)) if self._is_drawn(pictures) else self.maxzoom
+        )
+        return range(self.minzoom, last + 1)
+
+    def limits(self, *, pictures: bool) -> dict[int, Limits]:
+        """Return the tiles in which something may be, by zoom."""
+        found = ((z, self._limit(z, pictures)) for z in self.zooms(pictures=pictures))
         return {z: limit for z, limit in found if limit is not None}
+
+    def reaches(self, tile: Tile, *, pictures: bool) -> bool:
+        """Tell whether a tile is within these limits."""
+        z, x, y = tile
+        limit = self._limit(z, pictures) if z in self.zooms(pictures=pictures) else None
+        return limit is not None and limit[0] <= x <= limit[1] and limit[2] <= y <= limit[3]
+
+    def _is_drawn(self, pictures: bool) -> bool:
+        return pictures and not self.pyramid.is_raster
+
+    def _limit(self, z: int, pictures: bool) -> Limits | None:
+        found = tile_limits(self.bounds, self.grid.id, z)
+        if found is None or not self._is_drawn(pictures):
+            return found
+        columns, rows = (self.grid.columns << z) - 1, (self.grid.rows << z) - 1
+        left, right, top, bottom = found
+        across = max(0, left - _OVERHANG), min(columns, right + _OVERHANG)
+        return *across, max(0, top - _OVERHANG), min(rows, bottom + _OVERHANG)
 
 
 def tilings(snapshot: Snapshot, layer: Layer) -> tuple[Tiling, ...]:
@@ -55,31 +83,16 @@ def tilings(snapshot: Snapshot, layer: Layer) -> tuple[Tiling, ...]:
     return tuple(tiling for tiling in found if tiling is not None)
 
 
-def reaches(snapshot: Snapshot, layer: Layer, grid: str, tile: tuple[int, int, int]) -> bool:
-    """Tell whether a tile (z, x, y) is within the layer's limits; true where it has no tiles in this grid."""
-    tiling = tiling_in(snapshot, layer, grid)
-    if tiling is None:
-        return True
-    z, x, y = tile
-    limit = _limits(grid, tiling.bounds, z) if tiling.minzoom <= z <= tiling.maxzoom else None
-    return limit is not None and limit[0] <= x <= limit[1] and limit[2] <= y <= limit[3]
-
-
 def tiling_in(snapshot: Snapshot, layer: Layer, grid_id: str) -> Tiling | None:
     """Return a layer's tiles in one grid, or None where it has none."""
-    grid = GRIDS[grid_id]
     pyramid = snapshot.elsewhere.get((layer.id, grid_id)) or snapshot.pyramids.get(layer.id)
-    if pyramid is None:
+    zooms = grid_range(pyramid, grid_id) if pyramid else None
+    if pyramid is None or zooms is None or tile_limits(pyramid.tileset.bounds, grid_id, zooms[0]) is None:
         return None
-    if pyramid.tms == grid.id:
-        tiling = Tiling(pyramid, grid, pyramid.minzoom, pyramid.maxzoom)
-    elif pyramid.cog is not None:  # drawn in any grid
-        tiling = Tiling(pyramid, grid, grid.zoom_like(pyramid.minzoom), grid.zoom_like(pyramid.maxzoom))
-    else:
-        return None
-    return tiling if _limits(grid.id, tiling.bounds, tiling.minzoom) else None
+    return Tiling(pyramid, GRIDS[grid_id], *zooms)
 
 
-@lru_cache(maxsize=8192)  # a layer has some twenty in each grid
-def _limits(grid: str, bounds: BBox, z: int) -> Limits | None:
-    return limits(GRIDS[grid], bounds, z)
+def reaches(snapshot: Snapshot, layers: Sequence[Layer], grid: str, tile: Tile, *, pictures: bool) -> bool:
+    """Tell whether a tile is within the limits of any of the layers; true where one has no tiles in this grid."""
+    found = [tiling_in(snapshot, layer, grid) for layer in layers]
+    return any(tiling is None or tiling.reaches(tile, pictures=pictures) for tiling in found)

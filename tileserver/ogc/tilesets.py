@@ -56,16 +56,16 @@ def tileset_list(path: str, found: Sequence[TileSet], site: Site) -> dict[str, A
 
 def tileset(one: TileSet, site: Site) -> dict[str, Any]:
     """Return the whole description of a tileset (20-057 /req/tileset/description)."""
-    bounds, least = _union([tiling.bounds for tiling in one.tilings]), min(t.minzoom for t in one.tilings)
+    bounds, limits = _union([tiling.bounds for tiling in one.tilings]), _limits(one)
     west, south, east, north = bounds
     told = _summary(one) | {
         "links": [*_own_links(one, site), *(_item(one, kind, site) for kind in one.types)],
-        "tileMatrixSetLimits": [_limit(z, limit) for z, limit in sorted(_limits(one.tilings).items())],
+        "tileMatrixSetLimits": [_limit(z, limit) for z, limit in sorted(limits.items())],
         "boundingBox": _box(bounds),
         "centerPoint": {
             "coordinates": [(west + east) / 2, (south + north) / 2],
             "crs": uri(CRS84),
-            "tileMatrix": str(least),
+            "tileMatrix": str(min(limits)),
         },
         "layers": [entry for tiling in one.tilings for entry in _layers(tiling, one.kind, site)],
     }
@@ -97,11 +97,11 @@ def _limit(z: int, limit: Limits) -> dict[str, Any]:
     return {"tileMatrix": str(z)} | dict(zip(names, limit, strict=True))
 
 
-def _limits(tilings: Sequence[Tiling]) -> dict[int, Limits]:
+def _limits(one: TileSet) -> dict[int, Limits]:
     """Return the limits of several layers together."""
     found: dict[int, Limits] = {}
-    for tiling in tilings:
-        for z, (left, right, top, bottom) in tiling.limits().items():
+    for tiling in one.tilings:
+        for z, (left, right, top, bottom) in tiling.limits(pictures=one.kind == "map").items():
             other = found.get(z, (left, right, top, bottom))
             found[z] = min(left, other[0]), max(right, other[1]), min(top, other[2]), max(bottom, other[3])
     return found
@@ -109,14 +109,14 @@ def _limits(tilings: Sequence[Tiling]) -> dict[int, Limits]:
 
 def _layers(tiling: Tiling, kind: Kind, site: Site) -> list[dict[str, Any]]:
     """Return what is in each tile: a layer; of a vector layer those inside, such as the points of its labels."""
-    layer = tiling.layer
+    layer, zooms = tiling.layer, tiling.zooms(pictures=kind == "map")
     about = site.link("describedby", f"/ogc/collections/{layer.id}", _JSON, layer.title_ko or layer.id)
     told: dict[str, Any] = {
         "id": layer.id,
         "title": layer.title_ko or layer.id,
         "dataType": kind,
-        "minTileMatrix": str(tiling.minzoom),
-        "maxTileMatrix": str(tiling.maxzoom),
+        "minTileMatrix": str(zooms[0]),
+        "maxTileMatrix": str(zooms[-1]),
         "boundingBox": _box(tiling.bounds),
         "links": [about],
     }

@@ -48,12 +48,12 @@ def tile_map(tiling: Tiling, site: Site) -> Markup:
     """Return one layer in one grid. `TileSet`s are its zooms; `order` is the zoom, which need not begin at 0."""
     grid, layer = tiling.grid, tiling.layer
     kind = (tiling.pictures or tiling.types)[0]
+    zooms = tiling.zooms(pictures=bool(tiling.pictures))
     least_x, least_y = grid.bounds(0, 0, grid.rows - 1)[:2]
     greatest_x, greatest_y = grid.bounds(0, grid.columns - 1, 0)[2:]
     address = _address(tiling, site)
     sets = [
-        element("TileSet", href=f"{address}/{z}", order=z, **{"units-per-pixel": grid.cell_size(z)})
-        for z in range(tiling.minzoom, tiling.maxzoom + 1)
+        element("TileSet", href=f"{address}/{z}", order=z, **{"units-per-pixel": grid.cell_size(z)}) for z in zooms
     ]
     size = {"width": TILE_PX, "height": TILE_PX}
     inside = [

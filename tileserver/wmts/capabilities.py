@@ -37,7 +37,7 @@ _SCALE_SETS = {
 def capabilities(layers: Sequence[Sequence[Tiling]], site: Site) -> Markup:
     """Return the document of layers, each given by its tilings (at least one)."""
     used = [tiling for tilings in layers for tiling in tilings]
-    deepest = {grid: max((t.maxzoom for t in used if t.grid.id == grid), default=None) for grid in GRIDS}
+    deepest = {grid: max((_zooms(t)[-1] for t in used if t.grid.id == grid), default=None) for grid in GRIDS}
     contents = [
         *(_layer(tilings, site) for tilings in layers),
         *(_matrix_set(GRIDS[grid], maxzoom) for grid, maxzoom in deepest.items() if maxzoom is not None),
@@ -103,12 +103,18 @@ def _layer(tilings: Sequence[Tiling], site: Site) -> Markup:
         *described,
         element("ows:WGS84BoundingBox", corners),
         element("ows:Identifier", layer.id),
-        element("Style", element("ows:Identifier", STYLE), isDefault="true"),
+        _style(layer.id, site),
         *(element("Format", MEDIA_TYPES[kind]) for kind in types),
         *(_link(tiling) for tiling in tilings),
         *(_template(layer.id, kind, site) for kind in types),
     ]
     return element("Layer", told)
+
+
+def _style(layer_id: str, site: Site) -> Markup:
+    media_type, address = "image/png", f"{site.base}/legends/{layer_id}.png{site.query}"
+    legend = element("LegendURL", format=media_type, xlink_href=address)
+    return element("Style", [element("ows:Identifier", STYLE), legend], isDefault="true")
 
 
 def _template(layer_id: str, kind: str, site: Site) -> Markup:
@@ -118,11 +124,15 @@ def _template(layer_id: str, kind: str, site: Site) -> Markup:
 
 
 def _link(tiling: Tiling) -> Markup:
-    limits = [_limits(z, limit) for z, limit in tiling.limits().items()]
+    limits = [_limits(z, limit) for z, limit in tiling.limits(pictures=bool(tiling.pictures)).items()]
     return element(
         "TileMatrixSetLink",
         [element("TileMatrixSet", tiling.grid.id), element("TileMatrixSetLimits", limits)],
     )
+
+
+def _zooms(tiling: Tiling) -> range:
+    return tiling.zooms(pictures=bool(tiling.pictures))
 
 
 @lru_cache(maxsize=8192)

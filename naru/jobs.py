@@ -186,6 +186,12 @@ class JobQueue:
         with self.database.read() as connection:
             return [Job(**row) for row in connection.execute(query).mappings()]
 
+    def states(self) -> dict[str, int]:
+        """Return how many jobs there are in each state."""
+        query = sa.select(jobs.c.state, sa.func.count().label("how_many")).group_by(jobs.c.state)
+        with self.database.read() as connection:
+            return {row.state: row.how_many for row in connection.execute(query)}
+
     def active(self) -> set[str]:
         """Return the ids of the jobs that have not ended."""
         with self.database.read() as connection:

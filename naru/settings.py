@@ -33,7 +33,9 @@ TABLE: tuple[Setting, ...] = (
     Setting("NARU_HOME", "./naru-data", "folder", "where everything is kept"),
     Setting("NARU_DATABASE_URL", "", "URL", "the catalogue: SQLite in the home folder, or postgresql://…"),
     Setting("NARU_STORAGE_URL", "", "URL", "the archives: the home folder, or file:///folder"),
-    Setting("NARU_QUOTA_URL", "embedded", "URL", "where quotas are counted: embedded (in the catalogue)"),
+    Setting(
+        "NARU_QUOTA_URL", "embedded", "URL", "where quotas are counted: embedded (the catalogue), or redis://…"
+    ),
     Setting("NARU_DASK_ADDRESS", "", "URL", "a Dask scheduler for heavy work; empty: local processes"),
     Setting("NARU_PUBLIC_URL", "", "URL", "the address callers use; empty: relative URLs (Host is never trusted)"),
     Setting("NARU_ANONYMOUS", "public", "public|none", "what a caller without a key may read"),
@@ -41,10 +43,12 @@ TABLE: tuple[Setting, ...] = (
     Setting("NARU_MAX_UPLOAD_MB", "2048", "MB", "largest file that is taken in"),
     Setting("NARU_WORKERS", "0", "processes", "server processes; 0: one per processor, at most 4"),
     Setting("NARU_TRUSTED_PROXIES", "0", "count", "proxies in front whose X-Forwarded-For is believed"),
+    Setting("NARU_ACCESS_LOG", "", "file", "where each request is written down, a JSON object a line; -: stderr"),
+    Setting("NARU_TRACES_URL", "", "URL", "an OpenTelemetry collector for traces (OTLP over HTTP); empty: none"),
     Setting("NARU_KEY_PEPPER", "", "text", "secret under the key hashes; empty: made once, kept 0600 in home"),
 )
 DEFAULTS: Mapping[str, str] = {row.name: row.default for row in TABLE}
-_NOT_YET = {"NARU_QUOTA_URL": "embedded", "NARU_DASK_ADDRESS": ""}
+_NOT_YET = {"NARU_DASK_ADDRESS": ""}
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,8 @@ class Settings:
     max_upload_mb: int
     workers: int
     trusted_proxies: int
+    access_log: str
+    traces_url: str
     key_pepper: str
 
     @classmethod
@@ -80,14 +86,16 @@ class Settings:
             home=where,
             database_url=_database_url(text["NARU_DATABASE_URL"], where),
             storage=_storage(text["NARU_STORAGE_URL"], where),
-            quota_url=text["NARU_QUOTA_URL"],
+            quota_url=_quota_url(text["NARU_QUOTA_URL"]),
             dask_address=text["NARU_DASK_ADDRESS"],
-            public_url=_public_url(text["NARU_PUBLIC_URL"]),
+            public_url=_web_address("NARU_PUBLIC_URL", text["NARU_PUBLIC_URL"]),
             anonymous=_anonymous(text["NARU_ANONYMOUS"]),
             timezone=_timezone(text["NARU_TIMEZONE"]),
             max_upload_mb=_whole("NARU_MAX_UPLOAD_MB", text, least=1),
             workers=_whole("NARU_WORKERS", text) or min(4, os.cpu_count() or 1),
             trusted_proxies=_whole("NARU_TRUSTED_PROXIES", text),
+            access_log=text["NARU_ACCESS_LOG"],
+            traces_url=_web_address("NARU_TRACES_URL", text["NARU_TRACES_URL"]),
             key_pepper=text["NARU_KEY_PEPPER"],
         )
 
@@ -157,6 +165,20 @@ def _database_url(text: str, home: Path) -> str:
     raise _bad("NARU_DATABASE_URL", scheme, "expected sqlite:///FILE or postgresql://USER@HOST/NAME")
 
 
+def _quota_url(text: str) -> str:
+    if text == "embedded":
+        return text
+    expected = "expected embedded, or redis://HOST:PORT/NUMBER (rediss:// with TLS)"
+    try:
+        parts = urlsplit(text)
+        sound = parts.scheme in ("redis", "rediss") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:  # such as a port that is no number
+        raise _bad("NARU_QUOTA_URL", "…", expected) from None
+    if not sound or parts.query or not (parts.path.strip("/") or "0").isdecimal():
+        raise _bad("NARU_QUOTA_URL", parts.scheme, expected)  # the rest may hold a password
+    return text
+
+
 def _storage(text: str, home: Path) -> Path:
     if not text:
         return home / "archives"
@@ -166,9 +188,9 @@ def _storage(text: str, home: Path) -> Path:
     raise _bad("NARU_STORAGE_URL", text, "expected file:///FOLDER")
 
 
-def _public_url(text: str) -> str:
+def _web_address(name: str, text: str) -> str:
     if text and not _is_web_address(text):
-        raise _bad("NARU_PUBLIC_URL", text, "expected http://HOST or https://HOST, with a path at most")
+        raise _bad(name, text, "expected http://HOST or https://HOST, with a path at most")
     return text.rstrip("/")
 
 

@@ -36,7 +36,11 @@ def test_defaults_are_those_of_the_contract(tmp_path: Path) -> None:
         ("NARU_DATABASE_URL", "mysql://x"),
         ("NARU_STORAGE_URL", "ftp://x"),
         ("NARU_MAX_UPLOAD_MB", "0"),
-        ("NARU_QUOTA_URL", "redis://localhost"),
+        ("NARU_QUOTA_URL", "memcached://localhost"),
+        ("NARU_QUOTA_URL", "redis://"),
+        ("NARU_QUOTA_URL", "redis://localhost:port/0"),
+        ("NARU_QUOTA_URL", "redis://localhost/zero"),
+        ("NARU_QUOTA_URL", "redis://localhost?db=1"),
     ],
 )
 def test_a_bad_value_is_refused_by_name(name: str, value: str) -> None:

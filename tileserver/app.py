@@ -33,6 +33,9 @@ from tileserver.service import Service
 from tileserver.tms import routes as tms
 from tileserver.usage import views as usage
 from tileserver.usage.noting import name_key, note_answer
+from tileserver.watching import metrics
+from tileserver.watching.flasks import watch_requests
+from tileserver.watching.request_ids import request_id
 from tileserver.wmts import routes as wmts
 
 _CORS_AGE_S = "86400"
@@ -55,6 +58,7 @@ def show_openapi(service: Service, caller: Caller) -> Response:
 ROUTES: tuple[Route, ...] = (
     *pages.ROUTES,
     *health.ROUTES,
+    *metrics.ROUTES,
     *layers.ROUTES,
     *pictures.ROUTES,
     *tilejson.ROUTES,
@@ -110,6 +114,7 @@ def create_app(settings: Settings, clock: Clock = time.time, loopback: str = "")
         view = _guarded(route, service)
         methods = [route.method]
         app.add_url_rule(route.rule, route.endpoint, view, methods=methods, provide_automatic_options=False)
+    watch_requests(app, service, {route.endpoint: route for route in ROUTES})  # first, so that its end is last
     app.before_request(_refuse_other_spellings)
     app.before_request(_answer_preflight)
     app.after_request(partial(note_answer, service, {route.endpoint: route for route in ROUTES}))  # runs last
@@ -117,7 +122,7 @@ def create_app(settings: Settings, clock: Clock = time.time, loopback: str = "")
     app.after_request(_retell)
     app.register_error_handler(Exception, _answer_error)
     behind = _blind_to_host(app.wsgi_app)
-    lane = Lane(behind, service.keeper, service.meter, service.usage.note, settings.trusted_proxies, clock)
+    lane = Lane.of(service, behind)
     app.wsgi_app = lane  # type: ignore[method-assign]  # Flask's documented place for WSGI middleware
     return app
 
@@ -231,7 +236,8 @@ def _add_security_headers(response: Response) -> Response:
 
 
 def _answer_error(error: Exception) -> Response:
-    reply = problem(_named(error))
+    service: Service = current_app.extensions["naru"]
+    reply = problem(_named(error), request_id(request.environ, service.settings.trusted_proxies))
     response = Response(reply.body, reply.code, reply.headers)
     if isinstance(error, MethodNotAllowed):
         response.headers["Allow"] = _allowed()

@@ -23,6 +23,7 @@ import fcntl
 import mmap
 import os
 import secrets
+import sys
 import threading
 import weakref
 from collections.abc import Iterator
@@ -103,6 +104,17 @@ class Cells:
             finally:
                 found.close()
 
+    @staticmethod
+    def everyones(folder: Path) -> Iterator[tuple[int, str, int]]:
+        """Give process id, name and value of every cell in `folder`, of the living and the dead alike."""
+        for path in sorted(folder.glob(f"*{_SUFFIX}")):
+            try:
+                with path.open("rb") as file, mmap.mmap(file.fileno(), _SIZE, access=mmap.ACCESS_READ) as found:
+                    pid = int(path.name.partition("-")[0])
+                    yield from [(pid, name, _word(found, _HEADER + 8 * index)) for index, name in _names(found)]
+            except (FileNotFoundError, ValueError):  # it has just gone, or is not whole yet
+                continue
+
     @classmethod
     def _prepared(cls, path: Path, lock: int) -> Cells:
         try:
@@ -153,13 +165,7 @@ class Cells:
 
     def taken(self) -> Iterator[tuple[int, str]]:
         """Give the slots in use and their names."""
-        for index in range(SLOTS):
-            at = _NAMES + _RECORD * index
-            word = self._words[at // 8]
-            if word == 0:
-                return  # slots are first used in their order
-            if length := word & _LENGTH:
-                yield index, self._map[at + 8 : at + 8 + min(length, LONGEST_NAME)].decode(errors="replace")
+        return _names(self._map)
 
     def discard(self) -> None:
         """Remove the file. Whoever still holds `values` may go on writing; nobody will read it."""
@@ -186,6 +192,20 @@ class Cells:
             self._room = index + _STEP
         self._used = index + 1
         return index
+
+
+def _names(found: mmap.mmap) -> Iterator[tuple[int, str]]:
+    for index in range(SLOTS):
+        at = _NAMES + _RECORD * index
+        word = _word(found, at)
+        if word == 0:
+            return  # slots are first used in their order
+        if length := word & _LENGTH:
+            yield index, found[at + 8 : at + 8 + min(length, LONGEST_NAME)].decode(errors="replace")
+
+
+def _word(found: mmap.mmap, at: int) -> int:
+    return int.from_bytes(found[at : at + 8], sys.byteorder)
 
 
 def _locked(path: Path, flags: int = 0) -> int | None:

@@ -74,7 +74,9 @@ def _answer(lane: Lane, dialect: Dialect, environ: dict[str, Any]) -> Answer | N
         _check_limits(lane, spelling, environ)
     except Exception as error:
         answer = problem(error)
-        lane.note("", "", "", -1, int(answer.status[:3]), len(answer.body), caller_text(environ, lane.proxies))
+        lane.note(
+            "", "", "", -1, int(answer.status[:3]), len(answer.body), caller_text(environ, lane.proxies), None
+        )
         return answer
     environ["PATH_INFO"], environ["QUERY_STRING"] = spelling.path, _only_key(environ)
     return lane.answer(environ)

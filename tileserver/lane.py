@@ -9,7 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, NamedTuple
 from wsgiref.types import StartResponse, WSGIApplication
 
 from naru.errors import ArchiveDamaged, NaruError, TileOutOfRange, WrongTileType
@@ -25,6 +26,11 @@ from tileserver.pyramids import FINEST_PICTURE, Answer, LayerPyramid, Pyramid, T
 from tileserver.quota.leases import Lease
 from tileserver.quota.meter import QuotaMeter
 from tileserver.snapshot import Place, Snapshot, SnapshotKeeper
+from tileserver.watching.request_ids import request_id
+from tileserver.watching.watch import KEY, STORED, Watch
+
+if TYPE_CHECKING:
+    from tileserver.service import Service
 
 _PREFIX = "/tiles/"
 _PARTS = 6  # "", "tiles", layers, z, x, y.mvt; one more with a tile matrix set behind the layers
@@ -168,8 +174,9 @@ def fetch(pyramid: Pyramid, address: TileAddress, coding: Coding) -> Answer:
     return "200 OK", pyramid.headers.by_coding[coding].headers, tile
 
 
-Note = Callable[[str, str, str, int, int, int, str], None]
-"""Counts one answer: key id, function, layer, zoom (-1: none), status, bytes, the caller's address."""
+Note = Callable[[str, str, str, int, int, int, str, tuple[int, int] | None], None]
+"""Counts one answer: key id, function, layer, zoom (-1: none), status, bytes, the caller's address, x and y."""
+_STATUS = {f"{status.value} {status.phrase}": status.value for status in HTTPStatus}
 
 
 @dataclass(frozen=True)
@@ -180,6 +187,7 @@ class Lane:
     keeper: SnapshotKeeper
     meter: QuotaMeter
     note: Note
+    watch: Watch
     proxies: int
     clock: Clock = time.time
 
@@ -192,13 +200,24 @@ class Lane:
         start_response(status, headers)
         return [body]
 
+    @classmethod
+    def of(cls, service: Service, app: WSGIApplication) -> Lane:
+        """Return a service's lane before `app`."""
+        proxies = service.settings.trusted_proxies
+        return cls(app, service.keeper, service.meter, service.usage.note, service.watch, proxies, service.clock)
+
     def respond(self, environ: dict[str, Any]) -> Answer | None:
         """Return what to send in answer to GET or HEAD of a tile; None when the request is for something else."""
+        began = time.perf_counter()
         if environ["PATH_INFO"].startswith(_PREFIX):
-            return self.answer(environ)
-        return answer_in_dialect(self, environ) if environ["REQUEST_METHOD"] in _METHODS else None
+            answer = self.answer(environ)
+        else:
+            answer = answer_in_dialect(self, environ) if environ["REQUEST_METHOD"] in _METHODS else None
+        if answer is not None:
+            self.watch.seen(STORED, environ, _STATUS[answer[0]], len(answer[2]), began)
+        return answer
 
-    def answer(self, environ: Environ) -> Answer | None:
+    def answer(self, environ: dict[str, Any]) -> Answer | None:
         """Answer for an address under `/tiles/`; None when it is for something that does not simply lie there."""
         snapshot, method = self.keeper.current, environ["REQUEST_METHOD"]
         place = snapshot.places.get(environ["PATH_INFO"])
@@ -207,7 +226,7 @@ class Lane:
         answer = self._found(snapshot, environ) if method in _METHODS else None
         return _without_body(answer) if answer and method == "HEAD" else answer
 
-    def _again(self, snapshot: Snapshot, place: Place, environ: Environ) -> Answer:
+    def _again(self, snapshot: Snapshot, place: Place, environ: dict[str, Any]) -> Answer:
         """Answer for an address that was asked for before: it is not read again."""
         key, lease, pyramid, layer = None, None, place.pyramid, ""
         try:
@@ -219,26 +238,20 @@ class Lane:
             layer, coding = pyramid.id, coding_for(environ)
             answer = not_modified(pyramid.headers, environ, coding) or _taken_from(place, coding)
         except Exception as error:
-            answer = _failed(error, lease)
-        self.note(
-            "" if key is None else key.id,
-            pyramid.function,
-            layer,
-            place.z,
-            int(answer[0][:3]),
-            len(answer[2]),
-            caller_text(environ, self.proxies),
-        )
+            answer = self._failed(error, lease, environ)
+        key_id = environ[KEY] = "" if key is None else key.id
+        status, size, caller = _STATUS[answer[0]], len(answer[2]), caller_text(environ, self.proxies)
+        self.note(key_id, pyramid.function, layer, place.z, status, size, caller, place.tile)
         return answer
 
-    def _found(self, snapshot: Snapshot, environ: Environ) -> Answer | None:
+    def _found(self, snapshot: Snapshot, environ: dict[str, Any]) -> Answer | None:
         """Answer for an address that is new; where it names one stored tile, its place is remembered."""
-        key, lease, layers, function, zoom = None, None, "", "", -1
+        key, lease, layers, function, zoom, tile = None, None, "", "", -1, None
         try:
             address = parse(environ["PATH_INFO"])
             if address is None or must_be_made(snapshot, address, environ):
                 return None
-            zoom = address.z
+            zoom, tile = address.z, _in_web_mercator(address)
             key = identify(snapshot, environ, self.clock(), self.proxies)
             lease = self.meter.admit(key)
             pyramid = resolve(snapshot, key, address)
@@ -248,16 +261,26 @@ class Lane:
             if isinstance(pyramid, LayerPyramid):
                 snapshot.remember(environ["PATH_INFO"], _place(pyramid, address))
         except Exception as error:
-            answer = _failed(error, lease)
-        key_id = "" if key is None else key.id
-        size, caller = len(answer[2]), caller_text(environ, self.proxies)
-        self.note(key_id, function, layers, zoom, int(answer[0][:3]), size, caller)
+            answer = self._failed(error, lease, environ)
+        key_id = environ[KEY] = "" if key is None else key.id
+        status, size, caller = _STATUS[answer[0]], len(answer[2]), caller_text(environ, self.proxies)
+        self.note(key_id, function, layers, zoom, status, size, caller, tile if layers else None)
         return answer
+
+    def _failed(self, error: Exception, lease: Lease | None, environ: dict[str, Any]) -> Answer:
+        if lease is not None:
+            lease.refund()
+        return problem(error, request_id(environ, self.proxies))
 
 
 def _place(pyramid: LayerPyramid, address: TileAddress) -> Place:
     offset, length = pyramid.locate(address.z, address.x, address.y) or (0, 0)
-    return Place(pyramid, address.z, address.x, address.y, address.tile_type != _VECTOR, offset, length)
+    is_picture, tile = address.tile_type != _VECTOR, _in_web_mercator(address)
+    return Place(pyramid, address.z, address.x, address.y, is_picture, offset, length, tile)
+
+
+def _in_web_mercator(address: TileAddress) -> tuple[int, int] | None:
+    return (address.x, address.y) if address.tms == WEB_MERCATOR else None
 
 
 def _taken_from(place: Place, coding: Coding) -> Answer:
@@ -268,12 +291,6 @@ def _taken_from(place: Place, coding: Coding) -> Answer:
     if coding != _STORED and not place.is_picture:
         tile = recoded(pyramid, tile, coding, place.z, place.x, place.y)
     return "200 OK", pyramid.headers.by_coding[coding].headers, tile
-
-
-def _failed(error: Exception, lease: Lease | None) -> Answer:
-    if lease is not None:
-        lease.refund()
-    return problem(error)
 
 
 def _without_body(answer: Answer) -> Answer:

@@ -159,9 +159,9 @@ def kind_of(error: Exception) -> Kind:
     return FAULT
 
 
-def problem(error: Exception) -> Reply:
+def problem(error: Exception, request_id: str = "") -> Reply:
     """Return the answer to a request that failed with `error`; faults of the server are logged, not shown."""
-    kind, request_id = kind_of(error), secrets.token_hex(8)
+    kind, request_id = kind_of(error), request_id or secrets.token_hex(8)
     body = {
         "type": _QUOTA_TYPE if isinstance(error, errors.QuotaExceeded) else "about:blank",
         "title": kind.title,

@@ -26,12 +26,14 @@ from naru.listen import Listen
 from naru.settings import Settings, key_pepper
 from tileserver import desk
 from tileserver.app import create_app
+from tileserver.cells import Cells
 from tileserver.keys.ring import KeyRing
 from tileserver.lane import Lane
 from tileserver.logs import log_config
 from tileserver.service import Pulse, Service
 from tileserver.spares import SPARES, Spares
 from tileserver.stopping import when_stopped
+from tileserver.watching.watch import FOLDER as METRICS
 
 log = logging.getLogger("naru.serve")
 _GRACE_S = 10
@@ -96,6 +98,8 @@ def prepare(settings: Settings) -> None:
     """Make and migrate what the workers open, once, before they all do so at the same time."""
     house = House.open(settings)
     KeyRing(house.database, key_pepper(settings)).ensure_anonymous()
+    for counts in Cells.abandoned(settings.home / METRICS):  # of a server that has ended: Prometheus begins anew
+        counts.discard()
     house.close()  # a process that forks must hold no connection
 
 

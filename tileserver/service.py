@@ -22,6 +22,8 @@ from tileserver.snapshot import SnapshotKeeper
 from tileserver.usage.counting import BEAT_S, Usage
 from tileserver.usage.ledger import Ledger
 from tileserver.usage.tables import open_database
+from tileserver.watching.traces import Traces
+from tileserver.watching.watch import Watch
 
 log = logging.getLogger("naru.serve")
 REFRESH_S = 0.5  # a publication or a revoked key is seen within this
@@ -37,10 +39,12 @@ class Service:
     keeper: SnapshotKeeper
     meter: QuotaMeter
     usage: Usage
+    watch: Watch
     clock: Clock
     loopback: str = ""  # our own address, where callers of this machine alone can reach us
     studio: Studio = field(default_factory=Studio)
     gallery: Gallery = field(default_factory=Gallery)
+    traces: Traces | None = None
     stopping: threading.Event = field(default_factory=threading.Event)  # what lasts should end now
 
     @classmethod
@@ -49,6 +53,7 @@ class Service:
 
         Raises:
             StorageFailed: the home folder or the catalogue cannot be opened.
+            BadSetting: the access log cannot be written, or something that a setting needs is not installed.
         """
         house = House.open(settings)
         pepper = key_pepper(settings)
@@ -59,7 +64,9 @@ class Service:
         keeper = SnapshotKeeper(house, keyring, pepper, clock)
         ledger = Ledger(open_database(settings, house.database), zone)
         usage = Usage(ledger, settings.home / "usage", lambda: keeper.current.layers, clock, settings)
-        service = cls(house, keyring, keeper, meter, usage, clock, loopback)
+        watch = Watch(settings.home, settings.access_log, settings.trusted_proxies)
+        traces = Traces(settings.traces_url) if settings.traces_url else None
+        service = cls(house, keyring, keeper, meter, usage, watch, clock, loopback, traces=traces)
         service.settle()  # what a worker before us had leased when it was killed
         return service
 
@@ -88,6 +95,9 @@ class Service:
         self.gallery.close()
         self.settle(close=True)
         self.usage.close()
+        self.watch.close()
+        if self.traces is not None:
+            self.traces.close()
         self.house.close()
 
 

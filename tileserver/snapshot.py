@@ -43,6 +43,7 @@ class Place(NamedTuple):
     is_picture: bool
     offset: int
     length: int  # bytes; 0: nothing is there
+    tile: tuple[int, int] | None  # x and y in Web Mercator
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ def _work(settings: Settings, listen: Listen, parent: int) -> None:
     die_with(parent)
     logging.config.dictConfig(log_config())
     service = Service.open(settings)
-    lane = Lane(_elsewhere, service.keeper, service.meter, (lambda *_: None), settings.trusted_proxies)
+    lane = Lane.of(service, _elsewhere)
     pulse = Pulse(service)
     pulse.start()
     threading.Thread(target=bjoern.server_run, args=(_bound(listen), application(lane)), daemon=True).start()

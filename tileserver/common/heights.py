@@ -1,0 +1,83 @@
+"""Heights read from a COG in Web Mercator, between its pixels. Loads rasterio: import it for the first height."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.errors import RasterioError
+from rasterio.io import DatasetReader
+from rasterio.windows import Window
+
+from naru.cog import BLOCK, WEB_MERCATOR_EDGE_M
+from naru.errors import ArchiveDamaged
+from naru.tms import WEB_MERCATOR_LIMIT
+from tileserver.common.asking import Position
+
+log = logging.getLogger("naru.serve")
+Floats = NDArray[np.float64]
+_GDAL = {"GDAL_CACHEMAX": 64 << 20, "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": "NO"}
+
+
+def heights_at(path: Path, lonlat: Sequence[Position]) -> Floats:
+    """Return the values of band 1 at positions (degrees, WGS 84); NaN where there is none.
+
+    Bilinear between the middles of the four pixels around; of those, pixels without a value are left out, and where
+    the pixel that the position lies in has none, there is none.
+
+    Raises:
+        ArchiveDamaged: the archive cannot be read.
+    """
+    try:
+        with rasterio.Env(**_GDAL), rasterio.open(path, driver="GTiff") as dataset:
+            return _between_pixels(dataset, *_pixels(dataset, lonlat))
+    except (RasterioError, OSError) as cause:
+        log.error("%s cannot be read: %s", path, cause)
+        raise ArchiveDamaged("the raster archive cannot be read") from cause
+
+
+def _pixels(dataset: DatasetReader, lonlat: Sequence[Position]) -> tuple[Floats, Floats]:
+    """Return columns and rows, counted from the middle of the first pixel; NaN beyond Web Mercator."""
+    lon, lat = np.array(lonlat, float).T
+    lat = np.where(abs(lat) <= WEB_MERCATOR_LIMIT, lat, np.nan)
+    x = lon / 180 * WEB_MERCATOR_EDGE_M
+    y = np.arctanh(np.sin(np.radians(lat))) / np.pi * WEB_MERCATOR_EDGE_M
+    place = dataset.transform
+    return (x - place.c) / place.a - 0.5, (y - place.f) / place.e - 0.5
+
+
+def _between_pixels(dataset: DatasetReader, columns: Floats, rows: Floats) -> Floats:
+    """Return values at places between pixels, read block by block: a block is unpacked once."""
+    out = np.full(len(columns), np.nan)
+    inside = (columns >= -0.5) & (columns < dataset.width - 0.5) & (rows >= -0.5) & (rows < dataset.height - 0.5)
+    index = np.flatnonzero(inside)
+    left, top = np.floor(columns[index]).astype(int), np.floor(rows[index]).astype(int)
+    blocks = np.column_stack([left // BLOCK, top // BLOCK])
+    for column, row in np.unique(blocks, axis=0):
+        chosen = index[(blocks == (column, row)).all(axis=1)]
+        out[chosen] = _in_block(dataset, int(column), int(row), columns[chosen], rows[chosen])
+    return out
+
+
+def _in_block(dataset: DatasetReader, column: int, row: int, columns: Floats, rows: Floats) -> Floats:
+    """Return values within one block and half a pixel around it."""
+    first, above = max(0, column * BLOCK), max(0, row * BLOCK)
+    width = min(dataset.width, (column + 1) * BLOCK + 1) - first
+    height = min(dataset.height, (row + 1) * BLOCK + 1) - above
+    values = dataset.read(1, window=Window(first, above, width, height), masked=True).astype(float).filled(np.nan)
+    x, y = np.clip(columns - first, 0, width - 1), np.clip(rows - above, 0, height - 1)
+    left, top = np.floor(x).astype(int), np.floor(y).astype(int)
+    right, low = np.minimum(left + 1, width - 1), np.minimum(top + 1, height - 1)
+    fx, fy = x - left, y - top
+    corners = np.stack([values[top, left], values[top, right], values[low, left], values[low, right]])
+    weights = np.stack([(1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy])
+    weights = np.where(np.isfinite(corners), weights, 0.0)
+    total = weights.sum(axis=0)
+    mixed = np.where(np.isfinite(corners), corners, 0.0)
+    own = values[np.floor(y + 0.5).astype(int), np.floor(x + 0.5).astype(int)]
+    found = np.divide((weights * mixed).sum(axis=0), total, out=np.full(len(x), np.nan), where=total > 0)
+    return np.where(np.isfinite(own), found, np.nan)

@@ -223,6 +223,15 @@ def test_streams_beyond_the_places_tell_how_it_stands_and_end(boss: Staff, monke
     assert [name for name, _ in events(boss.get(f"/api/jobs/{job_id}/events").get_data())] == ["cancelled"]
 
 
+def test_a_stream_is_sent_while_it_is_made(boss: Staff) -> None:
+    job_id = boss.job_of(boss.send(("a.geojson", geojson())))["id"]
+    stream = boss.get(f"/api/jobs/{job_id}/events")
+    assert not stream.is_sequence  # nothing has read it to its end, which is minutes away
+    assert next(iter(stream.response)).startswith(b"retry: ")
+    stream.close()
+    boss.client.delete(f"/api/jobs/{job_id}", headers=boss.headers)
+
+
 def test_streams_leave_no_connection_behind(boss: Staff, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job_events, "LOOK_S", 0.01)
     monkeypatch.setattr(job_events, "LONGEST_S", 0.1)

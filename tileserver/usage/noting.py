@@ -39,9 +39,10 @@ def note_answer(service: Service, routes: Mapping[str, Route], response: Respons
     if route is None or route.scope == "open" or request.method == "OPTIONS":
         return response
     note = _prepared(service, route, response.status_code)
-    size = 0 if request.method == "HEAD" else response.calculate_content_length()
-    if size is not None:
-        note(size)
+    if request.method == "HEAD":
+        note(0)
+    elif response.is_sequence:  # to ask a stream for its length would be to read it to its end
+        note(response.calculate_content_length() or 0)
     else:
         streamed = _Streamed(response.response, note)  # type: ignore[arg-type]  # bytes: Flask has encoded them
         response.response = streamed

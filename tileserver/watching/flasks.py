@@ -32,7 +32,8 @@ def watch_requests(app: Flask, service: Service, routes: Mapping[str, Route]) ->
         name = request_id(request.environ, proxies)
         response.headers.setdefault("X-Request-Id", name)
         route = routes.get(request.endpoint or "")
-        size = 0 if request.method == "HEAD" else response.calculate_content_length() or 0
+        whole = response.is_sequence and request.method != "HEAD"  # a stream would be read to its end
+        size = response.calculate_content_length() or 0 if whole else 0
         kind = route.tag if route else _UNKNOWN
         if key := g.get("usage_key"):
             request.environ[KEY] = key

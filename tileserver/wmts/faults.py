@@ -18,6 +18,7 @@ from tileserver.spelling import ASKED
 from tileserver.wmts.addresses import KVP
 
 _OWS = "http://www.opengis.net/ows/1.1"
+_BEYOND = "TileOutOfRange"
 _CODES = {
     "PARAMETER_MISSING": "MissingParameterValue",
     "OPERATION": "OperationNotSupported",
@@ -25,7 +26,7 @@ _CODES = {
     "BAD_REQUEST": "InvalidParameterValue",
     "LAYER_NOT_FOUND": "InvalidParameterValue",
     "TILE_TYPE": "InvalidParameterValue",
-    "TILE_RANGE": "TileOutOfRange",
+    "TILE_RANGE": _BEYOND,
 }
 _INVALID = ("TileMatrixSet", "TileMatrix")  # parameters that cannot be out of range, only wrong
 _LOCATORS = {"LAYER_NOT_FOUND": "Layer", "TILE_TYPE": "Format", "TILE_RANGE": "TileMatrix"}
@@ -47,8 +48,9 @@ def retell(answer: Answer, environ: Environ) -> Answer:
 
 def exception_report(problem: dict[str, Any]) -> bytes:
     """Return what a problem says as an `ows:ExceptionReport`."""
-    field = problem.get("field") or _LOCATORS.get(problem["code"])
-    code = "InvalidParameterValue" if field in _INVALID and "field" in problem else _CODES.get(problem["code"])
+    field, code = problem.get("field") or _LOCATORS.get(problem["code"]), _CODES.get(problem["code"])
+    if code == _BEYOND and problem.get("field") in _INVALID:
+        code = "InvalidParameterValue"
     located = {"locator": field} if code and field else {}
     text = f"{problem['detail']} ({problem['code']}, request {problem['request_id']})"
     exception = element(

@@ -17,7 +17,7 @@ from ingest.reading import warm_up
 from naru.catalogue import check_layer_id
 from naru.errors import BadSetting, EncodingUnknown, NaruError
 from naru.house import House
-from naru.ingest_options import CONTOURS_M, HIGHEST_ZOOM, PYRAMIDS, RASTER_KINDS, Unfit, read_bands
+from naru.ingest_options import CONTOURS_M, GRID_CHOICES, HIGHEST_ZOOM, PYRAMIDS, RASTER_KINDS, Unfit, read_bands
 from naru.jobs import worker_name
 from naru.records import FUNCTIONS, Changes, Job, Progress
 from naru.settings import Settings
@@ -43,6 +43,13 @@ def run_job_handler(house: House, job: Job, progress: Progress) -> Mapping[str, 
     options = IngestOptions.from_params(job.params)
     workdir = house.job_folder(job)
     return job_result(ingest_file(house, Path(job.params["file"]), options, workdir, progress, job=job))
+
+
+def run_grids_handler(house: House, job: Job, progress: Progress) -> Mapping[str, Any]:
+    """Add one grid to a version that is live already; its result says how many tiles that took."""
+    from ingest.other_grids import add_grid
+
+    return add_grid(house, job, house.job_folder(job), progress)
 
 
 def _bands(context: click.Context, parameter: click.Parameter, value: str | None) -> list[int] | None:
@@ -85,6 +92,12 @@ def _bands(context: click.Context, parameter: click.Parameter, value: str | None
     help="Of heights: make a layer of lines every so many metres too.",
 )
 @click.option("--keep-all", is_flag=True, help="Keep every feature at every zoom, however large tiles become.")
+@click.option(
+    "--grids",
+    type=click.Choice(GRID_CHOICES),
+    default="all",
+    help="Tiles of features in all served grids, or in Web Mercator alone.  [default: all]",
+)
 @click.option("--replace/--no-replace", default=True, help="Whether an id that exists gets a next version.")
 @click.option("--dry-run", is_flag=True, help="Say what would happen; publish nothing.")
 @click.option("--queue", is_flag=True, help="Leave the work to a worker (`naru work`, `naru serve`).")
@@ -196,3 +209,6 @@ def _tell(layer: Mapping[str, Any], dry_run: bool) -> None:
         click.echo(f"  tiles: {layer['tiles'] - layer['tiles_kept']} cut, {layer['tiles_kept']} kept")
     for warning in layer["warnings"]:
         click.echo(f"  warning: {warning}")
+    if layer.get("grids_pending"):
+        names = ", ".join(layer["grids_pending"])
+        click.echo(f"  tiles in {names} follow: the worker of `naru serve` cuts them, or `naru work --once`")

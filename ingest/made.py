@@ -18,6 +18,10 @@ REMEDY = "Check the disk (`naru doctor`), then run again."
 class Made(Protocol):
     """One layer's archives, verified, ready to be published. Each kind of layer has a class of its own."""
 
+    @property
+    def pending(self) -> tuple[str, ...]:
+        """The grids in which the layer is cut after it is published."""
+
     def reported(self, report: IngestReport) -> IngestReport:
         """Return the report with what became of the layer."""
 

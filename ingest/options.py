@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ingest.naming import legible
 from ingest.raster_layers import QUALITY, RasterWish
@@ -33,6 +33,7 @@ class IngestOptions:
     minzoom: int | None = None
     maxzoom: int | None = None
     keep_all: bool = False
+    grids: Literal["all", "web"] = "all"  # of vectors: the grids that they are cut in
     dry_run: bool = False
     replace: bool = True  # False: an id that is taken is refused, instead of getting a new version
     name: str | None = None  # what the user calls the file, where it is kept under another name
@@ -64,7 +65,7 @@ class IngestOptions:
     @property
     def vector(self) -> VectorWish:
         """What was said of vector tiles."""
-        return VectorWish(self.minzoom, self.maxzoom, self.keep_all)
+        return VectorWish(self.minzoom, self.maxzoom, self.keep_all, self.grids)
 
     @property
     def raster(self) -> RasterWish:

@@ -22,11 +22,12 @@ from ingest.planning import Plan, plan_layers
 from ingest.raster_layers import encode_raster
 from ingest.rasters import ReadRaster
 from ingest.reading import Read, ReadOptions, read_file
-from ingest.recut import tiles_before
+from ingest.recut import nothing_before, tiles_before
 from ingest.relief_layers import ReadRelief, encode_relief
 from ingest.tileset_entries import ReadTiles
 from ingest.tileset_layers import encode_tiles
-from ingest.vector_layers import encode_vectors
+from ingest.vector_layers import Base, encode_vectors
+from naru import grid_jobs
 from naru.errors import BadInput, NoFeatures
 from naru.house import House
 from naru.records import Draft, IngestReport, Job, Progress, Release, Version
@@ -117,8 +118,8 @@ def _encode(
     for n, plan in enumerate(plans):
         own = part(progress, n * share, (n + 1) * share)
         if isinstance(plan.read, ReadRelief):
-            wishes = options.raster, options.vector
-            made[plan.draft.id] = encode_relief(plan.read, made[plan.read.base], plan.draft, wishes, workdir, own)
+            wishes, base = (options.raster, options.vector), Base(nothing_before, workdir, options.dry_run)
+            made[plan.draft.id] = encode_relief(plan.read, made[plan.read.base], plan.draft, wishes, base, own)
         else:
             made[plan.draft.id] = _encode_read(house, plan, plan.read, (options, workdir), own)
     return [Packed(plan, made[plan.draft.id], made[plan.draft.id].reported(plan.draft.report)) for plan in plans]
@@ -133,7 +134,9 @@ def _encode_read(
         return encode_raster(read, plan.draft.id, options.raster, workdir, progress)
     if isinstance(read, ReadTiles):
         return encode_tiles(read, plan.draft.id, workdir, progress)
-    return encode_vectors(read, plan.draft, options.vector, tiles_before(house, plan.before), workdir, progress)
+    live = plan.before.live if plan.before else None
+    base = Base(lambda grid: tiles_before(house, live, grid), workdir, options.dry_run)
+    return encode_vectors(read, plan.draft, options.vector, base, progress)
 
 
 def _publish(house: House, packed: Sequence[Packed], progress: Progress, job: Job | None) -> list[IngestReport]:
@@ -143,6 +146,9 @@ def _publish(house: House, packed: Sequence[Packed], progress: Progress, job: Jo
     progress(1.0, "publishing")
 
     def finish(connection: Connection, versions: Sequence[Version]) -> None:
+        for one, version in zip(packed, versions, strict=True):
+            for params in grid_jobs.parameters(version, one.made.pending):
+                house.jobs.submit_within(connection, grid_jobs.KIND, params)
         if job:
             house.jobs.finish_within(connection, job, job_result(_published(packed, versions)))
 

@@ -50,6 +50,7 @@ class PackedRaster:
     tiles: int
     facts: Mapping[str, Any]
     bounds: BBox  # lon/lat on WGS 84
+    pending: tuple[str, ...] = ()  # other grids are drawn from the COG when they are asked for
 
     def reported(self, report: IngestReport) -> IngestReport:
         """Return the report with what became of the raster."""

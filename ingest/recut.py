@@ -7,7 +7,7 @@ from pathlib import Path
 
 from naru.errors import ArchiveDamaged
 from naru.house import House
-from naru.records import Layer
+from naru.records import Archive, Version
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,22 @@ class TilesBefore:
         return [f"all tiles were cut: the archive of version {self.number} is damaged, see `naru verify`"]
 
 
-def tiles_before(house: House, layer: Layer | None) -> TilesBefore | None:
-    """Return the live version's vector tiles, if there are any; their archive is re-hashed before it is trusted."""
-    if layer is None or layer.kind != "vector" or not layer.live.tilesets:
+def nothing_before(grid: str) -> TilesBefore | None:
+    """Return None: there is no version before."""
+    return None
+
+
+def tiles_before(house: House, version: Version | None, grid: str) -> TilesBefore | None:
+    """Return a version's vector tiles in a grid, if it has any; the archive is re-hashed before it is trusted."""
+    if version is None:
         return None
-    archive, number = layer.live.tilesets[0].archive, layer.live.number
+    for tileset in version.tilesets:
+        if tileset.tile_matrix_set == grid and tileset.tile_type == "mvt":
+            return _verified(house, version.number, tileset.archive)
+    return None
+
+
+def _verified(house: House, number: int, archive: Archive) -> TilesBefore:
     try:
         house.storage.verify(archive)
     except ArchiveDamaged:

@@ -18,7 +18,7 @@ from ingest.rasters import ReadRaster
 from ingest.sandbox import Limits, Task
 from ingest.tiling import build_tileset
 from ingest.tiling.options import GRID_ZOOM, TilingOptions
-from ingest.vector_layers import PackedVectors, VectorWish
+from ingest.vector_layers import Base, PackedVectors, VectorWish, in_other_grids
 from naru.errors import BadOption, ParserDied
 from naru.raster_facts import RasterFacts
 from naru.records import BBox, Draft, IngestReport, Kind, Layer, Progress
@@ -194,14 +194,14 @@ def encode_relief(
     heights: Made,
     draft: Draft,
     wishes: tuple[RasterWish, VectorWish],
-    workdir: Path,
+    base: Base,
     progress: Progress,
 ) -> PackedRaster | PackedContours:
-    """Make a layer from heights that were just packed in `workdir`.
+    """Make a layer from heights that were just packed in the work folder.
 
     Raises BadOption, TooLarge, ParserDied, ArchiveDamaged and what `ingest.tiling.build_tileset` raises.
     """
-    raster, vector = wishes
+    (raster, vector), workdir = wishes, base.workdir
     assert isinstance(heights, PackedRaster)
     if read.relief.kind == "raster":
         return make_raster(read, heights, replace(raster, pyramid=None), workdir, progress)
@@ -210,7 +210,7 @@ def encode_relief(
     tiling = contour_tiling(draft, heights.zooms, vector.maxzoom, keep_all=vector.keep_all)
     result = build_tileset(source, tiles, tiling, part(progress, 0.5, 1.0))
     verify_tiles(tiles, result.tiles)
-    return PackedContours(source, tiles, result, lines=lines)
+    return in_other_grids(PackedContours(source, tiles, result, lines=lines), tiling, vector, base)
 
 
 def make_raster(

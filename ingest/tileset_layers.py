@@ -32,6 +32,7 @@ class PackedTiles:
     bounds: BBox
     vector_layers: tuple[Mapping[str, Any], ...]
     facts: Mapping[str, Any]  # of pictures
+    pending: tuple[str, ...] = ()  # there is no source to cut other grids from
 
     def reported(self, report: IngestReport) -> IngestReport:
         """Return the report with what became of the tileset."""

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from naru.database import Database
 from naru.errors import BadLayerId, PublishConflict, UnknownLayer, UnknownVersion
+from naru.grids import WEB_MERCATOR
 from naru.records import Archive, Draft, Layer, Release, Tileset, Version
 from naru.schema import archives, catalogue_state, layers, tilesets, versions
 
@@ -124,6 +125,30 @@ class Catalogue:
         _insert_layer_or_update(connection, draft, version)
         _insert_version(connection, draft, version)
         return version
+
+    def add_tilesets(
+        self, layer_id: str, number: int, added: Sequence[Tileset], also: Callable[[sa.Connection], None]
+    ) -> None:
+        """Give a version tilesets in further grids, in one transaction with `also`; those that it has stay.
+
+        Raises:
+            UnknownVersion: there is no such version, or no longer; `also` is not called then.
+        """
+        with self.database.write() as connection:
+            advance(connection)
+            mine = sa.and_(versions.c.layer_id == layer_id, versions.c.number == number)
+            if connection.execute(sa.select(versions.c.number).where(mine)).first() is None:
+                raise UnknownVersion(
+                    f"there is no version {number}",
+                    layer=layer_id,
+                    remedy=f"`naru layers show {layer_id}` lists the versions there are.",
+                )
+            there = sa.and_(tilesets.c.layer_id == layer_id, tilesets.c.number == number)
+            known = set(connection.execute(sa.select(tilesets.c.tile_matrix_set).where(there)).scalars())
+            new = [tileset for tileset in added if tileset.tile_matrix_set not in known]
+            _keep_archives(connection, [tileset.archive for tileset in new], self.now())
+            _insert_tilesets(connection, (layer_id, number), new)
+            also(connection)
 
     def set_live(self, layer_id: str, number: int) -> None:
         """Make an existing version live.
@@ -294,6 +319,9 @@ def _number_of_live(layer_id: str) -> sa.Select[Any]:
     return sa.select(layers.c.live_version).where(layers.c.id == layer_id, layers.c.deleted.is_(None))
 
 
+_WEB_MERCATOR_FIRST = (tilesets.c.tile_matrix_set != WEB_MERCATOR, tilesets.c.tile_matrix_set)
+
+
 def _tilesets_by_version(
     connection: sa.Connection, where: sa.ColumnElement[bool]
 ) -> Mapping[tuple[str, int], tuple[Tileset, ...]]:
@@ -302,7 +330,7 @@ def _tilesets_by_version(
         sa.select(tilesets, archives.c.size)
         .join_from(tilesets, archives, same)
         .where(where)
-        .order_by(tilesets.c.layer_id, tilesets.c.number, tilesets.c.tile_matrix_set)
+        .order_by(tilesets.c.layer_id, tilesets.c.number, *_WEB_MERCATOR_FIRST)
     )
     found: dict[tuple[str, int], tuple[Tileset, ...]] = {}
     for row in connection.execute(query).mappings():
@@ -390,11 +418,16 @@ def _insert_version(connection: sa.Connection, draft: Draft, version: Version) -
             created=version.created,
         )
     )
-    for part in version.tilesets:
+    _insert_tilesets(connection, (version.layer_id, version.number), version.tilesets)
+
+
+def _insert_tilesets(connection: sa.Connection, version: tuple[str, int], added: Iterable[Tileset]) -> None:
+    """Write tilesets of a version, named by layer and number."""
+    for part in added:
         connection.execute(
             tilesets.insert().values(
-                layer_id=version.layer_id,
-                number=version.number,
+                layer_id=version[0],
+                number=version[1],
                 tile_matrix_set=part.tile_matrix_set,
                 sha256=part.archive.sha256,
                 suffix=part.archive.suffix,

@@ -8,9 +8,10 @@ from typing import Any
 
 import click
 
+from naru import grid_jobs
 from naru.errors import BadSelection, UnknownVersion
 from naru.house import House
-from naru.records import Archive, Layer, Version
+from naru.records import Archive, Layer, Tileset, Version
 from naru.settings import Settings
 from naru.terminal import json_option, open_house, print_json
 
@@ -22,7 +23,7 @@ def layers() -> None:
 
 def layer_summary(layer: Layer) -> dict[str, Any]:
     """Return a layer as `naru layers list --json` shows it."""
-    pyramid = layer.live.tilesets
+    tiles = next(iter(layer.live.tilesets), None)  # Web Mercator's
     return {
         "id": layer.id,
         "title": {"ko": layer.title_ko, "en": layer.title_en},
@@ -35,8 +36,9 @@ def layer_summary(layer: Layer) -> dict[str, Any]:
         "version": layer.live.number,
         "features": layer.live.report.get("features_published"),
         "bounds": layer.live.report.get("bounds"),
-        "minzoom": min((t.minzoom for t in pyramid), default=None),
-        "maxzoom": max((t.maxzoom for t in pyramid), default=None),
+        "minzoom": tiles.minzoom if tiles else None,
+        "maxzoom": tiles.maxzoom if tiles else None,
+        "grids": [tileset.tile_matrix_set for tileset in layer.live.tilesets],
         "updated": layer.updated.isoformat(),
     }
 
@@ -78,7 +80,7 @@ def show(settings: Settings, layer_id: str, as_json: bool) -> None:
             "live": v.number == layer.live.number,
             "created": v.created.isoformat(),
             "source": v.source.name if v.source else None,
-            "tilesets": [{"archive": t.archive.name, "tms": t.tile_matrix_set} for t in v.tilesets],
+            "tilesets": [_tileset(tileset) for tileset in v.tilesets],
             "report": v.report,
         }
         for v in catalogue.versions(layer_id)
@@ -94,6 +96,43 @@ def show(settings: Settings, layer_id: str, as_json: bool) -> None:
         click.echo(
             f"  v{version['version']} {mark} {version['created']}  {report.get('crs')}: {report.get('crs_how')}"
         )
+
+
+def _tileset(tileset: Tileset) -> dict[str, Any]:
+    return {
+        "archive": tileset.archive.name,
+        "tms": tileset.tile_matrix_set,
+        "minzoom": tileset.minzoom,
+        "maxzoom": tileset.maxzoom,
+        "tiles": tileset.tiles,
+    }
+
+
+@layers.command()
+@click.argument("layer_ids", metavar="[LAYER]…", nargs=-1)
+@json_option
+@click.pass_obj
+def grids(settings: Settings, layer_ids: tuple[str, ...], as_json: bool) -> None:
+    """Let a worker cut the live version of each LAYER (of every layer, without one) in the grids that it lacks."""
+    house = open_house(settings)
+    found = [house.catalogue.layer(i) for i in layer_ids] if layer_ids else house.catalogue.layers()
+    wanted = {layer.id: list(grid_jobs.missing(layer.live)) for layer in found}
+    jobs = [
+        house.jobs.submit(grid_jobs.KIND, params)
+        for layer in found
+        for params in grid_jobs.parameters(layer.live, wanted[layer.id])
+    ]
+    if as_json:
+        print_json({"jobs": [{"id": job.id, **_named(job.params)} for job in jobs]})
+        return
+    for job in jobs:
+        click.echo(f"job {job.id} waits for a worker: {job.params['name']}")
+    if not jobs:
+        click.echo("Nothing to cut: every layer of features has its tiles in all grids that draw it.")
+
+
+def _named(params: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: params[name] for name in ("layer", "version", "grid")}
 
 
 @layers.command()
@@ -225,7 +264,7 @@ def _plain(value: Any) -> str:
     if isinstance(value, Mapping):
         return " / ".join(dict.fromkeys(str(text) for text in value.values()))
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return ", ".join(f"{number:.5f}" for number in value)
+        return ", ".join(part if isinstance(part, str) else f"{part:.5f}" for part in value)
     return str(value)
 
 

@@ -19,6 +19,7 @@ LONGEST_TEXT = 2000  # characters
 HIGHEST_ZOOM = 24  # of rasters; the tiling engine refuses what is too fine for vectors
 RASTER_KINDS = ("imagery", "elevation", "classes", "data")
 PYRAMIDS = ("webp", "png", "jpeg")
+GRID_CHOICES = ("all", "web")
 CONTOURS_M = (0.1, 1000.0)  # the smallest and the largest interval
 _MOST_BANDS = 16
 _VISIBILITY = re.compile(r"public|private|group:[^\s,]{1,64}")
@@ -162,6 +163,13 @@ OPTIONS: tuple[Option, ...] = (
         "contours", "contours", _interval, _INTERVAL, "of heights: make a layer of lines every so many metres too"
     ),
     Option("keep_all", "keep_all", _flag, _FLAG, "keep every feature at every zoom"),
+    Option(
+        "grids",
+        "grids",
+        _one_of(*GRID_CHOICES),
+        {"type": "string", "enum": list(GRID_CHOICES)},
+        "of vectors: tiles in all served grids, or in Web Mercator alone",
+    ),
     Option("dry_run", "dry_run", _flag, _FLAG, "say what would happen; publish nothing"),
     Option("replace", "replace", _flag, _FLAG, "false: refuse an id that exists (else: its next version)"),
 )

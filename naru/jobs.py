@@ -15,6 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from naru import grid_jobs
 from naru.catalogue import utc_now
 from naru.database import Database
 from naru.errors import JobLost, NaruError, UnknownJob
@@ -22,6 +23,7 @@ from naru.records import Job
 from naru.schema import job_log, jobs
 
 LEASE = timedelta(seconds=30)
+PATIENT = (grid_jobs.KIND,)  # kinds whose result adds to what is live already
 ENDED = ("done", "failed", "cancelled")
 _AGAIN = "See `naru jobs show`; run it again, with more memory if that ran out."
 
@@ -49,29 +51,50 @@ class JobQueue:
     ) -> Job:
         """Add a job; with `claim_as` that worker holds it from the start (work in the foreground)."""
         job_id = job_id or secrets.token_hex(8)
-        now = self.now()
         with self.database.write() as connection:
-            connection.execute(
-                jobs.insert().values(
-                    id=job_id,
-                    kind=kind,
-                    state="running" if claim_as else "queued",
-                    params=dict(params),
-                    progress=0.0,
-                    message="started" if claim_as else "waiting for a worker",
-                    attempt=1 if claim_as else 0,
-                    max_attempts=max_attempts,
-                    fence=1 if claim_as else 0,
-                    worker=claim_as,
-                    lease_until=now + LEASE if claim_as else None,
-                    created=now,
-                )
-            )
-            _log(connection, job_id, now, f"claimed by {claim_as}" if claim_as else "submitted")
+            self._add(connection, job_id, kind, params, max_attempts=max_attempts, claim_as=claim_as)
         return self.job(job_id)
 
+    def submit_within(self, connection: sa.Connection, kind: str, params: Mapping[str, Any]) -> str:
+        """Add a job inside the transaction that makes it needed: both happen, or neither. Return its id."""
+        job_id = secrets.token_hex(8)
+        self._add(connection, job_id, kind, params, max_attempts=3, claim_as=None)
+        return job_id
+
+    def _add(
+        self,
+        connection: sa.Connection,
+        job_id: str,
+        kind: str,
+        params: Mapping[str, Any],
+        *,
+        max_attempts: int,
+        claim_as: str | None,
+    ) -> None:
+        now = self.now()
+        connection.execute(
+            jobs.insert().values(
+                id=job_id,
+                kind=kind,
+                state="running" if claim_as else "queued",
+                params=dict(params),
+                progress=0.0,
+                message="started" if claim_as else "waiting for a worker",
+                attempt=1 if claim_as else 0,
+                max_attempts=max_attempts,
+                fence=1 if claim_as else 0,
+                worker=claim_as,
+                lease_until=now + LEASE if claim_as else None,
+                created=now,
+            )
+        )
+        _log(connection, job_id, now, f"claimed by {claim_as}" if claim_as else "submitted")
+
     def claim(self, worker: str) -> Job | None:
-        """Take the oldest job that waits, or whose worker is gone; None when there is nothing to do."""
+        """Take the oldest job that waits, or whose worker is gone; None when there is nothing to do.
+
+        Jobs that nobody waits for come after all others.
+        """
         with self.database.write() as connection:
             self._give_up_the_hopeless(connection)
             row = connection.execute(self._claimable()).mappings().first()
@@ -215,7 +238,7 @@ class JobQueue:
         return (
             sa.select(jobs)
             .where(sa.or_(jobs.c.state == "queued", abandoned))
-            .order_by(jobs.c.created)
+            .order_by(jobs.c.kind.in_(PATIENT), jobs.c.created)
             .limit(1)
             .with_for_update(skip_locked=True)
         )

@@ -87,9 +87,10 @@ class IngestReport:
     version: int | None = None  # absent in a dry run
     changes: Changes | None = None  # against the version that is replaced; absent where there is none
     tiles_kept: int | None = None  # of `tiles`, those taken over from that version as they are; absent likewise
+    grids_pending: tuple[str, ...] = ()  # tile matrix sets whose tiles follow the publication; absent where none do
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the JSON shape of the contract; `version`, `changes` and `tiles_kept` only where there are any."""
+        """Return the JSON shape of the contract; what was added to it later stands only where there is any."""
         out = {name: getattr(self, name) for name in self.__dataclass_fields__}
         for name in ("features_dropped", "features_repaired"):
             out[name] = [{"reason": c.reason, "count": c.count} for c in out[name]]
@@ -98,7 +99,8 @@ class IngestReport:
         for name in ("version", "changes", "tiles_kept"):
             if out[name] is None:
                 del out[name]
-        return out
+        pending = list(out.pop("grids_pending"))
+        return out | ({"grids_pending": pending} if pending else {})
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,8 @@ def show_layer(service: Service, caller: Caller, layer: str) -> Response:
 
 def describe(layer: Layer, service: Service) -> dict[str, Any]:
     """Return a layer as `/api/layers` shows it; bounds are west, south, east, north in WGS 84 degrees."""
-    pyramid, report, base = layer.live.tilesets, layer.live.report, base_address(service, request.environ)
+    report, base = layer.live.report, base_address(service, request.environ)
+    tiles = next(iter(layer.live.tilesets), None)  # Web Mercator's
     return {
         "id": layer.id,
         "title": {"ko": layer.title_ko, "en": layer.title_en},
@@ -44,8 +45,8 @@ def describe(layer: Layer, service: Service) -> dict[str, Any]:
         "visibility": layer.visibility,
         "geometry": layer.geometry,
         "bounds": report.get("bounds"),
-        "minzoom": min((part.minzoom for part in pyramid), default=None),
-        "maxzoom": max((part.maxzoom for part in pyramid), default=None),
+        "minzoom": tiles.minzoom if tiles else None,
+        "maxzoom": tiles.maxzoom if tiles else None,
         "features": report.get("features_published") if layer.kind == "vector" else None,
         "licence": layer.licence,
         "attribution": layer.attribution,

@@ -161,7 +161,7 @@ def build_tileset(
 def _made_by(options: TilingOptions) -> np.uint64:
     """Return the digest of the program and of the rules that hold for all tiles."""
     budget = None if options.keep_all else options.tile_bytes
-    return digest_of(engine(), options.grid.id, options.layer, options.label, budget)
+    return digest_of(engine(), options.grid, options.layer, options.label, budget)
 
 
 def _read(source: Path, options: TilingOptions, means: tuple[Executor, Room], progress: Progress) -> _Layer:
@@ -382,4 +382,5 @@ def _result(
         skipped=layer.skipped,
         vector_layers=tuple(metadata["vector_layers"]),
         rules=metadata["naru"],
+        vertices=len(layer.shapes.xy),
     )

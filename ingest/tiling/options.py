@@ -85,4 +85,5 @@ class TilingResult:
     skipped: Mapping[str, int]  # reason → source features that have no tile geometry
     vector_layers: tuple[Mapping[str, Any], ...]  # as in TileJSON 3
     rules: Mapping[str, Any] = field(default_factory=dict)  # the "naru" member of the archive's metadata
+    vertices: int = 0  # of the shapes, as they came
     kept: int = 0  # of the tiles: copied from the version before, because nothing that goes into them has changed

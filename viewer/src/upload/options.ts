@@ -51,6 +51,10 @@ const KINDS: Choice[] = [
   { value: "classes", text: "kindClasses" },
   { value: "data", text: "kindData" },
 ];
+const GRIDS: Choice[] = [
+  { value: "", text: "gridsAll" },
+  { value: "web", text: "gridsWeb" },
+];
 
 /** Every option of `POST /api/uploads` but `dry_run`, which is the button that was pressed; `group` is a visibility. */
 export const OPTIONS: OptionField[] = [
@@ -76,6 +80,7 @@ export const OPTIONS: OptionField[] = [
   { name: "slope", label: "optionSlope", control: "flag", kinds: RASTERS, rare: true },
   { name: "contours", label: "optionContours", control: "number", kinds: RASTERS, rare: true, example: "10" },
   { name: "keep_all", label: "optionKeepAll", control: "flag", kinds: VECTORS, rare: true },
+  { name: "grids", label: "optionGrids", control: GRIDS, kinds: VECTORS, rare: true },
   { name: "replace", label: "optionNoReplace", control: "flag", rare: true },
 ];
 

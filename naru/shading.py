@@ -30,6 +30,8 @@ _RAMP_STEPS = 1024
 
 def stretched(values: Values, span: BandRange) -> Pixels:
     """Return `values` as 0 … 255 between the ends of the band's stretch; NaN is 0."""
+    if values.dtype == np.uint8:
+        return np.take(stretched(np.arange(256, dtype="f4"), span), values)
     return _steps(values, span, 256).astype("u1")
 
 
@@ -44,7 +46,7 @@ def _steps(values: Values, span: BandRange, steps: int) -> NDArray[np.int32]:
 
 def tinted(heights: Values, span: BandRange, name: str = "elevation") -> Pixels:
     """Return heights (rows, columns) in the colours of a ramp: (3, rows, columns)."""
-    return _ramp_table(ramp_colours(name))[:, _steps(heights, span, _RAMP_STEPS)]
+    return np.take(_ramp_table(ramp_colours(name)), _steps(heights, span, _RAMP_STEPS), axis=1)
 
 
 @cache

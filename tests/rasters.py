@@ -143,10 +143,11 @@ def webp(rgba: NDArray[np.uint8]) -> bytes:
 
 
 def pixels_of(picture: bytes, mode: str | None = None) -> NDArray[np.uint8]:
-    """Return a picture file's channels, as Pillow reads them: (channels, rows, columns)."""
+    """Return a picture file's channels, as Pillow reads them, greys as colours: (channels, rows, columns)."""
     with Image.open(io.BytesIO(picture)) as image:
-        assert mode or image.mode in ("RGB", "RGBA"), image.mode
-        return np.asarray(image.convert(mode or image.mode)).transpose(2, 0, 1)
+        as_colours = {"L": "RGB", "LA": "RGBA"}.get(image.mode, image.mode)
+        assert mode or as_colours in ("RGB", "RGBA"), image.mode
+        return np.asarray(image.convert(mode or as_colours)).transpose(2, 0, 1)
 
 
 def publish_raster(house: House, scene: Scene) -> Path:

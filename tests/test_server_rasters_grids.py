@@ -106,7 +106,7 @@ def test_photos_lie_where_gdal_warps_them(client: FlaskClient, name: str, extens
         if answer.status_code == 204 or "OATiles-hint" in answer.headers:
             assert not inside(mask).any()
             continue
-        shown, sure = pixels_of(answer.data), inside(mask, 12)
+        shown, sure = pixels_of(answer.data, "RGBA"), inside(mask, 12)
         compared += int(sure.sum())
         off = np.abs(shown[:3].astype(int) - wanted[:3])[:, sure]
         assert off.size == 0 or (off.max() <= most and off.mean() <= 1.5), (x, y, off.max(), off.mean())

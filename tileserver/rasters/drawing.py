@@ -127,26 +127,34 @@ def _pixel_m(look: Look, z: int, x: int, y: int) -> tuple[float, float]:
 
 
 def encoded(pixels: Pixels, tile_type: str, *, lossless: bool) -> bytes:
-    """Return red, green, blue and perhaps alpha (3 or 4, rows, columns) as a PNG, WebP or JPEG file.
+    """Return grey or red, green, blue, and perhaps alpha (1 to 4, rows, columns), as a PNG, WebP or JPEG file.
 
-    JPEG has no alpha: what is transparent becomes white.
+    An alpha that is opaque all over is left out. JPEG has none: what is transparent becomes white.
     """
+    if len(pixels) in (2, 4) and pixels[-1].min() == 255:
+        pixels = pixels[:-1]
     if tile_type == "png":
         return png.encode(pixels)
     if tile_type == "webp":
         quality = 0 if lossless else _WEBP_QUALITY  # 0: least effort; lossless is lossless
-        return _saved(pixels, "WEBP", quality=quality, lossless=lossless, method=0)
+        return _saved(_coloured(pixels), "WEBP", quality=quality, lossless=lossless, method=0)
     return _saved(_on_white(pixels), "JPEG", quality=_JPEG_QUALITY)
 
 
+def _coloured(pixels: Pixels) -> Pixels:
+    """Return grey as red, green, blue, which WebP needs."""
+    return pixels if len(pixels) > 2 else np.concatenate([pixels[:1].repeat(3, 0), pixels[1:]])
+
+
 def _on_white(pixels: Pixels) -> Pixels:
-    if len(pixels) == 3 or pixels[3].min() == 255:
-        return pixels[:3]
-    alpha = pixels[3].astype("u2")
-    return np.asarray((pixels[:3] * alpha + 255 * (255 - alpha) + 127) // 255, "u1")
+    if len(pixels) in (1, 3):
+        return pixels
+    alpha = pixels[-1].astype("u2")
+    return np.asarray((pixels[:-1] * alpha + 255 * (255 - alpha) + 127) // 255, "u1")
 
 
 def _saved(pixels: Pixels, kind: str, **options: Any) -> bytes:
     out = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0))).save(out, kind, **options)
+    lines = pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)
+    Image.fromarray(np.ascontiguousarray(lines)).save(out, kind, **options)
     return out.getvalue()

@@ -39,9 +39,10 @@ def bands_for(subject: Subject, look: Look) -> list[int]:
 
 
 def paint(patch: Patch, subject: Subject, look: Look, pixel_m: PixelSides) -> Pixels:
-    """Return a patch's red, green, blue, alpha; `pixel_m`: width and height of a pixel on the ground.
+    """Return a patch's colours with their alpha: four channels, or grey with two.
 
-    Where `needs_margin` says so the patch has one, of one pixel, and the picture has none.
+    `pixel_m` is a pixel's width and height on the ground. Where `needs_margin` says so the patch has a margin of one
+    pixel, and the picture has none.
 
     Raises:
         ArchiveDamaged: between which values the raster lies is not known.
@@ -107,7 +108,7 @@ def _derived(patch: Patch, look: Look, pixel_m: PixelSides) -> Pixels:
     heights, alpha = patch.first * np.float32(look.exaggeration), patch.inner().alpha
     if look.algorithm == "hillshade":
         lit = shading.hillshade(heights, pixel_m, look.sun)
-        return _with_holes(shading.as_rgb([np.rint(lit * 255).astype("u1")]), alpha)
+        return _with_holes(np.rint(lit * 255).astype("u1")[None], alpha)
     slope = shading.slope(heights, pixel_m)
     low, high = look.rescale[0] if look.rescale else _SLOPES.stretch
     visible = np.where(np.isfinite(slope), alpha, 0)
@@ -149,13 +150,13 @@ _PAINTERS: dict[str, Callable[[Patch, Subject, Look], Pixels]] = {
 
 def _single(values: Floats, alpha: NDArray[np.uint8], span: BandRange, ramp: str) -> Pixels:
     """Return one band in the colours of a ramp, or in greys."""
-    rgb = shading.tinted(values, span, ramp) if ramp else shading.as_rgb([shading.stretched(values, span)])
-    return _with_holes(rgb, alpha)
+    colours = shading.tinted(values, span, ramp) if ramp else shading.stretched(values, span)[None]
+    return _with_holes(colours, alpha)
 
 
-def _with_holes(rgb: Pixels, alpha: NDArray[np.uint8]) -> Pixels:
+def _with_holes(colours: Pixels, alpha: NDArray[np.uint8]) -> Pixels:
     """Return colours with their alpha; in holes the mean colour, for WebP and magnifying mix it into the edges."""
     hole = alpha == 0
     if hole.any() and not hole.all():
-        rgb[:, hole] = rgb[:, ~hole].mean(axis=1, dtype="f4").astype("u1")[:, None]
-    return np.concatenate([rgb, alpha[None]])
+        colours[:, hole] = colours[:, ~hole].mean(axis=1, dtype="f4").astype("u1")[:, None]
+    return np.concatenate([colours, alpha[None]])

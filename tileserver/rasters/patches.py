@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rasterio.enums import MaskFlags
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
@@ -32,6 +33,8 @@ class Patch:
 
     def known(self, index: int) -> NDArray[np.float32]:
         """Return a band as float32; NaN where nothing is."""
+        if self.alpha.all():
+            return np.asarray(self.values[index], "f4")
         return np.where(self.alpha > 0, self.values[index], np.float32(np.nan)).astype("f4", copy=False)
 
     def doubled(self) -> Patch:
@@ -46,11 +49,11 @@ class Patch:
 def read(dataset: DatasetReader, window: Window, bands: list[int], shape: tuple[int, int] | None = None) -> Patch:
     """Return a window that lies in the dataset; `bands` count from 1; `shape`: rows, columns to thin it out to."""
     values = dataset.read(bands, window=window, out_shape=(len(bands), *shape) if shape else None)
+    if MaskFlags.all_valid in dataset.mask_flag_enums[0]:
+        return Patch(values, np.full(values.shape[1:], 255, "u1"))
     if dataset.dtypes[0] == "uint8" and _has_alpha(dataset):
-        alpha = dataset.read(dataset.count, window=window, out_shape=shape)
-    else:
-        alpha = _opaque_where(dataset.dataset_mask(window=window, out_shape=shape) > 0)
-    return Patch(values, alpha)
+        return Patch(values, dataset.read(dataset.count, window=window, out_shape=shape))
+    return Patch(values, _opaque_where(dataset.dataset_mask(window=window, out_shape=shape) > 0))
 
 
 def read_padded(dataset: DatasetReader, column: int, row: int, side: int, bands: list[int]) -> Patch:

@@ -41,8 +41,8 @@ def bands_for(subject: Subject, look: Look) -> list[int]:
 def paint(patch: Patch, subject: Subject, look: Look, pixel_m: PixelSides) -> Pixels:
     """Return a patch's colours with their alpha: four channels, or grey with two.
 
-    `pixel_m` is a pixel's width and height on the ground. Where `needs_margin` says so the patch has a margin of one
-    pixel, and the picture has none.
+    `pixel_m` is a pixel's width and height on the ground. Where `needs_margin` says so the patch has a margin of
+    one pixel, and the picture has none.
 
     Raises:
         ArchiveDamaged: between which values the raster lies is not known.

@@ -25,6 +25,11 @@ SHARED = ROOT.parent / "shared"
 NARU = [sys.executable, "-m", "naru"]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what looks at everything that the tests left behind at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+
+
 def require_tool(name: str) -> str:
     """Return the path of a program that only Debian gives; skip without it, fail without it in CI."""
     found = shutil.which(name)

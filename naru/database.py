@@ -70,13 +70,15 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self, wait_s: float = _BUSY_S) -> Iterator[sa.Connection]:
+    def write(self, wait_s: float = _BUSY_S, *, durable: bool = True) -> Iterator[sa.Connection]:
         """Give a connection that holds the write lock; commits at the end, rolls back on an exception.
+
+        What is not `durable` may be gone when the power fails; nobody waits for the disk then.
 
         Raises:
             OperationalError: others hold a lock for longer than `wait_s`.
         """
-        options = {"naru_write": True, "naru_wait_ms": round(wait_s * 1000)}
+        options = {"naru_write": True, "naru_wait_ms": round(wait_s * 1000), "naru_durable": durable}
         with self.engine.connect().execution_options(**options) as connection, connection.begin():
             yield connection
 
@@ -121,7 +123,8 @@ def _engine(url: sa.URL, synchronous: str = "FULL") -> sa.Engine:
     return engine
 
 
-def _on_connect(synchronous: str, raw: Any, _record: Any) -> None:
+def _on_connect(synchronous: str, raw: Any, record: Any) -> None:
+    record.info["usual"] = record.info["synchronous"] = synchronous
     raw.isolation_level = None  # we say BEGIN ourselves: see SQLAlchemy's notes on pysqlite transactions
     for pragma in (
         f"busy_timeout={round(_BUSY_S * 1000)}",
@@ -137,6 +140,10 @@ def _on_begin(connection: sa.Connection) -> None:
     options = connection.get_execution_options()
     if "naru_wait_ms" in options:
         connection.exec_driver_sql(f"PRAGMA busy_timeout={options['naru_wait_ms']}")
+    synchronous = connection.info["usual"] if options.get("naru_durable", True) else "NORMAL"
+    if connection.info["synchronous"] != synchronous:
+        connection.exec_driver_sql(f"PRAGMA synchronous={synchronous}")
+        connection.info["synchronous"] = synchronous
     connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("naru_write", False) else "BEGIN")
 
 
@@ -145,3 +152,5 @@ def _limit_waiting(connection: sa.Connection) -> None:
     options = connection.get_execution_options()
     if "naru_wait_ms" in options:
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = {options['naru_wait_ms']}")
+    if not options.get("naru_durable", True):
+        connection.exec_driver_sql("SET LOCAL synchronous_commit = off")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from naru.errors import BadRequest, OperationUnknown, ParameterMissing, RouteUnknown
+from naru.grids import Grid
 from tileserver.access import Environ
-from tileserver.pyramids import MEDIA_TYPES
+from tileserver.pyramids import FINEST_PICTURE, MEDIA_TYPES
 from tileserver.spelling import Spelling, grid_in, layer_in, tile_in
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 SERVICE, VERSION, STYLE = "WMTS", "1.0.0", "default"
 KVP = "/wmts"
 REST = f"{KVP}/{VERSION}"
+_LEVEL = re.compile(r"(.+)_Level[0-9]{1,2}")
 CAPABILITIES = f"{REST}/WMTSCapabilities.xml"
 OPERATIONS = ("GetCapabilities", "GetTile")
 _TILE_PARTS = 9  # "", wmts, 1.0.0, layer, style, grid, zoom, row, column.extension
@@ -36,6 +39,16 @@ def respell(lane: Lane, environ: Environ) -> Spelling | None:
         return _from_parameters(given) if operation(given) == "GetTile" else None
     parts = path.split("/")
     return _from_path(parts) if len(parts) == _TILE_PARTS and path.startswith(REST) else None
+
+
+def set_id(grid: Grid, last: int) -> str:
+    """Return the identifier of a grid's tile matrix set that ends at the zoom `last`.
+
+    >>> from naru.grids import GRIDS
+    >>> set_id(GRIDS["WebMercatorQuad"], 14), set_id(GRIDS["WebMercatorQuad"], 22)
+    ('WebMercatorQuad_Level14', 'WebMercatorQuad')
+    """
+    return grid.id if last >= min(FINEST_PICTURE, grid.maxzoom) else f"{grid.id}_Level{last}"
 
 
 def parameters(query: str) -> Mapping[str, str]:
@@ -88,7 +101,8 @@ def _from_path(parts: list[str]) -> Spelling:
 
 
 def _spelling(layer: str, grid: str, numbers: tuple[str, str, str], extension: str) -> Spelling:
-    found = grid_in(grid)
+    shorter = _LEVEL.fullmatch(grid)
+    found = grid_in(shorter[1] if shorter else grid)
     return Spelling(layer_in(layer), found, *tile_in(found, *numbers), extension)
 
 

@@ -1,8 +1,9 @@
 """WMTS's ServiceMetadata document (OGC 07-057r7 §7): what may be asked for, and the grids it lies in.
 
 Corners are written in the axis order of the CRS, northing first in EPSG:5179 and 5186: that is what the standard
-says and what clients expect of a CRS named by URN. A grid ends at the finest zoom that any of the layers has, for
-clients choose a zoom by the grid and not by a layer's limits.
+says and what clients expect of a CRS named by URN. Clients take a layer's finest zoom from its grid, not from its
+limits (seen with GDAL 3.6 and 3.10), so a layer that ends earlier is linked to a set that ends there, too:
+`WebMercatorQuad_Level14` is `WebMercatorQuad` up to zoom 14.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from tileserver.markup import element
 from tileserver.ogc.common import Site
 from tileserver.pyramids import MEDIA_TYPES
 from tileserver.tilings import VECTOR, Limits, Tiling
-from tileserver.wmts.addresses import CAPABILITIES, KVP, OPERATIONS, REST, SERVICE, STYLE, VERSION
+from tileserver.wmts.addresses import CAPABILITIES, KVP, OPERATIONS, REST, SERVICE, STYLE, VERSION, set_id
 
 _SPACES = {
     "xmlns": "http://www.opengis.net/wmts/1.0",
@@ -37,10 +38,10 @@ _SCALE_SETS = {
 def capabilities(layers: Sequence[Sequence[Tiling]], site: Site) -> Markup:
     """Return the document of layers, each given by its tilings (at least one)."""
     used = [tiling for tilings in layers for tiling in tilings]
-    deepest = {grid: max((_zooms(t)[-1] for t in used if t.grid.id == grid), default=None) for grid in GRIDS}
+    ends = sorted({(list(GRIDS).index(t.grid.id), _zooms(t)[-1]) for t in used})
     contents = [
         *(_layer(tilings, site) for tilings in layers),
-        *(_matrix_set(GRIDS[grid], maxzoom) for grid, maxzoom in deepest.items() if maxzoom is not None),
+        *(_matrix_set(tuple(GRIDS.values())[grid], last) for grid, last in ends),
     ]
     inside = [
         _service(),
@@ -127,7 +128,7 @@ def _link(tiling: Tiling) -> Markup:
     limits = [_limits(z, limit) for z, limit in tiling.limits(pictures=bool(tiling.pictures)).items()]
     return element(
         "TileMatrixSetLink",
-        [element("TileMatrixSet", tiling.grid.id), element("TileMatrixSetLimits", limits)],
+        [element("TileMatrixSet", set_id(tiling.grid, _zooms(tiling)[-1])), element("TileMatrixSetLimits", limits)],
     )
 
 
@@ -144,14 +145,14 @@ def _limits(z: int, limit: Limits) -> Markup:
 
 
 @lru_cache(maxsize=128)
-def _matrix_set(grid: Grid, maxzoom: int) -> Markup:
+def _matrix_set(grid: Grid, last: int) -> Markup:
     scales = [element("WellKnownScaleSet", _SCALE_SETS[grid.id])] if grid.id in _SCALE_SETS else []
     told = [
         element("ows:Title", grid.title),
-        element("ows:Identifier", grid.id),
+        element("ows:Identifier", set_id(grid, last)),
         element("ows:SupportedCRS", crs_urn(grid)),
         *scales,
-        *_matrices(grid, maxzoom),
+        *_matrices(grid, last),
     ]
     return element("TileMatrixSet", told)
 
@@ -166,9 +167,9 @@ def crs_urn(grid: Grid) -> str:
     return f"{_URN}:{authority}:{'1.3' if authority == 'OGC' else ''}:{code}"
 
 
-def _matrices(grid: Grid, maxzoom: int) -> Iterable[Markup]:
+def _matrices(grid: Grid, last: int) -> Iterable[Markup]:
     corner = (grid.top, grid.left) if grid.northing_first else (grid.left, grid.top)
-    for z in range(maxzoom + 1):
+    for z in range(last + 1):
         told = {
             "ows:Identifier": z,
             "ScaleDenominator": grid.scale_denominator(z),

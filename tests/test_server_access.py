@@ -391,7 +391,7 @@ def test_a_store_that_does_not_answer_is_503(app: Flask, monkeypatch: pytest.Mon
     _key, text = new_key(app, day_quota=5)
     database = service_of(app).house.database
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise sa.exc.OperationalError("UPDATE", {}, Exception("locked"))
 
     monkeypatch.setattr(type(database), "write", fail)

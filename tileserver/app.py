@@ -27,6 +27,7 @@ from tileserver.ogc import features as ogc_features
 from tileserver.ogc import styles as ogc_styles
 from tileserver.ogc import tiles as ogc_tiles
 from tileserver.problems import problem
+from tileserver.quota.headers import tell_standing
 from tileserver.receiving import tus, uploads
 from tileserver.routes import Route
 from tileserver.service import Service
@@ -173,10 +174,12 @@ def _counted(service: Service, caller: Caller, answer: Callable[[], Response]) -
         raise errors.KeyMissing("this needs a key")
     lease = service.meter.admit(caller.key)
     try:
-        return answer()
+        response = answer()
     except Exception:
         lease.refund()
         raise
+    tell_standing(response, lease, service.clock())
+    return response
 
 
 def _refuse_other_spellings() -> None:

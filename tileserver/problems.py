@@ -15,6 +15,7 @@ from typing import NamedTuple
 from naru import errors
 from naru.errors import NaruError
 from tileserver.keys.text import redact
+from tileserver.quota.headers import limit, policy
 
 log = logging.getLogger("naru.serve")
 PROBLEM_MEDIA_TYPE = "application/problem+json"
@@ -212,9 +213,9 @@ def _special_headers(error: Exception, kind: Kind) -> list[tuple[str, str]]:
 
 
 def _quota_headers(error: errors.QuotaExceeded) -> list[tuple[str, str]]:
-    """Return draft-ietf-httpapi-ratelimit-headers-10's fields, and Retry-After (RFC 9110 §10.2.3)."""
+    """Return the fields of `tileserver/quota/headers.py`, and Retry-After (RFC 9110 §10.2.3)."""
     return [
         ("Retry-After", str(error.resets_in_s)),
-        ("RateLimit", f'"{error.period}";r=0;t={error.resets_in_s}'),
-        ("RateLimit-Policy", f'"{error.period}";q={error.limit};w={error.window_s}'),
+        ("RateLimit", limit(error.period, 0, error.resets_in_s)),
+        ("RateLimit-Policy", policy(error.period, error.limit, error.window_s)),
     ]

@@ -9,9 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from tileserver.keys.ring import ANONYMOUS
 from tileserver.quota.windows import Period, Window
+
+if TYPE_CHECKING:
+    from flask import Response
+
+    from tileserver.quota.leases import Lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,21 @@ def limit(name: str, remaining: int, resets_in_s: int) -> str:
     '"day";r=4211;t=30211'
     """
     return f'"{name}";r={remaining};t={resets_in_s}'
+
+
+def tell_standing(response: Response, lease: Lease, now: float) -> None:
+    """Add to an answer how its key stands; not to tiles, where every byte counts, nor for callers without a key.
+
+    The latter share one quota, so that what is left of it says nothing to any of them.
+    """
+    media_type = response.mimetype or ""
+    is_tile = media_type.startswith("image/") or "vector-tile" in media_type
+    if is_tile or lease.key.id == ANONYMOUS:
+        return
+    fields = standing_headers(lease.standings(now), lease.key.permissions.second_rate)
+    response.headers.extend(fields)
+    if fields and "Access-Control-Expose-Headers" not in response.headers:
+        response.headers["Access-Control-Expose-Headers"] = "RateLimit, RateLimit-Policy"
 
 
 def standing_headers(standings: Iterable[Standing], second_rate: int | None = None) -> list[tuple[str, str]]:

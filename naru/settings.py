@@ -45,6 +45,9 @@ TABLE: tuple[Setting, ...] = (
     Setting("NARU_TRUSTED_PROXIES", "0", "count", "proxies in front whose X-Forwarded-For is believed"),
     Setting("NARU_ACCESS_LOG", "", "file", "where each request is written down, a JSON object a line; -: stderr"),
     Setting("NARU_TRACES_URL", "", "URL", "an OpenTelemetry collector for traces (OTLP over HTTP); empty: none"),
+    Setting(
+        "NARU_RENDERER", "naru", "naru|maplibre", "what draws pictures of vector layers: Naru, or MapLibre Native"
+    ),
     Setting("NARU_KEY_PEPPER", "", "text", "secret under the key hashes; empty: made once, kept 0600 in home"),
 )
 DEFAULTS: Mapping[str, str] = {row.name: row.default for row in TABLE}
@@ -68,6 +71,7 @@ class Settings:
     trusted_proxies: int
     access_log: str
     traces_url: str
+    renderer: Literal["naru", "maplibre"]
     key_pepper: str
 
     @classmethod
@@ -96,6 +100,7 @@ class Settings:
             trusted_proxies=_whole("NARU_TRUSTED_PROXIES", text),
             access_log=text["NARU_ACCESS_LOG"],
             traces_url=_web_address("NARU_TRACES_URL", text["NARU_TRACES_URL"]),
+            renderer=_renderer(text["NARU_RENDERER"]),
             key_pepper=text["NARU_KEY_PEPPER"],
         )
 
@@ -208,6 +213,12 @@ def _anonymous(text: str) -> Literal["public", "none"]:
     if text not in ("public", "none"):
         raise _bad("NARU_ANONYMOUS", text, "expected public or none")
     return cast(Literal["public", "none"], text)
+
+
+def _renderer(text: str) -> Literal["naru", "maplibre"]:
+    if text not in ("naru", "maplibre"):
+        raise _bad("NARU_RENDERER", text, "expected naru or maplibre")
+    return cast(Literal["naru", "maplibre"], text)
 
 
 def _timezone(text: str) -> str:

@@ -428,3 +428,74 @@ def test_every_tile_is_in_one_place_of_one_metatile(scale: int) -> None:
     seen = {Metatile.around("WebMercatorQuad", 5, x, y, scale) for x in range(32) for y in range(32)}
     assert len(seen) == 32 * 32
     assert {number for _, number in seen} == set(range((planning.SIDE // scale) ** 2))
+
+
+# --- MapLibre Native -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def native() -> Iterator[Workshop]:
+    pytest.importorskip("mapli")
+    made = Workshop.of("maplibre")
+    yield made
+    made.close()
+
+
+def native_job(app: Flask, layer: str, metatile: Metatile) -> Job:
+    return planning.job((service_of(app).keeper.current.pyramids[layer],), metatile, "png")
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+def test_maplibre_native_paints_the_same_area_in_the_same_place(app: Flask, native: Workshop, scale: int) -> None:
+    metatile, number = Metatile.around("WebMercatorQuad", 6, 50, 26, scale)
+    todo = native_job(app, "red", metatile)
+    theirs = pixels(native.do(todo.told, todo.tiles)[number]).astype(int)
+    ours = picture(app, f"/tiles/red/6/50/26{'@2x' * (scale - 1)}.png").astype(int)
+    assert theirs.shape == ours.shape
+    assert np.abs(theirs - ours).max() <= 2
+
+
+def test_maplibre_native_writes_korean_labels(app: Flask, native: Workshop) -> None:
+    metatile, number = Metatile.around("WebMercatorQuad", 4, 12, 5, 2)
+    todo = native_job(app, "plain", metatile)
+    assert todo.told["layers"][0]["zoom"] == 3
+    seen = pixels(native.do(todo.told, todo.tiles)[number])
+    dark = (seen[:, :, :3].max(axis=2) < 90) & (seen[:, :, 3] > 200)
+    assert dark.sum() > 40
+
+
+@pytest.mark.parametrize("metatile", [Metatile("EPSG5179", 3, 1, 0, 1), Metatile("WebMercatorQuad", 3, 1, 0, 1)])
+def test_what_maplibre_native_cannot_draw_is_drawn_by_us(app: Flask, native: Workshop, metatile: Metatile) -> None:
+    part = service_of(app).keeper.current.pyramid("red", metatile.grid)
+    todo = planning.job((part,), metatile, "png")
+    made = native.do(todo.told, todo.tiles)
+    assert tuple(pixels(made[3 * 4 + 2])[64, 64]) == (*RED_RGB, 255)
+
+
+def test_without_what_it_needs_naru_draws_and_says_so(monkeypatch: Any, caplog: Any) -> None:
+    from tileserver.rendering import child
+
+    monkeypatch.setitem(sys.modules, "mapli", None)  # as where the extra is not installed
+    assert child._native() is None
+    assert "Naru draws by itself" in caplog.text
+
+
+def test_letters_have_the_form_that_maplibre_reads() -> None:
+    from tileserver.rendering.glyphs import pbf
+    from tileserver.rendering.mvt import _fields
+
+    stack = dict(_fields(dict(_fields(memoryview(pbf("any", 0xAC00))))[1]))
+    assert (bytes(stack[1]), bytes(stack[2])) == (b"any", b"44032-44287")
+    glyphs = [
+        dict(_fields(value))
+        for number, value in _fields(dict(_fields(memoryview(pbf("any", 0))))[1])
+        if number == 3
+    ]
+    by_code = {glyph[1]: glyph for glyph in glyphs}
+    assert set(range(0x20, 0x7F)) <= set(by_code)
+    letter = by_code[ord("H")]
+    assert len(letter[2]) == (letter[3] + 6) * (letter[4] + 6)
+    field = np.frombuffer(letter[2], np.uint8).reshape(letter[4] + 6, letter[3] + 6)
+    assert field[0, 0] < 100
+    assert field.max() > 200
+    assert 16 <= letter[4] <= 18 and 14 <= letter[7] <= 20

@@ -66,7 +66,8 @@ class Service:
         usage = Usage(ledger, settings.home / "usage", lambda: keeper.current.layers, clock, settings)
         watch = Watch(settings.home, settings.access_log, settings.trusted_proxies)
         traces = Traces(settings.traces_url) if settings.traces_url else None
-        service = cls(house, keyring, keeper, meter, usage, watch, clock, loopback, traces=traces)
+        gallery = Gallery.of(settings.renderer)
+        service = cls(house, keyring, keeper, meter, usage, watch, clock, loopback, traces=traces, gallery=gallery)
         service.settle()  # what a worker before us had leased when it was killed
         return service
 

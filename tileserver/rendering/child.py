@@ -13,17 +13,20 @@ import os
 import resource
 import signal
 import sys
-import zlib
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
-from tileserver.rendering import frames, legends, mvt
+from tileserver.rendering import frames, glyphs, legends, mvt
 from tileserver.rendering.painter import DataTile, Frame, Painter, gathered
 from tileserver.rendering.sheets import Sheet, sheets
+from tileserver.rendering.tile_bytes import inflated
+
+if TYPE_CHECKING:
+    from tileserver.rendering.maplibre import Native
 
 MEMORY_BYTES = 2 << 30  # of address space; what is resident is about a tenth
-_LARGEST_TILE = 64 << 20  # bytes, unpacked
+_WITH_MAPLIBRE = 4 << 30
 log = logging.getLogger("naru.rendering")
 
 
@@ -31,15 +34,17 @@ def main() -> None:
     """Serve the parent on standard input and output."""
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent
-    _limit()
+    is_native = "maplibre" in sys.argv[1:]
+    _limit(_WITH_MAPLIBRE if is_native else MEMORY_BYTES)
     source, sink = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever prints must not speak in between
     warm()
+    native = _native() if is_native else None
     frames.send(sink, {"ready": os.getpid()})
-    serve(source, sink)
+    serve(source, sink, native)
 
 
-def serve(source: IO[bytes], sink: IO[bytes]) -> None:
+def serve(source: IO[bytes], sink: IO[bytes], native: Native | None = None) -> None:
     """Answer messages until the other side is gone."""
     while True:
         try:
@@ -47,7 +52,7 @@ def serve(source: IO[bytes], sink: IO[bytes]) -> None:
         except EOFError:
             return
         try:
-            answer = answered(told, blobs)
+            answer = answered(told, blobs, native)
         except Exception as error:  # told to the parent, which tells the caller
             log.error("a picture could not be drawn", exc_info=not isinstance(error, mvt.TileBroken))
             frames.send(sink, {"broken": isinstance(error, mvt.TileBroken), "error": str(error)[:500]})
@@ -55,7 +60,7 @@ def serve(source: IO[bytes], sink: IO[bytes]) -> None:
         frames.send(sink, {}, answer)
 
 
-def answered(told: Mapping[str, Any], blobs: list[bytes]) -> list[bytes]:
+def answered(told: Mapping[str, Any], blobs: list[bytes], native: Native | None = None) -> list[bytes]:
     """Return the pictures that a message asks for.
 
     Raises:
@@ -63,6 +68,8 @@ def answered(told: Mapping[str, Any], blobs: list[bytes]) -> list[bytes]:
     """
     if "legend" in told:
         return [legends.drawn(told["legend"], told["scale"])]
+    if native is not None and native.draws(told):
+        return native.draw(told, blobs)
     frame = Frame(**told["frame"])
     parts, tiles = _unpacked(told["layers"], blobs)
     painter = Painter(frame)
@@ -79,7 +86,7 @@ def _unpacked(layers: list[dict[str, Any]], blobs: list[bytes]) -> tuple[list[Sh
         found = _sheets(json.dumps(layer["style"]))
         wanted = {sheet.source_layer for sheet in found}
         for x, y in layer["tiles"]:
-            tiles.append(DataTile(mvt.layers(_inflated(next(rest)), wanted), x, y, layer["side"]))
+            tiles.append(DataTile(mvt.layers(inflated(next(rest)), wanted), x, y, layer["side"]))
         parts += found
     return parts, tiles
 
@@ -87,22 +94,6 @@ def _unpacked(layers: list[dict[str, Any]], blobs: list[bytes]) -> tuple[list[Sh
 @lru_cache(maxsize=64)
 def _sheets(style: str) -> tuple[Sheet, ...]:
     return sheets(json.loads(style))
-
-
-def _inflated(packed: bytes) -> bytes:
-    """Return an unpacked tile, unless it is a bomb.
-
-    Raises:
-        TileBroken: it is one, or no gzip.
-    """
-    unpacker = zlib.decompressobj(wbits=31)
-    try:
-        tile = unpacker.decompress(packed, _LARGEST_TILE)
-    except zlib.error as cause:
-        raise mvt.TileBroken(f"the vector tile is not packed as it should be: {cause}") from cause
-    if unpacker.unconsumed_tail or not unpacker.eof:
-        raise mvt.TileBroken("the vector tile is cut short or too large")
-    return tile
 
 
 def warm() -> None:
@@ -133,13 +124,25 @@ def warm() -> None:
     frame = {"left": 0, "top": 0, "tiles": 1, "scale": 1, "zoom": 4.0}
     layers = [{"style": style, "side": 256, "tiles": [(0, 0)]}]
     answered({"frame": frame, "type": "png", "layers": layers}, [tile])
+    glyphs.pbf("any", 0)
 
 
-def _limit() -> None:
+def _native() -> Native | None:
+    """Return MapLibre Native, or None, with a word about it, where it is not to be had."""
+    try:
+        from tileserver.rendering.maplibre import Native
+
+        return Native()
+    except Exception as cause:  # whatever keeps it from starting, pictures are drawn
+        log.warning("NARU_RENDERER is maplibre, but Naru draws by itself: %s: %s", type(cause).__name__, cause)
+        return None
+
+
+def _limit(memory_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":  # macOS refuses a limit of address space
         _, hard = resource.getrlimit(resource.RLIMIT_AS)
-        most = MEMORY_BYTES if hard == resource.RLIM_INFINITY else min(MEMORY_BYTES, hard)
+        most = memory_bytes if hard == resource.RLIM_INFINITY else min(memory_bytes, hard)
         resource.setrlimit(resource.RLIMIT_AS, (most, hard))
 
 

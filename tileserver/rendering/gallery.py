@@ -86,6 +86,11 @@ class Gallery:
             with self._lock:
                 self._here -= 1
 
+    @classmethod
+    def of(cls, renderer: str) -> Gallery:
+        """Return a gallery of what NARU_RENDERER names."""
+        return cls(Workshop.of(renderer))
+
     def close(self) -> None:
         """End what draws."""
         self.workshop.close()

@@ -87,10 +87,12 @@ def job(parts: Sequence[LayerPyramid], metatile: Metatile, tile_type: str) -> Jo
         for x, y, tile in _data_tiles(part, data_zoom, wide, metatile.box, SIGHT):
             places.append((x * wide, y * wide))
             tiles.append(tile)
-        layers.append({"style": part.layer.style, "side": wide, "tiles": places})
+        data = {"version": part.version, "zoom": data_zoom, "side": wide, "tiles": places}
+        layers.append({"style": part.layer.style, **data})
     frame = {"left": left, "top": top, "tiles": metatile.side, "scale": metatile.scale}
     zoom = style_zoom(metatile.grid, metatile.z)
-    return Job({"frame": frame | {"zoom": zoom}, "type": tile_type, "layers": layers}, tiles)
+    told = {"grid": metatile.grid, "z": metatile.z, "frame": frame | {"zoom": zoom}, "type": tile_type}
+    return Job(told | {"layers": layers}, tiles)
 
 
 def is_empty(parts: Sequence[LayerPyramid], z: int, x: int, y: int) -> bool:

@@ -26,7 +26,7 @@ def picture(service: Service, pyramid: Pyramid, address: TileAddress) -> Answer:
         ServerBusy: too many pictures are being drawn.
     """
     parts = pyramid.parts if isinstance(pyramid, CompositePyramid) else (pyramid,)
-    version = _version(parts, address)
+    version = _version(parts, address, service.settings.renderer)
     headers = picture_headers(version, address.tile_type, shared=pyramid.shared)
     unchanged = not_modified(headers, request.environ)
     if unchanged:
@@ -39,11 +39,12 @@ def picture(service: Service, pyramid: Pyramid, address: TileAddress) -> Answer:
     return ("200 OK", headers.stored, tile) if tile else headers.empty
 
 
-def _version(parts: tuple[LayerPyramid, ...], address: TileAddress) -> str:
+def _version(parts: tuple[LayerPyramid, ...], address: TileAddress, renderer: str) -> str:
     """Return what the entity tag says: the archives, the styles, and how it is drawn."""
     content = "-".join(f"{part.version}-{_style_hash(part.layer)}" for part in parts)
     grid = "" if GRIDS[address.tms].crs == "EPSG:3857" else f"-{address.tms}"
-    return f"{content}-{address.tile_type}{address.scale}{grid}-{_EDITION}"
+    by = "" if renderer == "naru" else f"-{renderer}"
+    return f"{content}-{address.tile_type}{address.scale}{grid}{by}-{_EDITION}"
 
 
 def _style_hash(layer: Layer) -> str:

@@ -45,6 +45,11 @@ class Workshop:
         self._idle: threading.Timer | None = None
         self._lock = threading.Lock()  # of all above: held while a job is done
 
+    @classmethod
+    def of(cls, renderer: str) -> Workshop:
+        """Return the workshop that the setting NARU_RENDERER names: naru or maplibre."""
+        return cls((*_COMMAND, renderer))
+
     @property
     def pid(self) -> int | None:
         """The process's id; None where none runs."""

@@ -8,9 +8,9 @@ transaction that moves them there: run twice, or killed half-way, they are what 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import groupby
-from typing import Any, TypeVar
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -28,10 +28,7 @@ MOST_COMPOSITES = 256  # names of several layers at once that are kept apart, in
 TIDY_EVERY_S = 600
 _DAY = 24 * 60
 _PATIENCE_S = 5.0
-_AT_ONCE = 100  # dims looked up by one query
-_MOST_KNOWN = 50_000
 _PERIODS = ("hour", "day", "month")
-T = TypeVar("T")
 
 
 class Ledger:
@@ -39,7 +36,6 @@ class Ledger:
 
     def __init__(self, database: Database, zone: ZoneInfo) -> None:
         self.database, self.zone = database, zone
-        self._known: dict[Dims, int] = {}
         self._composites: set[str] | None = None
 
     # --- pages come in ------------------------------------------------------------------------------
@@ -58,23 +54,26 @@ class Ledger:
                 self._write(connection, page)
                 return True
         except BaseException:
-            self._known.clear()  # numbers that were given in a transaction that came to nothing
-            self._composites = None
+            self._composites = None  # names that were met in a transaction that came to nothing
             raise
 
     def _write(self, connection: sa.Connection, page: Page) -> None:
-        named = {dims: dims._replace(layer=self._kept(connection, dims.layer)) for dims in page.sums}
-        numbers = self._numbers(connection, named.values())
         rows = [
-            {"minute": page.minute, "dims": numbers[named[dims]], "requests": sums.requests, "bytes": sums.bytes}
+            {"p_minute": page.minute, "p_requests": sums.requests, "p_bytes": sums.bytes}
+            | {f"p_{name}": value for name, value in self._named(connection, dims)._asdict().items()}
             for dims, sums in page.sums.items()
         ]
         if rows:
-            connection.execute(tables.minutes.insert(), rows)
+            connection.execute(_give_number(connection, by_hour=True), rows)
+            connection.execute(_give_number(connection, by_hour=False), rows)
+            connection.execute(_ADD_MINUTE, rows)
         if page.callers:
             self._write_visits(connection, page)
         if page.heat:
             self._write_heat(connection, page)
+
+    def _named(self, connection: sa.Connection, dims: Dims) -> Dims:
+        return dims if "," not in dims.layer else dims._replace(layer=self._kept(connection, dims.layer))
 
     def _kept(self, connection: sa.Connection, layer: str) -> str:
         """Keep the number of names of several layers within bounds: there are more than anyone could count."""
@@ -87,29 +86,6 @@ class Ledger:
             return OTHER
         self._composites.add(layer)
         return layer
-
-    def _numbers(self, connection: sa.Connection, wanted: Iterable[Dims]) -> Mapping[Dims, int]:
-        """Return the numbers of dims, giving new ones to those that have none."""
-        missing = [dims for dims in dict.fromkeys(wanted) if dims not in self._known]
-        if len(self._known) + len(missing) > _MOST_KNOWN:
-            self._known.clear()
-            missing = list(dict.fromkeys(wanted))
-        by_hour = list(dict.fromkeys(dims._replace(zoom=ANY_ZOOM) for dims in missing))
-        unmet = [dims for dims in by_hour if dims not in self._known]
-        self._give_numbers(connection, unmet, {})
-        self._give_numbers(
-            connection, missing, {dims: self._known[dims._replace(zoom=ANY_ZOOM)] for dims in missing}
-        )
-        return self._known
-
-    def _give_numbers(self, connection: sa.Connection, wanted: Sequence[Dims], over: Mapping[Dims, int]) -> None:
-        for some in _slices(wanted, _AT_ONCE):
-            found = _look_up(connection, some)
-            fresh = [{**dims._asdict(), "by_hour": over.get(dims)} for dims in some if dims not in found]
-            if fresh:
-                connection.execute(tables.dims.insert(), fresh)
-                found = _look_up(connection, some)
-            self._known.update(found)
 
     def _write_visits(self, connection: sa.Connection, page: Page) -> None:
         salt = _salt(connection, periods_of(page.minute, self.zone).day)
@@ -202,11 +178,31 @@ def _first_time(connection: sa.Connection, page: Page) -> bool:
     return True
 
 
-def _look_up(connection: sa.Connection, wanted: Sequence[Dims]) -> dict[Dims, int]:
+def _same(*, any_zoom: bool = False) -> sa.ColumnElement[bool]:
+    """Return the condition that a row of `dims` is the one that parameters name."""
     row = tables.dims.c
-    columns = (row.key_id, row.function, row.layer, row.zoom, row.status)
-    query = sa.select(row.id, *columns).where(sa.tuple_(*columns).in_([tuple(dims) for dims in wanted]))
-    return {Dims(*found[1:]): found[0] for found in connection.execute(query)}
+    zoom = sa.literal(ANY_ZOOM) if any_zoom else sa.bindparam("p_zoom", type_=sa.Integer)
+    return sa.and_(*(row[name] == _parameter(name) for name in Dims._fields if name != "zoom"), row.zoom == zoom)
+
+
+def _parameter(name: str) -> sa.BindParameter[Any]:
+    column = tables.dims.c.get(name, tables.minutes.c.get(name))
+    return sa.bindparam(f"p_{name}", type_=column.type if column is not None else None)
+
+
+def _give_number(connection: sa.Connection, *, by_hour: bool) -> sa.Insert:
+    """Return the statement that enters dims which have no number yet: those of hours, then those of minutes."""
+    over = sa.select(tables.dims.c.id).where(_same(any_zoom=True)).scalar_subquery()
+    values = {name: _parameter(name) for name in Dims._fields} | {"by_hour": sa.null() if by_hour else over}
+    if by_hour:
+        values["zoom"] = sa.literal(ANY_ZOOM)
+    return insert(connection, tables.dims).values(values).on_conflict_do_nothing()
+
+
+_ADD_MINUTE = tables.minutes.insert().from_select(
+    ["minute", "dims", "requests", "bytes"],
+    sa.select(_parameter("minute"), tables.dims.c.id, _parameter("requests"), _parameter("bytes")).where(_same()),
+)
 
 
 def _salt(connection: sa.Connection, day: int) -> bytes:
@@ -257,10 +253,6 @@ def _forget_salts(connection: sa.Connection, today: int) -> None:
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("PRAGMA secure_delete=ON").close()
     connection.execute(tables.salts.delete().where(tables.salts.c.day < today))
-
-
-def _slices(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    return (items[at : at + size] for at in range(0, len(items), size))
 
 
 __all__ = ["Ledger", "Periods", "insert"]

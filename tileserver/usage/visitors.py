@@ -79,10 +79,10 @@ def _circles(row: sa.Row[Any], zone: ZoneInfo) -> Iterator[Circle]:
 def _merge(connection: sa.Connection, found: Mapping[Circle, list[bytes]]) -> None:
     from datasketches import hll_sketch, tgt_hll_type
 
-    rows = []
+    rows, known = [], _known(connection, found)
     for circle, hashes in found.items():
-        there, before = _sketch(connection, circle)
-        if there and before is None:
+        before = known.get(circle)
+        if before is None and circle in known:
             continue  # its day is over: what comes now came too late
         sketch = hll_sketch.deserialize(before) if before else hll_sketch(_LOG2_REGISTERS, tgt_hll_type.HLL_4)
         for one in hashes:
@@ -96,8 +96,12 @@ def _merge(connection: sa.Connection, found: Mapping[Circle, list[bytes]]) -> No
         connection.execute(statement.on_conflict_do_update(index_elements=list(Circle._fields), set_=said), rows)
 
 
-def _sketch(connection: sa.Connection, circle: Circle) -> tuple[bool, bytes | None]:
+def _known(connection: sa.Connection, wanted: Iterable[Circle]) -> Mapping[Circle, bytes | None]:
+    """Return the sketches there are of the hours and days that are wanted."""
     row = tables.visitors.c
-    mine = sa.and_(*(row[name] == value for name, value in circle._asdict().items()))
-    found = connection.execute(sa.select(row.sketch).where(mine)).one_or_none()
-    return found is not None, found.sketch if found else None
+    query = sa.select(row.period, row.start, row.kind, row.name, row.sketch)
+    return {
+        Circle(*found[:4]): found.sketch
+        for period, start in {(circle.period, circle.start) for circle in wanted}
+        for found in connection.execute(query.where(row.period == period, row.start == start))
+    }

@@ -9,7 +9,6 @@ from importlib.resources import files
 from naru.raster_facts import BandRange
 from naru.style import palette
 
-
 _BACKWARDS = "_r"  # behind a ramp's name
 
 

@@ -21,12 +21,14 @@ VIEWER = ROOT / "viewer"
 SOURCES = (
     "docs.html",
     "index.html",
+    "keys.html",
     "licences",
     "package-lock.json",
     "package.json",
     "src",
     "tools",
     "upload.html",
+    "usage.html",
     "vite.config.ts",
 )
 REMEDY = "type `npm ci && npm run build` in viewer/ and commit tileserver/static/"
@@ -76,7 +78,7 @@ def test_the_lock_names_no_registry_and_every_version_is_exact() -> None:
         assert version[0].isdigit(), name
 
 
-@pytest.mark.parametrize("page", ["index.html", "docs.html", "upload.html"])
+@pytest.mark.parametrize("page", ["index.html", "docs.html", "keys.html", "upload.html", "usage.html"])
 def test_pages_have_no_inline_code_and_load_only_their_own_files(page: str) -> None:
     text = (STATIC / page).read_text()
     assert " style=" not in text

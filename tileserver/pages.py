@@ -1,4 +1,4 @@
-"""The pages: the viewer at `/`, handing files in at `/upload`, the interface at `/docs`, and what they are made of.
+"""The pages: the viewer at `/`, `/upload`, `/usage`, `/keys`, the interface at `/docs`, and what they are made of.
 
 Only files that lay in `static/` when the server started are served, by their exact names: nothing that comes
 with a request ever becomes part of a path.
@@ -130,6 +130,16 @@ def show_upload_page(service: Service, caller: Caller) -> Response:
     return _page(service, "upload.html")
 
 
+def show_usage_page(service: Service, caller: Caller) -> Response:
+    """The page where usage is seen: one's own, or everybody's by who manages. It asks for the key itself."""
+    return _page(service, "usage.html")
+
+
+def show_keys_page(service: Service, caller: Caller) -> Response:
+    """The page where keys are made, changed and taken back. It asks for the managing key itself."""
+    return _page(service, "keys.html")
+
+
 def show_docs(service: Service, caller: Caller) -> Response:
     """The interface's description, for people."""
     return _page(service, "docs.html")
@@ -144,6 +154,8 @@ _HTML = {200: ("A page", "text/html"), 304: ("You have this version", "")}
 ROUTES = (
     Route("/", "open", show_viewer, "The viewer", _HTML, tag="pages"),
     Route("/upload", "open", show_upload_page, "Hand files in and manage layers, for people", _HTML, tag="pages"),
+    Route("/usage", "open", show_usage_page, "See usage and quotas, for people", _HTML, tag="pages"),
+    Route("/keys", "open", show_keys_page, "Make and manage keys, for people", _HTML, tag="pages"),
     Route("/docs", "open", show_docs, "This interface, for people", _HTML, tag="pages"),
     Route(
         "/static/<path:name>",

@@ -4,7 +4,7 @@ import { shippedFiles } from "./tools/shipped-files.ts";
 
 const here = import.meta.dirname;
 
-// The pages are served at `/`, `/docs` and `/upload`, their files under `/static/`. Every address is relative, so that
+// The pages are served at `/`, `/docs`, `/upload`, `/usage` and `/keys`, their files under `/static/`. Every address is relative, so that
 // the whole also works under a path prefix of a reverse proxy.
 export default defineConfig({
   root: here,
@@ -22,6 +22,8 @@ export default defineConfig({
         index: resolve(here, "index.html"),
         docs: resolve(here, "docs.html"),
         upload: resolve(here, "upload.html"),
+        usage: resolve(here, "usage.html"),
+        keys: resolve(here, "keys.html"),
       },
       output: {
         entryFileNames: "assets/[name]-[hash].js",

@@ -73,16 +73,27 @@ export class Api {
 
   /** The answer to a GET of `address`. */
   async get(address: string): Promise<Response> {
+    return this.send(address);
+  }
+
+  /** The answer to any request; `said` goes along as JSON. */
+  async send(address: string, method = "GET", said: object | null = null, signal?: AbortSignal): Promise<Response> {
     const { url, headers } = this.request(address);
-    const response = await fetch(url, { headers }).catch((cause: unknown) => {
-      throw new ApiError(0, String(cause));
-    });
+    const content: RequestInit = said ? { body: JSON.stringify(said) } : {};
+    if (said) headers["Content-Type"] = "application/json";
+    const response = await fetch(url, { method, headers, ...content, ...(signal ? { signal } : {}) }).catch(
+      (cause: unknown) => {
+        if (signal?.aborted) throw cause;
+        throw new ApiError(0, String(cause));
+      },
+    );
     if (!response.ok) throw await refusal(response);
     return response;
   }
 
-  private async json(address: string): Promise<unknown> {
-    const response = await this.get(address);
+  /** The JSON of an answer. */
+  async json(address: string, method = "GET", said: object | null = null): Promise<unknown> {
+    const response = await this.send(address, method, said);
     return response.json().catch(() => {
       throw new ApiError(-1, `${address}: JSON`);
     });

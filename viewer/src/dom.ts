@@ -14,6 +14,18 @@ export function el<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
+/** The same for SVG: `<tag attributes…>children…</tag>`. */
+export function svg<K extends keyof SVGElementTagNameMap>(
+  tag: K,
+  attributes: Attributes = {},
+  ...children: (Node | string)[]
+): SVGElementTagNameMap[K] {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  setAttributes(element, attributes);
+  element.append(...children);
+  return element;
+}
+
 /** A button with words. */
 export function button(words: string, kind: string, press: () => void): HTMLButtonElement {
   const made = el("button", { type: "button", class: kind }, words);
@@ -55,13 +67,8 @@ const ICONS = {
 } as const;
 
 export function svgIcon(name: keyof typeof ICONS): SVGSVGElement {
-  const space = "http://www.w3.org/2000/svg";
-  const svg = document.createElementNS(space, "svg");
-  const path = document.createElementNS(space, "path");
-  setAttributes(svg, { viewBox: "0 0 20 20", class: `icon icon-${name}`, "aria-hidden": "true" });
-  path.setAttribute("d", ICONS[name]);
-  svg.append(path);
-  return svg;
+  const shape = svg("path", { d: ICONS[name] });
+  return svg("svg", { viewBox: "0 0 20 20", class: `icon icon-${name}`, "aria-hidden": "true" }, shape);
 }
 
 function setAttributes(element: Element, attributes: Attributes): void {

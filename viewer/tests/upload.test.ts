@@ -4,7 +4,7 @@ import { EventReader } from "../src/upload/events.ts";
 import type { Failure } from "../src/upload/office.ts";
 import { coded } from "../src/upload/sending.ts";
 import { systemCode, systemName } from "../src/upload/systems.ts";
-import { sizeText } from "../src/upload/texts.ts";
+import { sizeText } from "../src/amounts.ts";
 import { jobTrouble, requestTrouble, suggestions } from "../src/upload/troubles.ts";
 import { inLanguage } from "../src/upload/reasons.ts";
 import { Turns } from "../src/upload/turns.ts";

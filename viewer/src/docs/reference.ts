@@ -1,5 +1,7 @@
 // The reference itself: contents, authentication, operations by tag, schemas.
 import { el } from "../dom.ts";
+import type { Language } from "../texts.ts";
+import { groupName, groupPlace } from "./groups.ts";
 import type { ApiDescription, Content, Operation, Parameter } from "./openapi.ts";
 import { prose } from "./prose.ts";
 import { members, remarks, typeLine } from "./schema.ts";
@@ -13,16 +15,16 @@ interface Group {
 }
 
 /** The page's main part and its table of contents. */
-export function reference(api: ApiDescription, base: URL, say: DocsTranslate): { main: Node[]; contents: Node[] } {
+export function reference(api: ApiDescription, base: URL, say: DocsTranslate, language: Language): { main: Node[]; contents: Node[] } {
   const groups = groupsOf(api, say);
-  const sections = groups.map((group) => section(`tag-${group.name}`, group.name, [
+  const sections = groups.map((group) => section(`tag-${group.name}`, groupName(group.name, language), [
     ...prose(group.description),
     ...group.operations.map((operation) => operationCard(operation, base, say)),
   ]));
   const main = [introduction(api, say), authentication(api, say), ...sections, schemas(api, say)];
   const links: [string, string][] = [
     ["authentication", say("authentication")],
-    ...groups.map(({ name }): [string, string] => [`tag-${name}`, name]),
+    ...groups.map(({ name }): [string, string] => [`tag-${name}`, groupName(name, language)]),
     ["schemas", say("schemas")],
   ];
   return { main, contents: [el("ul", {}, ...links.map(([id, text]) => el("li", {}, el("a", { href: `#${id}` }, text))))] };
@@ -36,7 +38,8 @@ function groupsOf(api: ApiDescription, say: DocsTranslate): Group[] {
     group.operations.push(operation);
     groups.set(name, group);
   }
-  return [...groups.values()].filter(({ operations }) => operations.length > 0);
+  const used = [...groups.values()].filter(({ operations }) => operations.length > 0);
+  return used.sort((one, other) => groupPlace(one.name) - groupPlace(other.name));
 }
 
 function section(id: string, title: string, children: Node[]): HTMLElement {

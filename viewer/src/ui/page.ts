@@ -18,7 +18,9 @@ export function translatePage(language: Language, say: Translate): void {
     else element.setAttribute("aria-label", label);
   }
   byId("language").lang = language === "ko" ? "en" : "ko";
-  byId<HTMLAnchorElement>("upload-link").href = `upload#lang=${language}`;
+  for (const link of byId("panel").querySelectorAll<HTMLAnchorElement>("footer a")) {
+    link.href = `${link.href.replace(/#.*$/, "")}#lang=${language}`;
+  }
 }
 
 /** The button that folds the panel away; on a narrow screen it begins folded. */

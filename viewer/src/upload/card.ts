@@ -1,4 +1,5 @@
 // One dataset on its way: its files and options, checked first, then published; what came of it.
+import { sizeText } from "../amounts.ts";
 import { button, el, iconButton } from "../dom.ts";
 import type { Dataset } from "./datasets.ts";
 import type { Job, Office, Progress, Report } from "./office.ts";
@@ -6,7 +7,6 @@ import { OptionsForm } from "./options-form.ts";
 import { reports, troubleBox, type Voice } from "./report.ts";
 import type { Options, Sender } from "./sending.ts";
 import { systemName } from "./systems.ts";
-import { sizeText } from "./texts.ts";
 import { jobTrouble, requestTrouble, type Trouble } from "./troubles.ts";
 import type { Turns } from "./turns.ts";
 

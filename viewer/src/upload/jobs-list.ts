@@ -1,8 +1,9 @@
 // The newest jobs that the key may see; each opens its report.
+import { momentText } from "../amounts.ts";
 import { button, el } from "../dom.ts";
 import { hasEnded, type Job, type Office } from "./office.ts";
 import { reports, troubleBox, type Voice } from "./report.ts";
-import { momentText, type UploadTextId } from "./texts.ts";
+import type { UploadTextId } from "./texts.ts";
 import { jobTrouble, requestTrouble } from "./troubles.ts";
 
 const LOOK_AGAIN_MS = 4000;

@@ -1,10 +1,11 @@
 // What a managing key may do with layers that are there: rename, hide, go back, delete.
+import { momentText } from "../amounts.ts";
 import type { LayerInfo } from "../api.ts";
 import { button, el } from "../dom.ts";
-import { confirmed } from "./confirm.ts";
+import { confirmed } from "../ui/confirm.ts";
 import type { Job, LayerVersion, ManagedLayer, Office } from "./office.ts";
 import { facts, type Voice } from "./report.ts";
-import { momentText, type UploadTextId } from "./texts.ts";
+import type { UploadTextId } from "./texts.ts";
 import { requestTrouble } from "./troubles.ts";
 
 const TEXTS: [name: "title" | "title_en" | "visibility" | "licence" | "attribution", label: UploadTextId][] = [

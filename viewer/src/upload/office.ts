@@ -1,5 +1,5 @@
 // What a key for managing can ask of the server: jobs, layers with their versions, and how much it takes.
-import { Api, ApiError, type LayerInfo, refusal } from "../api.ts";
+import { Api, ApiError, type LayerInfo } from "../api.ts";
 import { eventsOf } from "./events.ts";
 import { mayPass } from "./sending.ts";
 
@@ -98,38 +98,38 @@ export class Office {
   }
 
   async jobs(): Promise<Job[]> {
-    const answer = (await this.ask("/api/jobs").then(body)) as { jobs?: unknown };
+    const answer = (await this.api.json("/api/jobs")) as { jobs?: unknown };
     if (!Array.isArray(answer?.jobs)) throw new ApiError(-1, "/api/jobs: jobs");
     return answer.jobs as Job[];
   }
 
   async job(id: string): Promise<Job> {
-    return (await this.ask(`/api/jobs/${id}`).then(body)) as Job;
+    return (await this.api.json(`/api/jobs/${id}`)) as Job;
   }
 
   async cancel(id: string): Promise<void> {
-    await this.ask(`/api/jobs/${id}`, "DELETE");
+    await this.api.send(`/api/jobs/${id}`, "DELETE");
   }
 
   async layer(id: string): Promise<ManagedLayer> {
-    return (await this.ask(`/api/layers/${id}`).then(body)) as ManagedLayer;
+    return (await this.api.json(`/api/layers/${id}`)) as ManagedLayer;
   }
 
   async change(id: string, changes: Record<string, string>): Promise<ManagedLayer> {
-    return (await this.ask(`/api/layers/${id}`, "PATCH", changes).then(body)) as ManagedLayer;
+    return (await this.api.json(`/api/layers/${id}`, "PATCH", changes)) as ManagedLayer;
   }
 
   async rollBack(id: string, version: number): Promise<ManagedLayer> {
-    return (await this.ask(`/api/layers/${id}/rollback`, "POST", { version }).then(body)) as ManagedLayer;
+    return (await this.api.json(`/api/layers/${id}/rollback`, "POST", { version })) as ManagedLayer;
   }
 
   async remove(id: string): Promise<void> {
-    await this.ask(`/api/layers/${id}`, "DELETE");
+    await this.api.send(`/api/layers/${id}`, "DELETE");
   }
 
   /** The largest upload that the server takes, in bytes; null where it does not say (tus, `Tus-Max-Size`). */
   async mostBytes(): Promise<number | null> {
-    const most = Number((await this.ask("/api/uploads", "OPTIONS")).headers.get("Tus-Max-Size") ?? Number.NaN);
+    const most = Number((await this.api.send("/api/uploads", "OPTIONS")).headers.get("Tus-Max-Size") ?? Number.NaN);
     return Number.isFinite(most) ? most : null;
   }
 
@@ -148,7 +148,7 @@ export class Office {
   }
 
   private async stream(id: string, tell: (progress: Progress) => void, signal: AbortSignal): Promise<Job | null> {
-    const response = await this.ask(`/api/jobs/${id}/events`, "GET", null, signal);
+    const response = await this.api.send(`/api/jobs/${id}/events`, "GET", null, signal);
     if (!response.body) throw new ApiError(-1, `/api/jobs/${id}/events`);
     for await (const { name, data } of eventsOf(response.body)) {
       if (name === "progress") tell(JSON.parse(data) as Progress);
@@ -156,24 +156,4 @@ export class Office {
     }
     return null;
   }
-
-  private async ask(address: string, method = "GET", said: object | null = null, signal?: AbortSignal): Promise<Response> {
-    const { url, headers } = this.api.request(address);
-    const content: RequestInit = said ? { body: JSON.stringify(said) } : {};
-    if (said) headers["Content-Type"] = "application/json";
-    const response = await fetch(url, { method, headers, ...content, ...(signal ? { signal } : {}) }).catch(
-      (cause: unknown) => {
-        if (signal?.aborted) throw cause;
-        throw new ApiError(0, String(cause));
-      },
-    );
-    if (!response.ok) throw await refusal(response);
-    return response;
-  }
-}
-
-function body(response: Response): Promise<unknown> {
-  return response.json().catch(() => {
-    throw new ApiError(-1, `${response.url}: JSON`);
-  });
 }

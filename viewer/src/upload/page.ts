@@ -1,8 +1,10 @@
 // Ties the upload page together: key, drop zone, datasets, jobs, layers, language.
-import { byId, nameButton } from "../dom.ts";
-import { storedKey, storeKey } from "../session.ts";
-import { type Language, preferredLanguage } from "../texts.ts";
-import { statusOf } from "../trouble.ts";
+import { sizeText } from "../amounts.ts";
+import { byId } from "../dom.ts";
+import { storedKey } from "../session.ts";
+import type { Language } from "../texts.ts";
+import { Gate } from "../ui/gate.ts";
+import { askedLanguage, otherLanguage, translateFrame } from "../ui/office-page.ts";
 import { type CardWorld, DatasetCard } from "./card.ts";
 import { datasets, type Part } from "./datasets.ts";
 import { DropZone } from "./drop-zone.ts";
@@ -11,7 +13,7 @@ import { LayersList } from "./layers-list.ts";
 import { Office, type Report } from "./office.ts";
 import type { Voice } from "./report.ts";
 import { Sender } from "./sending.ts";
-import { sizeText, speakingUpload, type UploadTextId } from "./texts.ts";
+import { speakingUpload } from "./texts.ts";
 import { requestTrouble } from "./troubles.ts";
 import { Turns } from "./turns.ts";
 
@@ -24,63 +26,49 @@ export class UploadPage {
   private readonly world: CardWorld;
   private readonly jobs: JobsList;
   private readonly layers: LayersList;
+  private readonly gate: Gate;
   private voice: Voice;
   private cards: DatasetCard[] = [];
   private most: number | null = null;
-  private admitted = false;
 
   constructor(base: URL) {
     this.office = new Office(base, storedKey);
-    this.voice = voiceOf(new URLSearchParams(location.hash.slice(1)).get("lang"));
+    this.voice = voiceOf(askedLanguage());
     this.world = this.worldOfCards();
     this.jobs = new JobsList(byId("jobs-list"), this.office, this.voice);
     this.layers = new LayersList(byId("layers-list"), byId("layers-message"), this.office, () => this.jobs.known, this.voice);
+    this.gate = new Gate({
+      attempt: () => this.attempt(),
+      admit: (admitted) => this.admit(admitted),
+      words: (error) => requestTrouble(error, this.voice.language).words,
+      say: (id) => this.voice.say(id),
+    });
     this.wire();
   }
 
   async start(): Promise<void> {
     this.translate();
-    if (storedKey()) await this.enter();
+    if (storedKey()) await this.gate.enter();
     document.documentElement.dataset["uploadState"] = "ready";
   }
 
   // --- the key -----------------------------------------------------------------------------------
 
-  /** Asks the server whether the key may manage, and opens the rest of the page if so. */
-  private async enter(): Promise<void> {
-    const message = byId("key-message");
-    message.classList.remove("bad");
-    message.textContent = this.voice.say("keyChecking");
-    try {
-      await this.office.jobs();
-      this.most = await this.office.mostBytes();
-    } catch (error) {
-      const refused = [401, 403].includes(statusOf(error) ?? 0);
-      const key = storedKey() ?? "";
-      if (refused) storeKey(null);
-      this.admit(false);
-      if (!refused) byId<HTMLInputElement>("key-input").value = key; // the server was away: one press tries again
-      message.classList.add("bad");
-      message.textContent = requestTrouble(error, this.voice.language).words;
-      return;
-    }
-    this.admit(true);
-    await this.jobs.load();
-    await this.layers.load();
+  /** Only a key that may manage sees jobs. */
+  private async attempt(): Promise<void> {
+    await this.office.jobs();
+    this.most = await this.office.mostBytes();
   }
 
-  private admit(admitted: boolean): void {
-    const { say } = this.voice;
-    this.admitted = admitted;
-    byId("desk").hidden = !admitted;
-    byId("key-row").hidden = admitted;
-    byId("key-help").hidden = admitted;
-    byId("key-remove").hidden = !admitted;
-    byId("key-message").textContent = admitted ? say("keyInUse") : "";
-    byId<HTMLInputElement>("key-input").value = "";
-    if (!admitted) this.jobs.forget();
-    if (!admitted) this.layers.forget();
+  private async admit(admitted: boolean): Promise<void> {
     this.sayMost();
+    if (admitted) {
+      await this.jobs.load();
+      await this.layers.load();
+    } else {
+      this.jobs.forget();
+      this.layers.forget();
+    }
   }
 
   // --- datasets ------------------------------------------------------------------------------------
@@ -133,30 +121,20 @@ export class UploadPage {
 
   private async refresh(): Promise<void> {
     this.showCards();
-    if (this.admitted) await this.jobs.load();
+    if (this.gate.open) await this.jobs.load();
   }
 
   // --- page and language -----------------------------------------------------------------------------
 
   private wire(): void {
     new DropZone((parts) => this.add(parts), (error) => this.dropFailed(error));
-    byId("key-form").addEventListener("submit", (event) => {
-      event.preventDefault();
-      storeKey(byId<HTMLInputElement>("key-input").value.trim() || null);
-      if (storedKey()) void this.enter();
-    });
-    byId("key-remove").addEventListener("click", () => {
-      storeKey(null);
-      this.admit(false);
-      byId("key-input").focus();
-    });
     byId("check-all").addEventListener("click", () => {
       for (const card of this.cards.filter(({ untouched }) => untouched)) void card.run(true);
       this.showCards();
     });
     byId("jobs-reload").addEventListener("click", () => void this.jobs.load());
     byId("language").addEventListener("click", () => {
-      this.voice = voiceOf(this.voice.language === "ko" ? "en" : "ko");
+      this.voice = voiceOf(otherLanguage(this.voice.language));
       this.translate();
     });
     window.addEventListener("beforeunload", (event) => {
@@ -170,18 +148,9 @@ export class UploadPage {
   }
 
   private translate(): void {
-    const { say, language } = this.voice;
-    document.documentElement.lang = language;
-    document.title = say("title");
-    for (const element of document.querySelectorAll<HTMLElement>("[data-text]")) {
-      element.textContent = say(element.dataset["text"] as UploadTextId);
-    }
-    for (const element of document.querySelectorAll<HTMLElement>("[data-label]")) {
-      nameButton(element, say(element.dataset["label"] as UploadTextId));
-    }
-    byId("language").lang = language === "ko" ? "en" : "ko";
-    byId<HTMLAnchorElement>("to-map").href = `./#lang=${language}`;
-    byId("key-message").textContent = this.admitted ? say("keyInUse") : "";
+    const { language } = this.voice;
+    translateFrame("upload", this.voice, this.voice.say("title"));
+    this.gate.translate();
     byId("drop-message").textContent = "";
     this.sayMost();
     history.replaceState(null, "", `#lang=${language}`);
@@ -196,7 +165,6 @@ export class UploadPage {
   }
 }
 
-function voiceOf(wanted: string | null): Voice {
-  const language: Language = wanted === "ko" || wanted === "en" ? wanted : preferredLanguage(navigator.language);
+function voiceOf(language: Language): Voice {
   return { language, say: speakingUpload(language) };
 }

@@ -1,16 +1,14 @@
 // The report of a job: what was found in the file, what was decided how, what changes; or why it failed.
+import { sizeText } from "../amounts.ts";
 import { el } from "../dom.ts";
 import type { Language } from "../texts.ts";
+import type { Voice as OfficeVoice } from "../ui/office-page.ts";
 import type { Changes, Counted, Report } from "./office.ts";
 import { inLanguage } from "./reasons.ts";
-import { sizeText, type UploadTextId, type UploadTranslate } from "./texts.ts";
+import type { UploadTextId, UploadTranslate } from "./texts.ts";
 import type { Trouble } from "./troubles.ts";
 
-/** Who speaks, and in which language numbers are written. */
-export interface Voice {
-  say: UploadTranslate;
-  language: Language;
-}
+export type Voice = OfficeVoice<UploadTextId>;
 
 type Row = [UploadTextId, (Node | string)[]];
 

@@ -1,18 +1,14 @@
 // Every word that the upload page says, in both languages.
 import { filled, type Language } from "../texts.ts";
+import { OFFICE_TEXTS } from "../ui/office-texts.ts";
 
 const KO = {
+  ...OFFICE_TEXTS.ko,
   title: "파일 올리기 — 나루",
   heading: "파일 올리기",
-  skip: "본문으로 건너뛰기",
-  toMap: "지도",
-  otherLanguage: "English",
   key: "관리 키",
   keyHelp: "레이어를 올리고 고치려면 ‘manage’ 기능이 있는 키가 필요합니다. 키는 이 탭을 닫으면 지워집니다.",
-  keyApply: "확인",
-  keyRemove: "키 지우기",
   keyInUse: "관리 키를 사용 중입니다.",
-  keyChecking: "키를 확인하는 중…",
   drop: "여기로 파일이나 폴더를 끌어다 놓으십시오",
   dropOr: "또는",
   pick: "파일 고르기",
@@ -153,7 +149,6 @@ const KO = {
   layersHelp: "제목과 공개 범위를 고치고, 앞 버전으로 되돌리고, 지웁니다.",
   layersEmpty: "이 키로 보이는 레이어가 없습니다.",
   notManaged: "이 키로는 이 레이어를 고칠 수 없습니다.",
-  loading: "불러오는 중…",
   save: "저장",
   saved: "저장했습니다.",
   versions: "버전",
@@ -177,17 +172,12 @@ const KO = {
 export type UploadTextId = keyof typeof KO;
 
 const EN: Record<UploadTextId, string> = {
+  ...OFFICE_TEXTS.en,
   title: "Upload files — Naru",
   heading: "Upload files",
-  skip: "Skip to content",
-  toMap: "Map",
-  otherLanguage: "한국어",
   key: "Managing key",
   keyHelp: "To upload and change layers you need a key with the function “manage”. It is forgotten when this tab closes.",
-  keyApply: "Use",
-  keyRemove: "Remove key",
   keyInUse: "A managing key is in use.",
-  keyChecking: "Checking the key…",
   drop: "Drop files or a folder here",
   dropOr: "or",
   pick: "Choose files",
@@ -328,7 +318,6 @@ const EN: Record<UploadTextId, string> = {
   layersHelp: "Change titles and who may see a layer, go back to an earlier version, delete.",
   layersEmpty: "This key sees no layers.",
   notManaged: "This key may not change this layer.",
-  loading: "Loading…",
   save: "Save",
   saved: "Saved.",
   versions: "Versions",
@@ -355,18 +344,4 @@ export type UploadTranslate = (id: UploadTextId, values?: Record<string, string 
 
 export function speakingUpload(language: Language): UploadTranslate {
   return (id, values = {}) => filled(TEXTS[language][id], values);
-}
-
-/** A number of bytes as people say it. */
-export function sizeText(bytes: number, language: Language): string {
-  const units = ["B", "kB", "MB", "GB"];
-  const step = Math.min(units.length - 1, Math.floor(Math.log(Math.max(bytes, 1)) / Math.log(1024)));
-  const value = bytes / 1024 ** step;
-  return `${value.toLocaleString(language, { maximumFractionDigits: value < 10 && step > 0 ? 1 : 0 })} ${units[step]}`;
-}
-
-/** A moment as the reader's calendar and clock have it. */
-export function momentText(iso: string, language: Language): string {
-  const date = new Date(iso);
-  return Number.isNaN(date.getTime()) ? iso : date.toLocaleString(language, { dateStyle: "medium", timeStyle: "short" });
 }

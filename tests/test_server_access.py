@@ -14,10 +14,8 @@ from flask.testing import FlaskClient
 
 from tests.serving import Fake, make_home, new_key, open_app, service_of
 from tileserver.access import client_address
-from tileserver.app import ROUTES
 from tileserver.keys.ring import Permissions
 from tileserver.keys.text import make_key_text
-from tileserver.openapi import openapi_path
 
 PUBLIC, PRIVATE, WATER = "/tiles/open/2/3/1.mvt", "/tiles/closed/2/3/1.mvt", "/tiles/water/2/3/1.mvt"
 VISIBILITIES = ("public", "private", "group:water")
@@ -92,48 +90,6 @@ def test_lists_show_what_can_be_had_and_nothing_else(client: FlaskClient, texts:
     drawn = set(client.get("/styles/naru.json", headers=headers).get_json()["sources"])
     assert listed & ours == due
     assert drawn & ours == due
-
-
-MANAGING = [
-    ("post", "/api/uploads", 415),
-    ("get", "/api/uploads/0000000000000000", 404),
-    ("patch", "/api/uploads/0000000000000000", 412),
-    ("delete", "/api/uploads/0000000000000000", 412),
-    ("get", "/api/jobs", 200),
-    ("get", "/api/jobs/none", 404),
-    ("delete", "/api/jobs/none", 404),
-    ("get", "/api/jobs/none/events", 404),
-    ("patch", "/api/layers/none", 404),
-    ("post", "/api/layers/none/rollback", 404),
-    ("delete", "/api/layers/none", 404),
-    ("get", "/api/keys", 200),
-    ("post", "/api/keys", 400),
-    ("get", "/api/keys/none", 404),
-    ("patch", "/api/keys/none", 404),
-    ("delete", "/api/keys/none", 404),
-    ("post", "/api/keys/none/rotate", 404),
-]
-
-
-def test_the_matrix_of_managing_names_every_such_route(app: Flask) -> None:
-    forms = {(route.method.lower(), openapi_path(route.rule)) for route in ROUTES if route.scope == "manage"}
-    named = {(method, path.replace("0000000000000000", "{upload}")) for method, path, _ in MANAGING}
-    for what in ("jobs", "layers", "keys"):
-        named = {(method, path.replace(f"/{what}/none", f"/{what}/{{{what[:-1]}}}")) for method, path in named}
-    assert named == forms
-
-
-@pytest.mark.parametrize(("method", "path", "allowed"), MANAGING)
-@pytest.mark.parametrize("name", [*KEYS, "bad key"])
-def test_the_matrix_of_keys_and_managing(
-    client: FlaskClient, texts: dict[str, str], name: str, method: str, path: str, allowed: int
-) -> None:
-    may = KEYS.get(name) or {}
-    text = {"nobody": None, "bad key": "nru_live_nonsense"}.get(name, texts.get(name))
-    answer = getattr(client, method)(path, headers={"X-API-Key": text} if text else {})
-    due = 401 if name in ("nobody", "bad key") else allowed if "manage" in may.get("functions", ()) else 403
-    assert answer.status_code == due
-    assert "Access-Control-Allow-Origin" not in answer.headers
 
 
 # --- where a key is sent --------------------------------------------------------------------------

@@ -62,13 +62,15 @@ def retell(answer: Answer, environ: Environ) -> Answer:
     """Return an answer with what it depends on, besides its address, for caches."""
     if not (environ.get(_NEGOTIATED) or environ.get(_CHOSEN)):
         return answer
-    status, headers, body = answer
+    told = dict(answer[1])
+    varies = [told["Vary"]] if "Vary" in told else []
     if environ.get(_NEGOTIATED):
-        headers = [*headers, ("Vary", "Accept")]
+        varies.append("Accept")
     if environ.get(_CHOSEN):
-        headers = [(name, PRIVATE_CACHING if name == "Cache-Control" else value) for name, value in headers]
-        headers = [*headers, ("Vary", PRIVATE_VARY)]
-    return status, headers, body
+        varies.append(PRIVATE_VARY)
+        told |= {"Cache-Control": PRIVATE_CACHING} if answer[0][0] in "23" else {}
+    names = dict.fromkeys(name for part in varies for name in part.split(", "))
+    return answer[0], [*(told | {"Vary": ", ".join(names)}).items()], answer[2]
 
 
 def of_dataset(snapshot: Snapshot, caller: Caller, grid: str, *, pictures: bool) -> list[Layer]:

@@ -344,7 +344,7 @@ def test_each_caller_gets_what_is_due(apps: Apps, texts: dict[str, str | None], 
 
 
 def status(apps: Apps, method: str, address: str, who: Who, text: str | None, *, shared: bool) -> int:
-    """Return the status that a caller gets, an empty tile being a tile; `shared`: pages of other sites may see it."""
+    """Return the status that a caller gets, 200 for an empty tile; `shared`: pages of other sites may see it."""
     app = apps.usual if who.anonymous else apps.strict
     headers = dict(who.headers) | ({"X-API-Key": text} if text else {})
     answer = app.test_client().open(address, method=method, headers=headers)

@@ -21,6 +21,7 @@ import json
 import os
 import random
 import re
+import secrets
 import shutil
 import signal
 import socket
@@ -134,8 +135,16 @@ def make_tiles(count: int) -> dict[str, bytes]:
 
 def make_home(home: Path, tiles: Mapping[str, bytes]) -> tuple[str, str]:
     """Publish the tiles as a layer of a new home; return a key's text and id."""
+    publish(home, tiles)
+    words = ["keys", "create", "--name", "bench", "--functions", "content", "--day", str(10**9), "--json"]
+    made = json.loads(subprocess.check_output([*NARU, "--home", home, *words]))
+    return made["key"], made["id"]
+
+
+def publish(home: Path, tiles: Mapping[str, bytes]) -> None:
+    """Publish the tiles as the layer's next version."""
     house = House.open(Settings.from_environ({}, home=home))
-    path = home / "bench.pmtiles"
+    path = home / f"bench-{secrets.token_hex(4)}.pmtiles"
     with PMTilesWriter(path) as writer:
         for name, data in tiles.items():
             writer.add(tile_id(*address_of(name)), data)
@@ -145,11 +154,10 @@ def make_home(home: Path, tiles: Mapping[str, bytes]) -> tuple[str, str]:
     counts = ((), (), None, "EPSG:3857", "made", None, None, WORLD, ZOOM, ZOOM, n, archive.size)
     report = IngestReport("bench", "vector", n, n, *counts)
     draft = Draft("bench", "bench", "bench", "content", "public", "", "", "vector", "polygon", (), report)
-    house.catalogue.publish([Release(draft, None, (tileset,), None)])
+    live = next((layer.live.number for layer in house.catalogue.layers()), None)
+    house.catalogue.publish([Release(draft, None, (tileset,), live)])
     house.close()
-    words = ["keys", "create", "--name", "bench", "--functions", "content", "--day", str(10**9), "--json"]
-    made = json.loads(subprocess.check_output([*NARU, "--home", home, *words]))
-    return made["key"], made["id"]
+    path.unlink(missing_ok=True)
 
 
 @contextmanager

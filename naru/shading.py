@@ -38,7 +38,8 @@ def stretched(values: Values, span: BandRange) -> Pixels:
 def _steps(values: Values, span: BandRange, steps: int) -> NDArray[np.int32]:
     """Return which of so many steps from one end of the stretch to the other each value is nearest to."""
     low, high = span.stretch
-    scaled = (values.astype("f4") - np.float32(low)) * np.float32((steps - 1) / (high - low)) + np.float32(0.5)
+    with np.errstate(over="ignore", invalid="ignore"):  # far beyond a narrow stretch is its end
+        scaled = (values.astype("f4") - np.float32(low)) * np.float32((steps - 1) / (high - low)) + np.float32(0.5)
     np.fmax(scaled, 0, out=scaled)  # fmax: a number wins over NaN
     np.minimum(scaled, steps - 1, out=scaled)
     return np.asarray(scaled, "i4")

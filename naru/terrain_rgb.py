@@ -41,9 +41,12 @@ def encode(heights: NDArray[np.floating[Any]], encoding: Encoding, zoom: int) ->
     """
     step = step_m(encoding, zoom)
     base, unit = _BASE_AND_UNIT_M[encoding]
-    known = np.where(np.isnan(heights), 0.0, heights.astype("f8"))
-    numbers = np.rint(np.rint(known / step) * (step / unit) + base / unit)
-    whole = np.minimum(np.maximum(numbers, 0), _MOST).astype(">u4")
+    numbers = np.nan_to_num(heights.astype("f8"), copy=False, posinf=np.inf, neginf=-np.inf)
+    numbers /= step
+    np.rint(numbers, out=numbers)
+    numbers *= round(step / unit)  # a step is a whole number of units
+    numbers += round(base / unit)
+    whole = np.clip(numbers, 0, _MOST, out=numbers).astype(">u4")
     parts = whole.view("u1").reshape(*whole.shape, 4)[..., 1:]
     return np.moveaxis(parts, -1, 0)
 

@@ -18,6 +18,7 @@ from tileserver.rasters.looks import PARAMETERS, Algorithm, Look, Span
 
 _NUMBER = re.compile(r"[+-]?(\d{1,12}(\.\d{0,12})?|\.\d{1,12})(e[+-]?\d{1,2})?", re.ASCII | re.IGNORECASE)
 _LARGEST = 1e30  # float32 ends at 3e38, and sums are to fit
+_NARROWEST = 1e-30  # of a range: 255 divided by it must fit, too
 _LONGEST = 200  # characters of one parameter
 _RGB = (1, 3)  # how many bands make a picture
 
@@ -210,7 +211,7 @@ def _rescale(asked: Mapping[str, str]) -> tuple[Span, ...]:
         raise BadRequest(
             f"rescale has {len(numbers)} numbers", field="rescale", remedy="Give min,max once, or for three bands."
         )
-    if any(low >= high for low, high in pairs):
+    if any(high - low < _NARROWEST for low, high in pairs):
         raise BadRequest("rescale's minimum is not below its maximum", field="rescale", remedy="Give min,max.")
     return pairs
 

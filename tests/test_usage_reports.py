@@ -193,6 +193,16 @@ def test_a_bad_parameter_is_400_over_http(app: Flask) -> None:
             assert (answer.status_code, answer.json["field"]) == (400, field)
 
 
+def test_a_ledger_that_others_hold_is_said_to_be_busy(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, boss = new_key(app, functions=MANAGE, access="private")
+    monkeypatch.setattr("tileserver.usage.ledger._PATIENCE_S", 0.05)
+    service_of(app).usage.flush()
+    with service_of(app).usage.ledger.database.write():
+        answer = get(app, "/api/usage", boss)
+    assert (answer.status_code, answer.json["code"]) == (503, "NOT_READY")
+    assert answer.headers["Retry-After"]
+
+
 def test_an_unknown_key_is_said_to_be_unknown(app: Flask) -> None:
     _, boss = new_key(app, functions=MANAGE, access="private")
     assert get(app, "/api/usage?key=key-nobody", boss).status_code == 404

@@ -111,8 +111,12 @@ class Ledger:
     # --- sums ---------------------------------------------------------------------------------------
 
     def sum_up(self) -> int:
-        """Take the minutes that have come in since the last time into the sums; return how many rows those were."""
-        with self.database.write() as connection:
+        """Take the minutes that have come in since the last time into the sums; return how many rows those were.
+
+        Raises:
+            OperationalError: others hold the database; the sums are as they were.
+        """
+        with self.database.write(_PATIENCE_S) as connection:
             alone(connection)
             since: int = connection.execute(sa.select(tables.state.c.summed)).scalar_one()
             row = tables.minutes.c

@@ -8,8 +8,9 @@ from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
 
-from naru.errors import BadRequest
+from naru.errors import BadRequest, NotReady
 from tileserver.usage import heat, tables
 from tileserver.usage.ledger import Ledger
 from tileserver.usage.page import OTHER
@@ -73,8 +74,12 @@ def make_report(ledger: Ledger, query: Query, reach: Reach = Reach(), most: int 
 
     Raises:
         BadRequest: there are more than `most` rows.
+        NotReady: somebody else has held the ledger for seconds.
     """
-    ledger.sum_up()
+    try:
+        ledger.sum_up()
+    except OperationalError as error:
+        raise NotReady("the ledger of usage is busy", remedy="Try again in a moment.") from error
     with ledger.database.read() as connection:
         asked = _Asked(connection, ledger, query, reach)
         lines = asked.lines(most)

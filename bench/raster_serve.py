@@ -256,7 +256,9 @@ def cost_ms(server: Server, paths: list[str], key: str) -> tuple[float, list[byt
         bodies.append(answer.read())
         if answer.status != 200:
             sys.exit(f"{server.name} answered {path} with {answer.status}: {bodies[-1][:500]!r}")
-    return (server.cpu_s() - before) * 1e3 / len(paths), bodies
+    spent = server.cpu_s() - before
+    connection.close()
+    return spent * 1e3 / len(paths), bodies
 
 
 def pixels(picture: bytes) -> NDArray[Any]:

@@ -27,6 +27,7 @@ from tileserver.quota.stores import QuotaStore
 from tileserver.quota.windows import Window, Windows, windows_at, windows_named
 
 log = logging.getLogger("naru.serve")
+_ATTEMPTS = 100  # to find a unit for one request
 _LEAVE_ALONE_S = 2.0  # after it did not answer
 _LARGEST_STEP_BACK_S = 86400.0  # of a clock that is corrected; a day further off was a wrong clock before
 
@@ -132,7 +133,7 @@ class QuotaMeter:
 
     def _renew(self, key: Key, now: float) -> Lease:
         """Find the key a lease with a unit to spend; ask the store if need be."""
-        while True:
+        for _ in range(_ATTEMPTS):  # others take what we were given, or close it: then once more
             lease = self._lease_for(key, now)
             with lease.asking:
                 if lease.take(now):  # another thread was faster
@@ -149,6 +150,7 @@ class QuotaMeter:
                     return lease
                 if lease.spent is not None:
                     raise _exceeded(key, lease.spent, now)
+        raise QuotaUnavailable("the quota's units go faster than they come", remedy="Try again in a moment.")
 
     def _lease_for(self, key: Key, now: float) -> Lease:
         """Return the key's lease of today under its limits, a new one if need be; asks nobody."""

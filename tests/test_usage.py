@@ -12,16 +12,18 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
-from flask import Flask
+from flask import Flask, Response
 
 from naru.database import Database
 from naru.settings import Settings
 from tests.serving import Fake, make_home, new_key, open_app, service_of, settings_of
 from tests.test_quotas import Clock
+from tileserver.app import ROUTES
 from tileserver.usage import counting, tables
 from tileserver.usage.callers import hashed
 from tileserver.usage.counting import Usage, pages_of
 from tileserver.usage.ledger import MOST_COMPOSITES, Ledger
+from tileserver.usage.noting import note_answer
 from tileserver.usage.page import Dims, Page, Sums, Visited
 from tileserver.usage.query import read_query
 from tileserver.usage.report import Report, make_heat_map, make_report
@@ -485,6 +487,35 @@ def test_every_request_for_a_key_or_a_layer_is_noted_once(home: Path) -> None:
         line.at[0] for line in make_report(service.usage.ledger, read_query({"by": "layer"}, _today(app))).lines
     }
     service.close()
+
+
+@pytest.mark.parametrize(("parts", "size"), [(2, 5), (1, 3), (0, 0)])
+def test_a_stream_is_noted_when_it_ends_or_is_broken_off(home: Path, parts: int, size: int) -> None:
+    app = open_app(make_home(home))
+    with app.test_request_context("/api/jobs", environ_base={"REMOTE_ADDR": "192.0.2.1"}):
+        endpoints = {route.endpoint: route for route in ROUTES}
+        response = note_answer(service_of(app), endpoints, Response(iter([b"abc", b"de"])))
+    body = iter(response.response)
+    for _ in range(parts):
+        next(body)
+    ledger = service_of(app).usage.ledger
+    service_of(app).pulse()
+    assert make_report(ledger, read_query({}, _today(app))).total.requests == 0
+    response.close()
+    service_of(app).pulse()
+    assert make_report(ledger, read_query({}, _today(app))).total[:2] == (1, size)
+    service_of(app).close()
+
+
+def test_a_picture_drawn_by_flask_is_on_the_heat_map(home: Path) -> None:
+    app = open_app(make_home(home, Fake("roads")))
+    with app.test_request_context("/tiles/roads/2/3/1@2x.png"):
+        endpoints = {route.endpoint: route for route in ROUTES}
+        note_answer(service_of(app), endpoints, Response(b"picture"))
+    service_of(app).pulse()
+    day = _today(app)
+    assert make_heat_map(service_of(app).usage.ledger, "roads", day, day).tiles == [(2, 3, 1, 1)]
+    service_of(app).close()
 
 
 def test_the_ledger_holds_what_the_quotas_counted(home: Path) -> None:

@@ -28,7 +28,7 @@ SPACES = {
 CAPABILITIES = "/wmts/1.0.0/WMTSCapabilities.xml"
 SCHEMAS = Path(__file__).parent / "schemas"
 MVT = "application/vnd.mapbox-vector-tile"
-TILE = GRIDS["WebMercatorQuad"].tile(14133000.0, 4518000.0, 12)
+SETS = {grid: f"{grid}_Levels{zooms(GRIDS[grid])[0]}-{min(22, GRIDS[grid].maxzoom)}" for grid in GRIDS}
 PARAMETERS = {
     "SERVICE": "WMTS",
     "REQUEST": "GetTile",
@@ -124,8 +124,8 @@ def test_every_layer_is_offered_as_pictures_and_features_as_vector_tiles_too(cli
 def test_a_layer_is_offered_in_the_grids_that_it_has_tiles_in(client: FlaskClient) -> None:
     found = document(client)
     path = "//w:Layer[ows:Identifier='{}']/w:TileMatrixSetLink/w:TileMatrixSet"
-    assert texts(found, path.format("plain")) == ["WebMercatorQuad"]
-    assert texts(found, path.format("marks")) == list(GRIDS)
+    assert texts(found, path.format("plain")) == [SETS["WebMercatorQuad"]]
+    assert texts(found, path.format("marks")) == list(SETS.values())
     assert set(texts(found, "//w:TileMatrixSet/ows:SupportedCRS")) == {
         "urn:ogc:def:crs:EPSG::3857",
         "urn:ogc:def:crs:OGC:1.3:CRS84",
@@ -134,17 +134,17 @@ def test_a_layer_is_offered_in_the_grids_that_it_has_tiles_in(client: FlaskClien
     }
 
 
-def test_a_layer_that_ends_early_is_linked_to_sets_that_end_there(client: FlaskClient) -> None:
+def test_a_layer_is_linked_to_sets_that_have_its_zooms(client: FlaskClient) -> None:
     found = document(client)
     path = "//w:Layer[ows:Identifier='ortho']/w:TileMatrixSetLink/w:TileMatrixSet"
     ends = {"WebMercatorQuad": 14, "WorldCRS84Quad": 13, "EPSG5179": 13, "EPSG5186": 10}
-    assert texts(found, path) == [f"{grid}_Level{z}" for grid, z in ends.items()]
+    assert texts(found, path) == [f"{grid}_Levels{z - 1}-{z}" for grid, z in ends.items()]
     for grid, z in ends.items():
-        sets = f"//w:TileMatrixSet[ows:Identifier='{grid}_Level{z}']/w:TileMatrix"
-        assert texts(found, f"{sets}/ows:Identifier") == [str(n) for n in range(z + 1)]
+        sets = f"//w:TileMatrixSet[ows:Identifier='{grid}_Levels{z - 1}-{z}']/w:TileMatrix"
+        assert texts(found, f"{sets}/ows:Identifier") == [str(z - 1), str(z)]
     shorter, plain = (
         client.get(f"/wmts/1.0.0/ortho/default/{grid}/14/6344/13968.webp")
-        for grid in ("WebMercatorQuad_Level14", "WebMercatorQuad")
+        for grid in ("WebMercatorQuad_Levels13-14", "WebMercatorQuad")
     )
     assert shorter.status_code == 200 and shorter.data == plain.data
 
@@ -176,7 +176,7 @@ def test_the_capabilities_hold_what_the_key_may_see_and_carry_it_on(app: Flask, 
 def test_a_client_reads_the_capabilities(client: FlaskClient) -> None:
     read = WebMapTileService("http://naru.example/wmts", xml=client.get(CAPABILITIES).data)
     assert set(read.contents) == {"marks", "ortho", "plain"}
-    assert set(GRIDS) < set(read.tilematrixsets)
+    assert set(SETS.values()) < set(read.tilematrixsets)
     assert read.contents["marks"].styles["default"]["isDefault"]
     assert read.contents["marks"].boundingBoxWGS84 == pytest.approx((126.97, 37.56, 126.98, 37.57), abs=0.02)
 
@@ -199,7 +199,7 @@ def place_in(matrix: Any, urn: str) -> tuple[int, int, tuple[float, float]]:
 @pytest.mark.parametrize("grid", GRIDS)
 def test_a_known_place_lies_in_the_tile_that_a_client_works_out(client: FlaskClient, grid: str) -> None:
     found = document(client)
-    sets = f"//w:Contents/w:TileMatrixSet[ows:Identifier='{grid}']"
+    sets = f"//w:Contents/w:TileMatrixSet[ows:Identifier='{SETS[grid]}']"
     [urn] = texts(found, f"{sets}/ows:SupportedCRS")
     for z in zooms(GRIDS[grid]):
         [matrix] = found.xpath(f"{sets}/w:TileMatrix[ows:Identifier='{z}']", namespaces=SPACES)
@@ -207,8 +207,8 @@ def test_a_known_place_lies_in_the_tile_that_a_client_works_out(client: FlaskCli
         answer = client.get(f"/wmts/1.0.0/marks/default/{grid}/{z}/{row}/{column}.mvt")
         assert answer.status_code == 200
         assert within(answer.data, "marks", GRIDS[grid].bounds(z, column, row), place)
-        box = f"//w:Layer[ows:Identifier='marks']/w:TileMatrixSetLink[w:TileMatrixSet='{grid}']//w:TileMatrixLimits"
-        [limit] = found.xpath(f"{box}[w:TileMatrix='{z}']", namespaces=SPACES)
+        link = f"//w:Layer[ows:Identifier='marks']/w:TileMatrixSetLink[w:TileMatrixSet='{SETS[grid]}']"
+        [limit] = found.xpath(f"{link}//w:TileMatrixLimits[w:TileMatrix='{z}']", namespaces=SPACES)
         numbers = {child.tag.partition("}")[2]: int(child.text) for child in limit}
         assert numbers["MinTileCol"] <= column <= numbers["MaxTileCol"]
         assert numbers["MinTileRow"] <= row <= numbers["MaxTileRow"]
@@ -217,9 +217,9 @@ def test_a_known_place_lies_in_the_tile_that_a_client_works_out(client: FlaskCli
 def test_korean_grids_have_their_corner_northing_first(client: FlaskClient) -> None:
     found = document(client)
     path = "//w:TileMatrixSet[ows:Identifier='{}']/w:TileMatrix/w:TopLeftCorner"
-    assert set(texts(found, path.format("EPSG5179"))) == {"4000000.0 -200000.0"}
-    assert set(texts(found, path.format("EPSG5186"))) == {"1500000.0 -800000.0"}
-    assert set(texts(found, path.format("WorldCRS84Quad"))) == {"-180.0 90.0"}
+    assert set(texts(found, path.format(SETS["EPSG5179"]))) == {"4000000.0 -200000.0"}
+    assert set(texts(found, path.format(SETS["EPSG5186"]))) == {"1500000.0 -800000.0"}
+    assert set(texts(found, path.format(SETS["WorldCRS84Quad"]))) == {"-180.0 90.0"}
 
 
 # --- tiles ----------------------------------------------------------------------------------------

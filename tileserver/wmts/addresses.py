@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SERVICE, VERSION, STYLE = "WMTS", "1.0.0", "default"
 KVP = "/wmts"
 REST = f"{KVP}/{VERSION}"
-_LEVEL = re.compile(r"(.+)_Level[0-9]{1,2}")
+_LEVELS = re.compile(r"(.+)_Levels[0-9]{1,2}-[0-9]{1,2}")
 CAPABILITIES = f"{REST}/WMTSCapabilities.xml"
 OPERATIONS = ("GetCapabilities", "GetTile")
 _TILE_PARTS = 9  # "", wmts, 1.0.0, layer, style, grid, zoom, row, column.extension
@@ -41,14 +41,16 @@ def respell(lane: Lane, environ: Environ) -> Spelling | None:
     return _from_path(parts) if len(parts) == _TILE_PARTS and path.startswith(REST) else None
 
 
-def set_id(grid: Grid, last: int) -> str:
-    """Return the identifier of a grid's tile matrix set that ends at the zoom `last`.
+def set_id(grid: Grid, zooms: range) -> str:
+    """Return the identifier of a grid's tile matrix set that has some of its zooms.
 
     >>> from naru.grids import GRIDS
-    >>> set_id(GRIDS["WebMercatorQuad"], 14), set_id(GRIDS["WebMercatorQuad"], 22)
-    ('WebMercatorQuad_Level14', 'WebMercatorQuad')
+    >>> set_id(GRIDS["WebMercatorQuad"], range(8, 15)), set_id(GRIDS["WebMercatorQuad"], range(0, 23))
+    ('WebMercatorQuad_Levels8-14', 'WebMercatorQuad')
     """
-    return grid.id if last >= min(FINEST_PICTURE, grid.maxzoom) else f"{grid.id}_Level{last}"
+    first, last = zooms[0], zooms[-1]
+    whole = first == 0 and last >= min(FINEST_PICTURE, grid.maxzoom)
+    return grid.id if whole else f"{grid.id}_Levels{first}-{last}"
 
 
 def parameters(query: str) -> Mapping[str, str]:
@@ -101,7 +103,7 @@ def _from_path(parts: list[str]) -> Spelling:
 
 
 def _spelling(layer: str, grid: str, numbers: tuple[str, str, str], extension: str) -> Spelling:
-    shorter = _LEVEL.fullmatch(grid)
+    shorter = _LEVELS.fullmatch(grid)
     found = grid_in(shorter[1] if shorter else grid)
     return Spelling(layer_in(layer), found, *tile_in(found, *numbers), extension)
 

@@ -1,9 +1,9 @@
 """WMTS's ServiceMetadata document (OGC 07-057r7 §7): what may be asked for, and the grids it lies in.
 
 Corners are written in the axis order of the CRS, northing first in EPSG:5179 and 5186: that is what the standard
-says and what clients expect of a CRS named by URN. Clients take a layer's finest zoom from its grid, not from its
-limits (seen with GDAL 3.6 and 3.10), so a layer that ends earlier is linked to a set that ends there, too:
-`WebMercatorQuad_Level14` is `WebMercatorQuad` up to zoom 14.
+says and what clients expect of a CRS named by URN. Clients take a layer's zooms from its tile matrix set, not from
+its limits (seen with GDAL 3.6 and 3.10, which then read nothing at the others), so each is linked to a set that has
+the zooms that it has: `WebMercatorQuad_Levels8-14` is `WebMercatorQuad` with those.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from markupsafe import Markup
 
-from naru.grids import GRIDS, TILE_PX, WEB_MERCATOR, Grid
+from naru.grids import TILE_PX, WEB_MERCATOR, Grid
 from tileserver.markup import element
 from tileserver.ogc.common import Site
 from tileserver.pyramids import MEDIA_TYPES
@@ -38,10 +38,10 @@ _SCALE_SETS = {
 def capabilities(layers: Sequence[Sequence[Tiling]], site: Site) -> Markup:
     """Return the document of layers, each given by its tilings (at least one)."""
     used = [tiling for tilings in layers for tiling in tilings]
-    ends = sorted({(list(GRIDS).index(t.grid.id), _zooms(t)[-1]) for t in used})
+    sets = dict.fromkeys((tiling.grid, _zooms(tiling)) for tiling in used)
     contents = [
         *(_layer(tilings, site) for tilings in layers),
-        *(_matrix_set(tuple(GRIDS.values())[grid], last) for grid, last in ends),
+        *(_matrix_set(grid, zooms) for grid, zooms in sets),
     ]
     inside = [
         _service(),
@@ -128,7 +128,7 @@ def _link(tiling: Tiling) -> Markup:
     limits = [_limits(z, limit) for z, limit in tiling.limits(pictures=bool(tiling.pictures)).items()]
     return element(
         "TileMatrixSetLink",
-        [element("TileMatrixSet", set_id(tiling.grid, _zooms(tiling)[-1])), element("TileMatrixSetLimits", limits)],
+        [element("TileMatrixSet", set_id(tiling.grid, _zooms(tiling))), element("TileMatrixSetLimits", limits)],
     )
 
 
@@ -145,14 +145,14 @@ def _limits(z: int, limit: Limits) -> Markup:
 
 
 @lru_cache(maxsize=128)
-def _matrix_set(grid: Grid, last: int) -> Markup:
+def _matrix_set(grid: Grid, zooms: range) -> Markup:
     scales = [element("WellKnownScaleSet", _SCALE_SETS[grid.id])] if grid.id in _SCALE_SETS else []
     told = [
         element("ows:Title", grid.title),
-        element("ows:Identifier", set_id(grid, last)),
+        element("ows:Identifier", set_id(grid, zooms)),
         element("ows:SupportedCRS", crs_urn(grid)),
         *scales,
-        *_matrices(grid, last),
+        *_matrices(grid, zooms),
     ]
     return element("TileMatrixSet", told)
 
@@ -167,9 +167,9 @@ def crs_urn(grid: Grid) -> str:
     return f"{_URN}:{authority}:{'1.3' if authority == 'OGC' else ''}:{code}"
 
 
-def _matrices(grid: Grid, last: int) -> Iterable[Markup]:
+def _matrices(grid: Grid, zooms: range) -> Iterable[Markup]:
     corner = (grid.top, grid.left) if grid.northing_first else (grid.left, grid.top)
-    for z in range(last + 1):
+    for z in zooms:
         told = {
             "ows:Identifier": z,
             "ScaleDenominator": grid.scale_denominator(z),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +23,10 @@ from naru.house import House
 from tests.conftest import naru_json
 from tests.rasters import BOUNDS, SIDE, Scene, grid, publish_raster
 from tests.serving import new_key, open_app, service_of, settings_of
+from tests.sources import write_source
 from tests.test_server_access import used
+from tileserver.common import gazetteer, gazetteers
+from tileserver.common.gazetteers import Gazetteers
 
 CITY_HALL = "lon=126.978275264&lat=37.566642192"
 COMMON = frozenset(("common",))
@@ -355,6 +359,61 @@ def test_an_address_is_found_by_its_words(app: Flask, words: str, address: str) 
         *(pytest.approx(d, abs=2e-5) for d in PLACES[row]),
     )
     assert 0 < first["score"] <= 1 and first["text"]
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The gazetteer of 3,000 addresses of one city, three districts and a street each."""
+    folder = tmp_path_factory.mktemp("many")
+    districts = ("중구", "종로구", "강남구")
+    texts = [f"서울특별시 {districts[n % 3]} 세종대로{n % 50}길 {n}" for n in range(3000)]
+    source = write_source(folder / "many.parquet", [Point(127, 37 + n / 1e5) for n in range(3000)], {"주소": texts})
+    gazetteer.make(source, folder / "many.sqlite")
+    return folder / "many.sqlite"
+
+
+@pytest.mark.parametrize("row", [7, 1234, 2999])
+def test_words_that_are_everywhere_hide_no_address(many: Path, row: int) -> None:
+    found = gazetteer.search(many, f"서울특별시 세종대로{row % 50}길 {row}", 5)
+    assert (found[0].feature, found[0].score) == (row + 1, 1.0)
+
+
+def test_a_common_word_must_be_there_all_the_same(many: Path) -> None:
+    assert gazetteer.search(many, "강남구 1234", 5) == []  # 1234 lies in 종로구
+    assert [match.feature for match in gazetteer.search(many, "종로구 1234", 5)] == [1235]
+    assert len(gazetteer.search(many, "종로구", 5)) == 5
+    assert {
+        match.address.split()[1] for match in gazetteer.search(many, "종로구 서울특별시", 50) if match.address
+    } == {"종로구"}
+
+
+def test_ranking_that_takes_too_long_is_given_up(many: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gazetteer, "_PATIENCE_S", -1.0)
+    monkeypatch.setattr(gazetteer, "_OPCODES", 1)
+    assert gazetteer.search(many, "세종대로7길", 3)[0].address.split()[2] == "세종대로7길"  # type: ignore[union-attr]
+
+
+def test_a_source_that_cannot_be_read_is_reported_and_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "bad.parquet").write_bytes(b"PAR1")
+    ready = Gazetteers(tmp_path / "made").ready([tmp_path / "bad.parquet"], patience_s=60)
+    assert ready == {}
+    assert [file.name for file in (tmp_path / "made").iterdir()] == ["lock"]
+
+
+def test_the_least_used_gazetteers_go_when_there_are_too_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gazetteers, "MOST_BYTES", 1000)
+    kept = tmp_path / f"new-{gazetteer.EDITION}.sqlite"
+    for age, name in enumerate(
+        (kept.name, f"recent-{gazetteer.EDITION}.sqlite", f"old-{gazetteer.EDITION}.sqlite", "recent-0.sqlite")
+    ):
+        (tmp_path / name).write_bytes(b"x" * 400)
+        os.utime(tmp_path / name, (1e9 - age, 1e9 - age))
+    gazetteers._drop_least_used(tmp_path, but=[kept])
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted(
+        (kept.name, f"recent-{gazetteer.EDITION}.sqlite")
+    )
 
 
 def test_the_whole_address_scores_one_and_a_part_less(app: Flask) -> None:

@@ -6,13 +6,14 @@ loads pyarrow and shapely, reading one does not.
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import re
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -21,7 +22,7 @@ from naru.errors import ArchiveDamaged, BadSelection
 from naru.features.systems import CRS84
 from naru.style import label_field
 from tileserver.common.asking import Position
-from tileserver.common.words import APART, likeness, phrases, tokens
+from tileserver.common.words import APART, Phrase, likeness, phrases, tokens
 
 if TYPE_CHECKING:
     from naru.features.query import Batch
@@ -39,7 +40,11 @@ _SCHEMA = """
 create table places (id integer primary key, lon real, lat real, names text, addresses text);
 create virtual table words using fts5 (texts, content='', tokenize="unicode61 remove_diacritics 0");
 create virtual table near using rtree (id, west, east, south, north);
+create table common (word text primary key) without rowid;
 """
+_SCHEMA_OF_COUNTS = "create virtual table temp.counts using fts5vocab (main, words, row)"
+_COMMON = 0.05  # of the features: words in more of them are looked at last
+_FEW = 1000  # features, in which nothing is common
 
 
 class Match(NamedTuple):
@@ -71,10 +76,14 @@ def text_kinds(fields: Iterable[str]) -> tuple[list[str], list[str]]:
 def search(path: Path, text: str, limit: int, *, every: bool = True) -> list[Match]:
     """Return the features whose names and addresses hold every word of `text`, or any: the most alike first."""
     asked = phrases(text)
-    if not asked:
-        return []
     with closing(_opened(path)) as connection:
-        rows = _matching(connection, (" AND " if every else " OR ").join(asked))
+        rare = [phrase for phrase in asked if not _is_common(connection, phrase)]
+        if not rare:
+            rows = _first(connection, asked, every=every)
+        elif every and len(rare) < len(asked):
+            rows = _rare_first(connection, asked, rare)
+        else:
+            rows = _ranked(connection, rare, every=every)
     return sorted((_best(row, text) for row in rows), key=by_likeness)[:limit]
 
 
@@ -108,21 +117,47 @@ def _opened(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
 
 
-def _matching(connection: sqlite3.Connection, query: str) -> list[Any]:
+_MATCHING = (
+    "select places.* from places join (select rowid from words where words match ? {} limit ?) on id = rowid"
+)
+
+
+def _is_common(connection: sqlite3.Connection, phrase: Phrase) -> bool:
+    """Tell whether all words of a phrase are in so many features that looking for them finds nothing."""
+    known = "select count(*) from common where word in (select value from json_each(?))"
+    words = set(phrase.words)
+    return bool(connection.execute(known, (json.dumps(list(words)),)).fetchone()[0] == len(words))
+
+
+def _rare_first(connection: sqlite3.Connection, asked: Sequence[Phrase], rare: Sequence[Phrase]) -> list[Any]:
+    """Return rows with the rare phrases that hold the common ones, too: to look for those takes much longer."""
+    found = _ranked(connection, rare, every=True)
+    rows = [row for row in found if all(phrase.is_in(f"{row[3]}\n{row[4]}".split("\n")) for phrase in asked)]
+    return rows if rows or len(found) < _MOST_MATCHES else _ranked(connection, asked, every=True)
+
+
+def _ranked(connection: sqlite3.Connection, asked: Sequence[Phrase], *, every: bool) -> list[Any]:
     """Return rows that match, the best by BM25; of too many to rank in time, the first."""
-    chosen = (
-        "select places.* from places join (select rowid from words where words match ? {} limit ?) on id = rowid"
-    )
     until = time.monotonic() + _PATIENCE_S
     connection.set_progress_handler(lambda: time.monotonic() > until, _OPCODES)
     try:
-        return connection.execute(chosen.format("order by rank"), (query, _MOST_MATCHES)).fetchall()
+        query = _MATCHING.format("order by rank")
+        return connection.execute(query, (_expression(asked, every=every), _MOST_MATCHES)).fetchall()
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
             raise
     finally:
         connection.set_progress_handler(None, 0)
-    return connection.execute(chosen.format(""), (query, _MOST_MATCHES)).fetchall()
+    return _first(connection, asked, every=every)
+
+
+def _first(connection: sqlite3.Connection, asked: Sequence[Phrase], *, every: bool) -> list[Any]:
+    """Return rows that match, in the source's order."""
+    return connection.execute(_MATCHING.format(""), (_expression(asked, every=every), _MOST_MATCHES)).fetchall()
+
+
+def _expression(asked: Sequence[Phrase], *, every: bool) -> str:
+    return (" AND " if every else " OR ").join(phrase.expression for phrase in asked)
 
 
 def _best(row: Any, asked: str) -> Match:
@@ -158,6 +193,7 @@ def make(source: Path, target: Path) -> None:
             connection.executescript("pragma journal_mode = off; pragma synchronous = off;" + _SCHEMA)
             _fill(connection, source)
             connection.execute("insert into words (words) values ('optimize')")
+            _note_common(connection)
             connection.commit()
         aside.rename(target)
     finally:
@@ -173,6 +209,13 @@ def _fill(connection: sqlite3.Connection, source: Path) -> None:
         if addresses:
             corners = (place.x, place.x, place.y, place.y)
             connection.execute("insert into near values (?, ?, ?, ?, ?)", (feature, *corners))
+
+
+def _note_common(connection: sqlite3.Connection) -> None:
+    [count] = connection.execute("select count(*) from places").fetchone()
+    connection.execute(_SCHEMA_OF_COUNTS)
+    most = max(_FEW, count * _COMMON)
+    connection.execute("insert into common select term from temp.counts where doc > ?", (most,))
 
 
 def _entries(source: Path) -> Iterator[tuple[int, Position, list[str], list[str]]]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 LONGEST_TEXT = 200  # characters of a name or an address that are looked at
 APART = "ꀀ"  # a letter of no Korean or English text, between texts that must not run into each other
@@ -30,18 +32,44 @@ def _split(run: str) -> list[str]:
     return [run]
 
 
-def phrases(text: str) -> list[str]:
-    """Return what a query asks for, each word of it as an FTS5 phrase; numbers whole, other words from their start.
+class Phrase(NamedTuple):
+    """A word of a query as the words that must follow each other; `open`: the last one may go on."""
 
-    >>> phrases("강남구 역삼 12")
-    ['"강남 남구" *', '"역삼" *', '"12"']
+    words: tuple[str, ...]
+    open: bool
+
+    @property
+    def expression(self) -> str:
+        """What asks FTS5 for it."""
+        return f'"{" ".join(self.words)}"' + (" *" if self.open else "")
+
+    def is_in(self, texts: Iterable[str]) -> bool:
+        """Tell whether one of the texts holds it."""
+        return any(self._begins(found[at:]) for found in map(tokens, texts) for at in range(len(found)))
+
+    def _begins(self, found: Sequence[str]) -> bool:
+        *whole, last = self.words
+        if len(found) <= len(whole) or list(found[: len(whole)]) != whole:
+            return False
+        return found[len(whole)].startswith(last) if self.open else found[len(whole)] == last
+
+
+def phrases(text: str) -> list[Phrase]:
+    """Return what a query asks for: each word of it; Latin words and lone syllables may go on.
+
+    >>> [phrase.expression for phrase in phrases("강남구 역 12 jong")]
+    ['"강남 남구"', '"역" *', '"12"', '"jong" *']
     """
-    found = []
-    for word in text.split():
-        parts = tokens(word)
-        if parts:
-            found.append(f'"{" ".join(parts)}"' + ("" if parts[-1].isdigit() else " *"))
-    return found
+    found = (tuple(tokens(word)) for word in text.split())
+    return [Phrase(words, _may_go_on(words)) for words in found if words]
+
+
+def _may_go_on(words: Sequence[str]) -> bool:
+    """Tell whether the last word may be the beginning of one; pairs of syllables need not, for they overlap."""
+    last = words[-1]
+    if "가" <= last[0] <= "힣":
+        return len(words) == len(last) == 1
+    return not last.isdigit()
 
 
 def likeness(one: str, other: str) -> float:

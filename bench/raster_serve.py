@@ -336,16 +336,14 @@ def stored(folder: Path, home: Path, key: str, chosen: argparse.Namespace) -> bo
             for name, (_, _, revalidate) in ways.items():
                 server.tags = tags[name]
                 costs[name].append(load(server, folder, key, chosen.seconds, revalidate=revalidate)[1])
-    print("\n| answer | µs CPU a request |\n|---|---|")
-    for name, taken in costs.items():
-        print(f"| {name} | {statistics.median(taken):.1f} |")
-    vector, block, block_304, drawn, drawn_304 = costs.values()
-    beside = times(block, vector)
-    print(f"\nA stored block costs {beside:.2f} × a vector tile; {MOST_BESIDE_VECTOR} is good enough.")
-    print(
-        f"A 304 costs {times(block_304, block):.2f} × the block, {times(drawn_304, drawn):.2f} × the kept picture."
-    )
-    return beside <= MOST_BESIDE_VECTOR and times(block_304, block) < 1
+    print("\n| answer | µs CPU a request, least of the rounds |\n|---|---|")
+    least = {name: min(taken) for name, taken in costs.items()}  # what else the machine does can only add
+    for name, taken in least.items():
+        print(f"| {name} | {taken:.1f} |")
+    vector, block, block_304, drawn, drawn_304 = least.values()
+    print(f"\nA stored block costs {block / vector:.2f} × a vector tile; {MOST_BESIDE_VECTOR} is good enough.")
+    print(f"A 304 costs {block_304 / block:.2f} × the block, {drawn_304 / drawn:.2f} × the kept picture.")
+    return block <= vector * MOST_BESIDE_VECTOR and block_304 < block
 
 
 def times(costs: list[float], base: list[float]) -> float:

@@ -265,11 +265,13 @@ def _size_of_a_year(ledger: Ledger, days: int) -> float:
     growth["usage_months"] = 365 / max(days, 30)
     with ledger.database.read() as connection:
         found = connection.execute(sa.text("SELECT name, SUM(pgsize) FROM dbstat GROUP BY name")).all()
+        sketches = connection.execute(sa.text("SELECT SUM(LENGTH(sketch)) FROM usage_visitors")).scalar() or 0
         for name, size in found:
             if name in growth or name == "usage_minutes":
                 rows = connection.execute(sa.text(f"SELECT COUNT(*) FROM {name}")).scalar_one()
                 print(f"{name:<29} {rows:,} rows, {size / 1e6:,.1f} MB")
-    return float(sum(size * growth.get(name, 1.0) for name, size in found))
+    rest = sketches * (growth["usage_visitors"] - 1)  # the open day's are gone when it is over
+    return float(sum(size * growth.get(name, 1.0) for name, size in found) - rest)
 
 
 def _requests(report: Report) -> dict[tuple[Any, ...], int]:

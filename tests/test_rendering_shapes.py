@@ -170,7 +170,7 @@ def test_a_tile_is_read_as_another_decoder_reads_it() -> None:
     layer = found["a"]
     assert [layer.feature(k).geometry for k in range(3)] == ["Point", "Point", "LineString"]
     assert layer.feature(2).properties == properties
-    assert layer.ids == [0, 1, 2]
+    assert [layer.feature(k).id for k in range(3)] == [0, 1, 2]
     assert layer.points.tolist() == [[5, 7], [1, 2], [3, 4], [0, 0], [10, 0], [10, -20]]
     assert layer.parts.tolist() == [0, 1, 2, 3, 6]
     assert layer.shapes.tolist() == [0, 1, 3, 4]

@@ -38,6 +38,7 @@ def rounded(size: float) -> float:
     return max(4.0, round(size / _STEP) * _STEP)
 
 
+@lru_cache(maxsize=8192)
 def plain(text: str) -> str:
     """Return what of a text can be drawn: composed letters, one line break for each, nothing that has no form."""
     text = unicodedata.normalize("NFC", text[: 4 * _LONGEST])
@@ -51,8 +52,12 @@ def width(text: str, size: float) -> float:
     return float(face(size).getlength(text))
 
 
-def lines(text: str, size: float, most: float, utmost: float) -> list[str]:
-    """Break a text at spaces where a line would be wider than `most`, and anywhere where it is than `utmost`."""
+@lru_cache(maxsize=8192)
+def lines(text: str, size: float, most: float, utmost: float) -> tuple[tuple[str, ...], float]:
+    """Break a text at spaces where a line would be wider than `most`, and anywhere where it is than `utmost`.
+
+    Return the lines, and how wide the widest one is, pixels.
+    """
     broken: list[str] = []
     for line in text.split("\n"):
         current = ""
@@ -64,7 +69,8 @@ def lines(text: str, size: float, most: float, utmost: float) -> list[str]:
             else:
                 current = longer
         broken += [current] if current else []
-    return [piece for line in broken for piece in _pieces(line, size, utmost)]
+    pieces = tuple(piece for line in broken for piece in _pieces(line, size, utmost))
+    return pieces, max((width(piece, size) for piece in pieces), default=0.0)
 
 
 def _pieces(line: str, size: float, utmost: float) -> list[str]:

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from tileserver.rendering import fonts
 from tileserver.rendering.colours import Colour
-from tileserver.rendering.expressions import Feature
+from tileserver.rendering.expressions import NOTHING, Feature
 from tileserver.rendering.mvt import LINE, POINT, TileLayer
 from tileserver.rendering.placing import REACH, Box, Claim
-from tileserver.rendering.sheets import Sheet
+from tileserver.rendering.sheets import PROPERTIES, Sheet
 
 _LARGEST = 48.0  # pixels: text-size
 _WIDEST_HALO = 8.0
@@ -37,15 +37,11 @@ class Glyphs(NamedTuple):
 
 @dataclass(frozen=True)
 class Label:
-    """One text that could be shown; sizes in pixels of a picture that is not doubled."""
+    """One text that could be shown."""
 
     claim: Claim
     glyphs: tuple[Glyphs, ...]
-    size: float
-    line_height: float
-    halo: float
-    colour: Colour
-    halo_colour: Colour
+    manner: Manner
 
 
 @dataclass(frozen=True)
@@ -64,14 +60,16 @@ class Place:
 def labels(sheet: Sheet, layer: TileLayer, place: Place, zoom: float, height: int) -> Iterator[Label]:
     """Yield what a symbol layer would write of a tile's features; layers of greater `height` come first."""
     along = sheet.constant("symbol-placement", zoom) == "line"
+    shared = None if sheet.depends(*_MANNER) else _manner(sheet, NOTHING, zoom)
     for number in range(len(layer.types)):
         feature = layer.feature(number)
-        if not sheet.keeps(feature, zoom):
-            continue
-        text = _text(sheet, feature, zoom)
+        text = _text(sheet, feature, zoom) if sheet.keeps(feature, zoom) else ""
         if not text:
             continue
-        writer = _Writer(sheet, feature, zoom, text, height)
+        # who was handed in first is no reason to come first, and names in order would hang together in long chains
+        name = zlib.crc32(f"{feature.id}\0{text}".encode())
+        rank = (-height, sheet.value("symbol-sort-key", feature, zoom), name)
+        writer = _Writer(shared or _manner(sheet, feature, zoom), text, rank)
         lines = [layer.points[a:b] for a, b in _parts(layer, number)]
         if along and layer.types[number] != POINT:
             for line in lines:
@@ -79,7 +77,7 @@ def labels(sheet: Sheet, layer: TileLayer, place: Place, zoom: float, height: in
             continue
         for x, y in _anchors(int(layer.types[number]), lines):
             if 0 <= x < layer.extent and 0 <= y < layer.extent:
-                label = writer.at(*place.world(np.array([x, y], "f8")))
+                label = writer.at(x * place.scale + place.x, y * place.scale + place.y)
                 if label is not None:
                     yield label
 
@@ -157,49 +155,83 @@ def _crossings(ring: Points, y: float) -> Points:
 # --- writing -----------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Manner:
+    """How a text is written; sizes in pixels."""
+
+    size: float
+    line_height: float
+    most: float  # of a line, where it can be broken
+    padding: float
+    halo: float
+    colour: Colour
+    halo_colour: Colour
+    across: int  # where the anchor is in the text: -1 left, 0 in the middle, 1 right
+    down: int
+    shift_x: float
+    shift_y: float
+    spacing: float
+    yields: bool
+
+    @property
+    def utmost(self) -> float:
+        """How wide a line may be at most."""
+        room = REACH - abs(self.shift_x)
+        return (room if self.across else 2 * room) - 2 * self.padding
+
+
+_MANNER = tuple(name for name in PROPERTIES["symbol"] if name not in ("text-field", "symbol-sort-key"))
+
+
+def _manner(sheet: Sheet, feature: Feature, zoom: float) -> Manner:
+    def number(name: str, most: float) -> float:
+        return min(most, max(0.0, float(sheet.value(name, feature, zoom))))
+
+    size = fonts.rounded(number("text-size", _LARGEST))
+    opacity = number("text-opacity", 1.0)
+    anchor = str(sheet.value("text-anchor", feature, zoom))
+    across, down = (sum(_SIDES[side] for side in sides if side in anchor) for sides in _AXES)
+    shift_x, shift_y = [*sheet.value("text-offset", feature, zoom), 0.0, 0.0][:2]
+    return Manner(
+        size=size,
+        line_height=number("text-line-height", 10.0) * size,
+        most=max(1.0, number("text-max-width", 100.0)) * size,
+        padding=number("text-padding", 10.0),
+        halo=number("text-halo-width", _WIDEST_HALO),
+        colour=_faded(sheet.value("text-color", feature, zoom), opacity),
+        halo_colour=_faded(sheet.value("text-halo-color", feature, zoom), opacity),
+        across=across,
+        down=down,
+        shift_x=shift_x * size,
+        shift_y=shift_y * size,
+        spacing=max(1.0, number("symbol-spacing", 1e6)),
+        yields=not sheet.value("text-allow-overlap", feature, zoom),
+    )
+
+
 class _Writer:
     """Lays out one feature's text."""
 
-    def __init__(self, sheet: Sheet, feature: Feature, zoom: float, text: str, height: int) -> None:
-        def value(name: str) -> float:
-            return float(sheet.value(name, feature, zoom))
-
-        self.text = text
-        self.size = fonts.rounded(min(value("text-size"), _LARGEST))
-        self.line_height = value("text-line-height") * self.size
-        self.most = max(1.0, value("text-max-width")) * self.size
-        self.padding = min(10.0, max(0.0, value("text-padding")))
-        self.halo = min(_WIDEST_HALO, max(0.0, value("text-halo-width")))
-        opacity = min(1.0, max(0.0, value("text-opacity")))
-        self.colour = _faded(sheet.value("text-color", feature, zoom), opacity)
-        self.halo_colour = _faded(sheet.value("text-halo-color", feature, zoom), opacity)
-        self.anchor = str(sheet.value("text-anchor", feature, zoom))
-        self.offset = [*sheet.value("text-offset", feature, zoom), 0.0, 0.0][:2]
-        self.spacing = max(1.0, value("symbol-spacing"))
-        self.yields = not sheet.value("text-allow-overlap", feature, zoom)
-        # who was handed in first is no reason to come first, and names in order would hang together in long chains
-        name = zlib.crc32(f"{feature.id}\0{text}".encode())
-        self.rank = (-height, value("symbol-sort-key"), name)
+    def __init__(self, manner: Manner, text: str, rank: tuple[float | int | str, ...]) -> None:
+        self.manner, self.text, self.rank = manner, text, rank
 
     def at(self, x: float, y: float) -> Label | None:
         """Return the text at an anchor, in pixels of the world; None where it would reach too far."""
-        across, down = (sum(_SIDES[s] for s in sides if s in self.anchor) for sides in _AXES)
-        shift_x, shift_y = self.offset[0] * self.size, self.offset[1] * self.size
-        utmost = (REACH - abs(shift_x) if across else 2 * (REACH - abs(shift_x))) - 2 * self.padding
-        texts = fonts.lines(self.text, self.size, min(self.most, utmost), utmost)
-        wide = max(fonts.width(line, self.size) for line in texts)
-        tall = self.line_height * len(texts)
-        middle_x, middle_y = x + shift_x - across * wide / 2, y + shift_y - down * tall / 2
-        box = _box(middle_x, middle_y, wide / 2 + self.padding, tall / 2 + self.padding)
+        how = self.manner
+        utmost = how.utmost
+        texts, wide = fonts.lines(self.text, how.size, min(how.most, utmost), utmost)
+        tall = how.line_height * len(texts)
+        middle_x, middle_y = x + how.shift_x - how.across * wide / 2, y + how.shift_y - how.down * tall / 2
+        box = _box(middle_x, middle_y, wide / 2 + how.padding, tall / 2 + how.padding)
         if max(x - box[0], box[2] - x, y - box[1], box[3] - y) > REACH:
             return None
-        return self._label((box,), (Glyphs(tuple(texts), middle_x, middle_y),), x, y)
+        return self._label((box,), (Glyphs(texts, middle_x, middle_y),), x, y)
 
     def along(self, line: Points, extent: int, place: Place) -> Iterator[Label]:
         """Yield the text along a line, again and again; never beyond the tile's edge."""
-        letters = [fonts.width(letter, self.size) for letter in self.text]
+        letters = [fonts.width(letter, self.manner.size) for letter in self.text]
         long = sum(letters)
-        if long > 2 * (REACH - self.size):
+        if long > 2 * (REACH - self.manner.size):
             return
         for run in _runs(line, extent):
             path = place.world(run)
@@ -207,7 +239,7 @@ class _Writer:
             whole = float(lengths[-1])
             if whole < long:
                 continue
-            count = max(1, int((whole - long) // self.spacing))
+            count = max(1, int((whole - long) // self.manner.spacing))
             for k in range(count):
                 label = self._bent(path, lengths, whole * (k + 0.5) / count - long / 2, letters)
                 if label is not None:
@@ -224,14 +256,13 @@ class _Writer:
             return self._bent(path[::-1], lengths[-1] - lengths[::-1], lengths[-1] - ends[-1], letters)
         middles = list(zip((x[1:] + x[:-1]) / 2, (y[1:] + y[:-1]) / 2, np.degrees(turns), strict=True))
         glyphs = tuple(Glyphs((c,), *map(float, m)) for c, m in zip(self.text, middles, strict=True) if c != " ")
-        half = self.size / 2 + self.padding
+        half = self.manner.size / 2 + self.manner.padding
         boxes = tuple(_box(g.x, g.y, half, half) for g in glyphs)
         middle = len(ends) // 2
         return self._label(boxes, glyphs, float(x[middle]), float(y[middle]))
 
     def _label(self, boxes: tuple[Box, ...], glyphs: tuple[Glyphs, ...], x: float, y: float) -> Label:
-        claim = Claim(boxes, (*self.rank, y, x), self.yields)
-        return Label(claim, glyphs, self.size, self.line_height, self.halo, self.colour, self.halo_colour)
+        return Label(Claim(boxes, (*self.rank, y, x), self.manner.yields), glyphs, self.manner)
 
 
 _AXES = (("left", "right"), ("top", "bottom"))

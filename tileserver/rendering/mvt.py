@@ -16,6 +16,7 @@ from tileserver.rendering.expressions import Feature
 TYPES = ("", "Point", "LineString", "Polygon")
 POINT, LINE, POLYGON = 1, 2, 3
 _MOST_EXTENT = 1 << 16
+_HEAD = 6  # numbers
 _FARTHEST = 1 << 28  # units from a tile's corner
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5  # protobuf's wire types
 
@@ -38,10 +39,11 @@ class TileLayer:
     parts: NDArray[np.int64]
     shapes: NDArray[np.int64]
     types: NDArray[np.int64]
-    ids: list[int | None]
-    tags: list[bytes]
+    heads: NDArray[np.int64]  # by feature: type, where its tags begin and end, its geometry, whether it has an id
+    ids: NDArray[np.uint64]
+    packed: NDArray[np.uint8]  # the features' bytes
     keys: list[str]
-    values: list[Any]
+    values: Values
 
     def feature(self, number: int) -> Feature:
         """Return what expressions see of a feature.
@@ -49,13 +51,14 @@ class TileLayer:
         Raises:
             TileBroken: its tags point nowhere.
         """
-        tags = list(_varints(self.tags[number]))
+        kind, start, stop, _, _, has_id = self.heads[number].tolist()
+        tags = _numbers(self.packed[start:stop].tobytes())
         try:
             pairs = zip(tags[::2], tags[1::2], strict=True)
             properties = {self.keys[key]: self.values[value] for key, value in pairs}
         except (IndexError, ValueError) as cause:
             raise TileBroken("tags without a value") from cause
-        return Feature(TYPES[self.types[number]], self.ids[number], properties)
+        return Feature(TYPES[kind], int(self.ids[number]) if has_id else None, properties)
 
 
 def layers(tile: bytes, wanted: Collection[str]) -> dict[str, TileLayer]:
@@ -106,11 +109,32 @@ def _varint(data: memoryview, at: int) -> tuple[int, int]:
     raise TileBroken("a number without an end")
 
 
-def _varints(data: bytes) -> Iterator[int]:
-    at, view = 0, memoryview(data)
+def _numbers(data: bytes) -> list[int]:
+    """Return packed varints."""
+    if data.isascii():  # all below 128, each a byte
+        return list(data)
+    found, at, view = [], 0, memoryview(data)
     while at < len(data):
         value, at = _varint(view, at)
-        yield value
+        found.append(value)
+    return found
+
+
+class Values:
+    """A layer's values, each read when it is first asked for."""
+
+    def __init__(self, packed: list[memoryview]) -> None:
+        self._packed = packed
+        self._read: dict[int, Any] = {}
+
+    def __getitem__(self, number: int) -> Any:
+        """Return a value; raises IndexError where there is none, TileBroken where it is damaged."""
+        if number not in self._read:
+            try:
+                self._read[number] = _value(self._packed[number])
+            except (struct.error, TypeError, UnicodeDecodeError) as cause:
+                raise TileBroken(f"a value is damaged: {cause}") from cause
+        return self._read[number]
 
 
 def _name(layer: memoryview) -> str:
@@ -130,31 +154,20 @@ def _layer(data: memoryview) -> TileLayer:
         elif number == 3:
             keys.append(str(value, "utf-8"))
         elif number == 4:
-            values.append(_value(value))
+            values.append(value)
         elif number == 5:
             extent = value
     if not 0 < extent <= _MOST_EXTENT:
         raise TileBroken("the extent is out of range")
-    read = [_feature(feature) for feature in features]
-    points, parts, shapes = _geometries([geometry for *_, geometry in read])
-    types = np.array([kind for kind, *_ in read], np.int64)
-    ids, tags = [number for _, number, *_ in read], [tag for _, _, tag, _ in read]
-    return TileLayer(name, extent, points, parts, shapes, types, ids, tags, keys, values)
-
-
-def _feature(data: memoryview) -> tuple[int, int | None, bytes, memoryview]:
-    """Return type, id, tags and geometry."""
-    kind, number, tags, geometry = 0, None, b"", memoryview(b"")
-    for field, value in _fields(data):
-        if field == 1:
-            number = value
-        elif field == 2:
-            tags = bytes(value)
-        elif field == 3:
-            kind = value if 0 <= value < len(TYPES) else 0
-        elif field == 4:
-            geometry = value
-    return kind, number, tags, geometry
+    packed = np.frombuffer(b"".join(features), np.uint8)
+    ends = np.cumsum([0, *map(len, features)], dtype=np.int64)
+    heads, ids = np.zeros((len(features), _HEAD), np.int64), np.zeros(len(features), np.uint64)
+    if not _heads(packed, ends, heads, ids):
+        raise TileBroken("a feature is damaged")
+    points, parts, shapes = _geometries(packed, heads[:, 3:5].copy())
+    return TileLayer(
+        name, extent, points, parts, shapes, heads[:, 0].copy(), heads, ids, packed, keys, Values(values)
+    )
 
 
 def _value(data: memoryview) -> Any:
@@ -172,12 +185,12 @@ def _value(data: memoryview) -> Any:
     return None
 
 
-def _geometries(packed: list[memoryview]) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64]]:
-    data = np.frombuffer(b"".join(packed), np.uint8)
-    ends = np.cumsum([0, *map(len, packed)], dtype=np.int64)
+def _geometries(
+    data: NDArray[np.uint8], places: NDArray[np.int64]
+) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64]]:
     points = np.empty((len(data), 2), np.int32)
-    parts, shapes = np.zeros(len(data) + 2, np.int64), np.zeros(len(packed) + 1, np.int64)
-    used, count = _commands(data, ends, points, parts, shapes)
+    parts, shapes = np.zeros(len(data) + 2, np.int64), np.zeros(len(places) + 1, np.int64)
+    used, count = _commands(data, places, points, parts, shapes)
     if used < 0:
         raise TileBroken("a geometry is damaged")
     return points[:used].copy(), parts[: count + 1].copy(), shapes
@@ -200,7 +213,7 @@ def _number(data: NDArray[np.uint8], at: int, end: int) -> tuple[int, int]:
 @kernel
 def _commands(
     data: NDArray[np.uint8],
-    ends: NDArray[np.int64],
+    places: NDArray[np.int64],
     points: NDArray[np.int32],
     parts: NDArray[np.int64],
     shapes: NDArray[np.int64],
@@ -210,8 +223,8 @@ def _commands(
     Points that follow each other by MoveTo alone are one part each.
     """
     used = count = 0
-    for k in range(len(ends) - 1):
-        at, end = ends[k], ends[k + 1]
+    for k in range(len(places)):
+        at, end = places[k, 0], places[k, 1]
         x = y = command = left = 0
         while at < end:
             value, at = _number(data, at, end)
@@ -240,3 +253,51 @@ def _commands(
         shapes[k + 1] = count
     parts[count] = used
     return used, count
+
+
+@inner
+def _long(data: NDArray[np.uint8], at: int, end: int) -> tuple[np.uint64, int]:
+    """Return the varint of up to 64 bits at a place and where it ends; -1 for that where there is none."""
+    value, shift = np.uint64(0), np.uint64(0)
+    while at < end and shift < np.uint64(64):
+        byte = np.uint64(data[at])
+        at += 1
+        value |= (byte & np.uint64(127)) << shift
+        if byte < np.uint64(128):
+            return value, at
+        shift += np.uint64(7)
+    return value, -1
+
+
+@kernel
+def _heads(
+    data: NDArray[np.uint8], ends: NDArray[np.int64], heads: NDArray[np.int64], ids: NDArray[np.uint64]
+) -> bool:
+    """Read where each feature has what (specification §4.2); False where one is damaged."""
+    for k in range(len(heads)):
+        at, end = ends[k], ends[k + 1]
+        while at < end:
+            key, at = _number(data, at, end)
+            field, wire = key >> 3, key & 7
+            if key < 0 or wire not in {0, 1, 2, 5}:
+                return False
+            if wire == 0:
+                value, at = _long(data, at, end)
+                if at < 0:
+                    return False
+                if field == 1:
+                    ids[k], heads[k, 5] = value, 1
+                elif field == 3 and value <= np.uint64(3):
+                    heads[k, 0] = np.int64(value)
+                continue
+            size = 8 if wire == 1 else 4
+            if wire == 2:
+                size, at = _number(data, at, end)
+            if size < 0 or at + size > end:
+                return False
+            if wire == 2 and field == 2:
+                heads[k, 1], heads[k, 2] = at, at + size
+            elif wire == 2 and field == 4:
+                heads[k, 3], heads[k, 4] = at, at + size
+            at += size
+    return True

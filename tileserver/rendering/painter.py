@@ -105,8 +105,10 @@ class Painter:
     def fill(self, sheet: Sheet, layer: TileLayer, tile: DataTile) -> None:
         """Paint areas, and their outlines where the style has a colour for them."""
         clip = self.clip(tile)
+        if clip[0] >= clip[2] or clip[1] >= clip[3]:
+            return
         chosen, features = self._chosen(sheet, layer, layer.types == mvt.POLYGON)
-        if not len(chosen) or clip[0] >= clip[2] or clip[1] >= clip[3]:
+        if not len(chosen):
             return
         place = self.place(tile, layer)
         colours = self._colours(sheet, features, "fill-color", "fill-opacity")
@@ -122,8 +124,10 @@ class Painter:
     def line(self, sheet: Sheet, layer: TileLayer, tile: DataTile) -> None:
         """Draw lines, and the outlines of areas."""
         clip, zoom = self.clip(tile), self.frame.zoom
+        if clip[0] >= clip[2] or clip[1] >= clip[3]:
+            return
         chosen, features = self._chosen(sheet, layer, layer.types >= mvt.LINE)
-        if not len(chosen) or clip[0] >= clip[2] or clip[1] >= clip[3]:
+        if not len(chosen):
             return
         colours = self._colours(sheet, features, "line-color", "line-opacity")
         widths = self._numbers(sheet, features, "line-width", _WIDEST)
@@ -182,7 +186,7 @@ class Painter:
     def _stamp(self, label: Label) -> None:
         scale = self.frame.scale
         stamps = [self._masks(label, texts) for texts, *_ in label.glyphs]
-        inks = ((label.halo_colour, True), (label.colour, False))
+        inks = ((label.manner.halo_colour, True), (label.manner.colour, False))
         for colour, is_halo in inks:
             ink = np.array(_premultiplied(colour, 1.0))
             for glyphs, stamp in zip(label.glyphs, stamps, strict=True):
@@ -196,8 +200,8 @@ class Painter:
                 kernels.stamp(self.canvas, mask, int(np.floor(x + 0.5)), int(np.floor(y + 0.5)), ink)
 
     def _masks(self, label: Label, texts: tuple[str, ...]) -> fonts.Stamp:
-        scale = self.frame.scale
-        return fonts.stamp(texts, label.size * scale, label.line_height * scale, label.halo * scale)
+        scale, how = self.frame.scale, label.manner
+        return fonts.stamp(texts, how.size * scale, how.line_height * scale, how.halo * scale)
 
 
 def gathered(sheets: Sequence[Sheet], tiles: Sequence[DataTile], zoom: float) -> list[Label]:

@@ -9,7 +9,6 @@ seen in a picture depends on anchors up to (4 · ROUNDS - 1) · REACH from its e
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -17,7 +16,6 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom
 ROUNDS = 2
 REACH = 72.0  # pixels of a picture that is not doubled
 SIGHT = 512  # pixels around a picture in which labels are looked for: (4 · 2 - 1) · 72 = 504
-_CELL = 2 * REACH
 
 
 class Claim(NamedTuple):
@@ -30,39 +28,10 @@ class Claim(NamedTuple):
 
 def placed(claims: Sequence[Claim]) -> list[int]:
     """Return the numbers of the claims that are granted, in order of their ranks, last first."""
+    from tileserver.rendering.rivals import OPEN, SHOWN, decide
+
     order = sorted(range(len(claims)), key=lambda k: claims[k].rank)
-    place = {k: at for at, k in enumerate(order)}
-    rivals = _rivals(claims)
-    shown = [k for k in order if not claims[k].yields]
-    undecided = {k for k in order if claims[k].yields}
-    for _ in range(ROUNDS):
-        first = [k for k in undecided if all(place[k] < place[rival] for rival in rivals[k] & undecided)]
-        shown += first
-        undecided.difference_update(first, *(rivals[k] for k in first))
-    return sorted(shown, key=lambda k: -place[k])
-
-
-def _rivals(claims: Sequence[Claim]) -> dict[int, set[int]]:
-    """Return for each claim the others that touch it."""
-    cells: dict[tuple[int, int], list[int]] = defaultdict(list)
-    rivals: dict[int, set[int]] = defaultdict(set)
-    for k, claim in enumerate(claims):
-        if not claim.yields:
-            continue
-        for cell in {cell for box in claim.boxes for cell in _cells(box)}:
-            for other in cells[cell]:
-                if other not in rivals[k] and _touch(claim, claims[other]):
-                    rivals[k].add(other)
-                    rivals[other].add(k)
-            cells[cell].append(k)
-    return rivals
-
-
-def _cells(box: Box) -> list[tuple[int, int]]:
-    columns = range(int(box[0] // _CELL), int(box[2] // _CELL) + 1)
-    rows = range(int(box[1] // _CELL), int(box[3] // _CELL) + 1)
-    return [(column, row) for column in columns for row in rows]
-
-
-def _touch(one: Claim, other: Claim) -> bool:
-    return any(a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3] for a in one.boxes for b in other.boxes)
+    state = [OPEN if claims[k].yields else SHOWN for k in order]
+    boxes = [(box, at) for at, k in enumerate(order) if claims[k].yields for box in claims[k].boxes]
+    granted = decide(boxes, state, ROUNDS)
+    return [order[at] for at in reversed(granted)]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
@@ -84,6 +85,7 @@ class Sheet:
     maxzoom: float
     filter: Node | None
     nodes: Mapping[str, Node]
+    settled: dict[tuple[str, float], Any] = field(default_factory=dict, compare=False)  # what varies by zoom alone
 
     def shows(self, zoom: float) -> bool:
         """Tell whether it is drawn at a zoom."""
@@ -96,17 +98,26 @@ class Sheet:
     def value(self, name: str, feature: Feature, zoom: float) -> Any:
         """Return a property's value for a feature; the default where its expression has none."""
         node = self.nodes.get(name)
-        if node is not None:
-            try:
-                return node.run(feature, zoom)
-            except Unanswerable:
-                pass
-        return default(self.kind, name)
+        if node is None:
+            return default(self.kind, name)
+        if node.varies:
+            return self._asked(name, node, feature, zoom)
+        if (name, zoom) not in self.settled:
+            self.settled[name, zoom] = self._asked(name, node, feature, zoom)
+        return self.settled[name, zoom]
+
+    def _asked(self, name: str, node: Node, feature: Feature, zoom: float) -> Any:
+        try:
+            return node.run(feature, zoom)
+        except Unanswerable:
+            return default(self.kind, name)
 
     def varies(self, *names: str) -> bool:
         """Tell whether one of these properties, or the filter, depends on the feature."""
-        if self.filter is not None:
-            return True
+        return self.filter is not None or self.depends(*names)
+
+    def depends(self, *names: str) -> bool:
+        """Tell whether one of these properties depends on the feature."""
         return any(node.varies for name in names if (node := self.nodes.get(name)) is not None)
 
     def constant(self, name: str, zoom: float) -> Any:
@@ -114,6 +125,7 @@ class Sheet:
         return self.value(name, NOTHING, zoom)
 
 
+@cache
 def default(kind: str, name: str) -> Any:
     """Return a property's default, as its expression would give it."""
     want, plain = PROPERTIES[kind][name]

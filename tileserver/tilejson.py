@@ -1,4 +1,4 @@
-"""`/tiles/{layers}.json`: TileJSON 3.0.0."""
+"""`/tiles/{layers}.json`: TileJSON 3.0.0, which is for Web Mercator (`tileserver/ogc/tiles.py`: for every grid)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tileserver.documents import json_document
 from tileserver.pyramids import CompositePyramid, LayerPyramid, Pyramid
 from tileserver.rasters.tiles import ENCODING, encoding_for, heights_address
 from tileserver.routes import LAYER_IDS, Route, Service
+from tileserver.tilings import together
 
 
 def show_tilejson(service: Service, caller: Caller, layers: str) -> Response:
@@ -57,7 +58,7 @@ def _parts(pyramid: Pyramid) -> tuple[LayerPyramid, ...]:
 def tilejson(pyramid: Pyramid, template: str) -> dict[str, Any]:
     """Return what any TileJSON 3.0.0 document says of a pyramid whose tiles lie under `template`."""
     parts = _parts(pyramid)
-    west, south, east, north = bounds = _bounds(parts)
+    west, south, east, north = bounds = together([part.tileset.bounds for part in parts])
     return {
         "tilejson": "3.0.0",
         "name": ", ".join(part.layer.title_ko for part in parts),
@@ -71,11 +72,6 @@ def tilejson(pyramid: Pyramid, template: str) -> dict[str, Any]:
         "bounds": list(bounds),
         "center": [(west + east) / 2, (south + north) / 2, pyramid.minzoom],
     }
-
-
-def _bounds(parts: tuple[LayerPyramid, ...]) -> tuple[float, float, float, float]:
-    wests, souths, easts, norths = zip(*(part.tileset.bounds for part in parts), strict=True)
-    return min(wests), min(souths), max(easts), max(norths)
 
 
 ROUTES = (

@@ -77,6 +77,18 @@ class Tiling:
         return *across, max(0, top - _OVERHANG), min(rows, bottom + _OVERHANG)
 
 
+def together(boxes: Sequence[BBox]) -> BBox:
+    """Return the box round boxes (W, S, E, N, degrees); where one crosses the 180th meridian, all the way round.
+
+    >>> together([(126.0, 37.0, 127.0, 38.0), (127.5, 36.0, 128.0, 37.0)]), together([(170.0, 0.0, -170.0, 10.0)])
+    ((126.0, 36.0, 128.0, 38.0), (-180.0, 0.0, 180.0, 10.0))
+    """
+    wests, souths, easts, norths = zip(*boxes, strict=True)
+    across = any(west > east for west, east in zip(wests, easts, strict=True))
+    west, east = (-180.0, 180.0) if across else (min(wests), max(easts))
+    return west, min(souths), east, max(norths)
+
+
 def tilings(snapshot: Snapshot, layer: Layer) -> tuple[Tiling, ...]:
     """Return a layer's tiles in every grid in which it has any, Web Mercator first."""
     found = (tiling_in(snapshot, layer, grid) for grid in GRIDS)

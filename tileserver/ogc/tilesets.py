@@ -11,7 +11,7 @@ from naru.records import BBox
 from tileserver.credits import credit
 from tileserver.ogc.common import TILING_SCHEME, Link, Site
 from tileserver.pyramids import MEDIA_TYPES
-from tileserver.tilings import VECTOR, Limits, Tiling
+from tileserver.tilings import VECTOR, Limits, Tiling, together
 
 Kind = Literal["vector", "map"]
 _REGISTERED = "http://www.opengis.net/def/tilematrixset/OGC/1.0"
@@ -56,7 +56,7 @@ def tileset_list(path: str, found: Sequence[TileSet], site: Site) -> dict[str, A
 
 def tileset(one: TileSet, site: Site) -> dict[str, Any]:
     """Return the whole description of a tileset (20-057 /req/tileset/description)."""
-    bounds, limits = _union([tiling.bounds for tiling in one.tilings]), _limits(one)
+    bounds, limits = together([tiling.bounds for tiling in one.tilings]), _limits(one)
     west, south, east, north = bounds
     told = _summary(one) | {
         "links": [*_own_links(one, site), *(_item(one, kind, site) for kind in one.types)],
@@ -135,8 +135,3 @@ def _inner(inner: Any, layer_id: str, geometry: str) -> dict[str, Any]:
 
 def _box(bounds: BBox) -> dict[str, Any]:
     return {"lowerLeft": list(bounds[:2]), "upperRight": list(bounds[2:]), "crs": uri(CRS84)}
-
-
-def _union(boxes: Sequence[BBox]) -> BBox:
-    wests, souths, easts, norths = zip(*boxes, strict=True)
-    return min(wests), min(souths), max(easts), max(norths)

@@ -19,6 +19,7 @@ from rasterio.enums import Resampling
 from rasterio.windows import Window
 from shapely import Point, box
 
+from naru.errors import NotReady
 from naru.house import House
 from tests.conftest import naru_json
 from tests.rasters import BOUNDS, SIDE, Scene, grid, publish_raster
@@ -26,6 +27,7 @@ from tests.serving import new_key, open_app, service_of, settings_of
 from tests.sources import write_source
 from tests.test_server_access import used
 from tileserver.common import gazetteer, gazetteers
+from tileserver.common.asking import Position
 from tileserver.common.gazetteers import Gazetteers
 
 CITY_HALL = "lon=126.978275264&lat=37.566642192"
@@ -398,6 +400,20 @@ def test_a_source_that_cannot_be_read_is_reported_and_leaves_nothing(tmp_path: P
     ready = Gazetteers(tmp_path / "made").ready([tmp_path / "bad.parquet"], patience_s=60)
     assert ready == {}
     assert [file.name for file in (tmp_path / "made").iterdir()] == ["lock"]
+
+
+@pytest.mark.parametrize("content", [None, b"no database", b"SQLite format 3\0" + bytes(4080)])
+def test_a_broken_gazetteer_is_put_out_of_the_way(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "broken.sqlite"
+    if content is not None:
+        file.write_bytes(content)
+    for ask_it in (
+        lambda: gazetteer.search(file, "시청", 5),
+        lambda: gazetteer.nearest(file, Position(127, 37), 100, 5),
+    ):
+        with pytest.raises(NotReady, match="made anew"):
+            ask_it()
+        assert not file.exists()
 
 
 def test_the_least_used_gazetteers_go_when_there_are_too_many(

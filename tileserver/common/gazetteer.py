@@ -14,12 +14,13 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from naru.errors import ArchiveDamaged, BadSelection
+from naru.errors import ArchiveDamaged, BadSelection, NotReady
 from naru.features.systems import CRS84
+from naru.storage import sync_file
 from naru.style import label_field
 from tileserver.common.asking import Position
 from tileserver.common.words import APART, Phrase, likeness, phrases, tokens
@@ -76,14 +77,14 @@ def text_kinds(fields: Iterable[str]) -> tuple[list[str], list[str]]:
 def search(path: Path, text: str, limit: int, *, every: bool = True) -> list[Match]:
     """Return the features whose names and addresses hold every word of `text`, or any: the most alike first."""
     asked = phrases(text)
-    with closing(_opened(path)) as connection:
+    with _opened(path) as connection:
         rare = [phrase for phrase in asked if not _is_common(connection, phrase)]
         if not rare:
             rows = _first(connection, asked, every=every)
-        elif every and len(rare) < len(asked):
+        elif every:
             rows = _rare_first(connection, asked, rare)
         else:
-            rows = _ranked(connection, rare, every=every)
+            rows = _ranked(connection, rare, every=False)
     return sorted((_best(row, text) for row in rows), key=by_likeness)[:limit]
 
 
@@ -103,7 +104,7 @@ def nearest(path: Path, place: Position, within_m: float, limit: int) -> list[tu
         "select places.* from near join places using (id) "
         "where west >= ? and east <= ? and south >= ? and north <= ?"
     )
-    with closing(_opened(path)) as connection:
+    with _opened(path) as connection:
         rows = connection.execute(query, box).fetchall()
     if not rows:
         return []
@@ -113,8 +114,19 @@ def nearest(path: Path, place: Position, within_m: float, limit: int) -> list[tu
     return [(m, _match(row, row[4].split("\n")[0], 1.0)) for m, row in near]
 
 
-def _opened(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+@contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open one; where it is gone or broken, it is out of the way afterwards, to be made again.
+
+    Raises:
+        NotReady: it is gone or broken.
+    """
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
+            yield connection
+    except sqlite3.DatabaseError as error:
+        path.unlink(missing_ok=True)
+        raise NotReady("a gazetteer must be made anew", remedy="Try again in a moment.") from error
 
 
 _MATCHING = (
@@ -130,9 +142,19 @@ def _is_common(connection: sqlite3.Connection, phrase: Phrase) -> bool:
 
 
 def _rare_first(connection: sqlite3.Connection, asked: Sequence[Phrase], rare: Sequence[Phrase]) -> list[Any]:
-    """Return rows with the rare phrases that hold the common ones, too: to look for those takes much longer."""
-    found = _ranked(connection, rare, every=True)
-    rows = [row for row in found if all(phrase.is_in(f"{row[3]}\n{row[4]}".split("\n")) for phrase in asked)]
+    """Return rows with the rare phrases that hold the common ones, too: to look for those takes much longer.
+
+    Those that have everything from the first rare one on in this order are looked for by themselves.
+    """
+    in_order = Phrase(tuple(word for one in asked[asked.index(rare[0]) :] for word in one.words), asked[-1].open)
+    found = {
+        row[0]: row for row in (*_first(connection, [in_order], every=True), *_ranked(connection, rare, every=True))
+    }
+    if len(rare) == len(asked):
+        return list(found.values())
+    rows = [
+        row for row in found.values() if all(phrase.is_in(f"{row[3]}\n{row[4]}".split("\n")) for phrase in asked)
+    ]
     return rows if rows or len(found) < _MOST_MATCHES else _ranked(connection, asked, every=True)
 
 
@@ -186,8 +208,7 @@ def make(source: Path, target: Path) -> None:
         ArchiveDamaged: the source cannot be read.
         sqlite3.Error, OSError: the file cannot be written.
     """
-    aside = target.with_suffix(".part")
-    aside.unlink(missing_ok=True)
+    aside = target.with_suffix(f".{os.getpid()}.part")  # another one may be at it, whose server died
     try:
         with closing(sqlite3.connect(aside)) as connection:
             connection.executescript("pragma journal_mode = off; pragma synchronous = off;" + _SCHEMA)
@@ -195,6 +216,7 @@ def make(source: Path, target: Path) -> None:
             connection.execute("insert into words (words) values ('optimize')")
             _note_common(connection)
             connection.commit()
+        sync_file(aside)
         aside.rename(target)
     finally:
         aside.unlink(missing_ok=True)

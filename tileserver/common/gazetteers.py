@@ -23,6 +23,7 @@ log = logging.getLogger("naru.serve")
 PATIENCE_S = 5.0  # of a request, for gazetteers that are being made
 MOST_BYTES = 2 << 30  # of all together
 _TRY_AGAIN_S = 60.0  # after one could not be made
+_ABANDONED_S = 86400.0  # an unfinished file that nobody has written to for so long
 _USED_S = 3600.0  # how exactly it is known when one was last used
 
 
@@ -67,6 +68,7 @@ class Gazetteers:
             self._folder.mkdir(parents=True, exist_ok=True)
             with (self._folder / "lock").open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)  # given back when it is closed, also by a death
+                _sweep(self._folder)
                 told = _run({source: file for source, file in wanted.items() if not file.exists()})
                 _drop_least_used(self._folder, but=wanted.values())
         except OSError as error:
@@ -103,6 +105,13 @@ def _mark_used(file: Path) -> None:
             os.utime(file)
     except FileNotFoundError:  # dropped just now; it is made again when it is asked for
         return
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what makers that were killed have left."""
+    for part in folder.glob("*.part"):
+        if time.time() - part.stat().st_mtime > _ABANDONED_S:
+            part.unlink(missing_ok=True)
 
 
 def _drop_least_used(folder: Path, *, but: Collection[Path]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-PARTS = ("bench.vector", "bench.delta", "bench.grids", "bench.raster", "bench.export", "bench.quota", "bench.serve")
+PARTS = ("bench.vector", "bench.delta", "bench.grids", "bench.raster", "bench.rendering", "bench.export", "bench.quota", "bench.serve")
 
 
 def main() -> int:

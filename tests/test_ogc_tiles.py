@@ -217,6 +217,7 @@ def test_ats_collections_selection_collections_response(client: FlaskClient) -> 
     assert both.headers["Cache-Control"].startswith("public")
     assert client.get(f"{path}?collections=marks,secret").status_code == 404
     assert client.get(f"{path}?collections=marks,marks").status_code == 400
+    assert client.get(f"/ogc/tiles/WebMercatorQuad?collections={'marks,' * 16}plain").status_code == 400
     picture = client.get(f"/ogc/map/tiles/WebMercatorQuad/12/{row}/{column}?collections=marks,plain&f=png")
     assert picture.data == client.get(f"/tiles/marks,plain/12/{column}/{row}.png").data
 

@@ -298,9 +298,9 @@ def test_a_route_without_a_scope_cannot_be_written() -> None:
 
 def test_open_routes_are_the_ones_that_are_meant_to_be() -> None:
     open_routes = {route.rule for route in ROUTES if route.scope == "open"}
-    pages = {"/", "/upload", "/docs", "/static/<path:name>"}
+    pages = {"/", "/upload", "/usage", "/keys", "/docs", "/static/<path:name>"}
     ogc = {"/ogc/", "/ogc/conformance", "/ogc/tileMatrixSets", "/ogc/tileMatrixSets/<grid>", "/tms/"}
-    assert open_routes == pages | ogc | {"/health/live", "/health/ready"}
+    assert open_routes == pages | ogc | {"/health/live", "/health/ready", "/metrics"}
 
 
 # --- problems and methods -------------------------------------------------------------------------

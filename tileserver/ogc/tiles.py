@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from flask import Response, request
 
-from naru.errors import RouteUnknown, TileOutOfRange
+from naru.errors import BadRequest, RouteUnknown, TileOutOfRange
 from naru.features.systems import uri
 from naru.grids import GRIDS
 from tileserver.access import Caller
@@ -143,7 +143,12 @@ def _together(service: Service, caller: Caller, grid: str, kind: Kind) -> TileSe
     """Return the tiles of the layers that are asked for, or of the first ones that the caller sees."""
     snapshot, asked = service.keeper.current, request.args.get("collections")
     seen = of_dataset(snapshot, caller, grid, pictures=kind == "map")
-    layers = [known(service, caller, name) for name in asked.split(",")] if asked else seen
+    names = asked.split(",") if asked else []
+    if len(names) > MOST_LAYERS:
+        raise BadRequest(
+            f"one tile can hold at most {MOST_LAYERS} layers", field="collections", remedy="Name fewer."
+        )
+    layers = [known(service, caller, name) for name in names] or seen
     found = [tiling for layer in layers if (tiling := tiling_in(snapshot, layer, grid)) and _offers(tiling, kind)]
     if not found:
         return None

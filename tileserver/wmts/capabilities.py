@@ -160,6 +160,7 @@ def _matrix_set(grid: Grid, zooms: range) -> Markup:
 def crs_urn(grid: Grid) -> str:
     """Return a grid's CRS as a URN, the only spelling with an axis order that clients agree on.
 
+    >>> from naru.grids import GRIDS
     >>> crs_urn(GRIDS["EPSG5186"]), crs_urn(GRIDS["WorldCRS84Quad"])
     ('urn:ogc:def:crs:EPSG::5186', 'urn:ogc:def:crs:OGC:1.3:CRS84')
     """

@@ -358,6 +358,18 @@ def test_a_process_that_takes_too_long_is_ended(closing: Any) -> None:
     assert shop.pid is None
 
 
+def test_a_server_that_stops_does_not_wait_for_a_picture(closing: Any) -> None:
+    shop = closing(workshop(_READY + "f.receive(i); time.sleep(60)"))
+    with ThreadPoolExecutor(1) as threads:
+        job = threads.submit(shop.do, {})
+        wait_until(lambda: shop._jobs == 1)
+        began = time.monotonic()
+        shop.close()
+        assert time.monotonic() - began < 10
+        with pytest.raises(RenderingFailed, match="stopping"):
+            job.result()
+
+
 def test_a_process_is_replaced_when_it_has_drawn_enough(closing: Any) -> None:
     shop = closing(
         workshop(

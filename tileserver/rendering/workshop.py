@@ -77,9 +77,12 @@ class Workshop:
                 self._wait_idle()
 
     def close(self) -> None:
-        """End the process for good."""
+        """End the process for good, and the job that it is at."""
+        self._closed = True
+        process = self._process
+        if process is not None:
+            process.kill()
         with self._lock:
-            self._closed = True
             self._cancel_idle()
             self._end()
 

@@ -445,6 +445,12 @@ class TusVersion(NaruError):
     spoken = "1.0.0"
 
 
+class PreconditionFailed(NaruError):
+    """The request is for another version than the one there is (RFC 9110 §13.1.1)."""
+
+    code = "PRECONDITION"
+
+
 class MediaType(NaruError):
     """The request's body is of another media type than the address takes."""
 

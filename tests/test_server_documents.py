@@ -230,6 +230,17 @@ def test_a_preflight_has_no_body_and_says_what_may_be_sent(client: FlaskClient) 
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
 
 
+@pytest.mark.parametrize("path", ["/", "/docs", "/api/layers", "/tiles/seoul-gu.json"])
+def test_a_version_that_there_is_not_is_refused_in_words_that_no_cache_keeps(
+    client: FlaskClient, path: str
+) -> None:
+    answer = client.get(path, headers={"If-Match": '"another"'})
+    assert (answer.status_code, answer.json["code"]) == (412, "PRECONDITION")
+    assert answer.headers["Cache-Control"] == "no-store"
+    tag = client.get(path).headers["ETag"]
+    assert client.get(path, headers={"If-Match": tag}).status_code == 200
+
+
 # --- OpenAPI --------------------------------------------------------------------------------------
 
 

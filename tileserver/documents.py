@@ -5,10 +5,12 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+from http import HTTPStatus
 from typing import Any
 
 from flask import Response, request
 
+from naru.errors import PreconditionFailed
 from tileserver.encodings import accepts_gzip
 from tileserver.pyramids import PRIVATE_CACHING, PRIVATE_VARY
 
@@ -33,5 +35,16 @@ def bytes_document(body: bytes, *, shared: bool, media_type: str, tag: str = "")
     response.headers["Cache-Control"] = REVALIDATE if shared else PRIVATE_CACHING
     response.vary.update(["Accept-Encoding", "Origin"] if shared else PRIVATE_VARY.split(", "))
     response.set_etag(f"{tag}-gzip" if packed else tag)
+    return conditional(response)
+
+
+def conditional(response: Response) -> Response:
+    """Return a tagged answer, or 304 where the caller has it already (RFC 9110 §13).
+
+    Raises:
+        PreconditionFailed: the caller wants another version, by If-Match or If-Unmodified-Since.
+    """
     response.make_conditional(request)
+    if response.status_code == HTTPStatus.PRECONDITION_FAILED:
+        raise PreconditionFailed("this is not the version that was asked for", remedy="Ask without If-Match.")
     return response

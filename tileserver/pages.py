@@ -20,6 +20,7 @@ from flask import Response, request
 from naru.errors import NotReady, RouteUnknown
 from naru.settings import Settings
 from tileserver.access import Caller
+from tileserver.documents import conditional
 from tileserver.encodings import accepts_gzip
 from tileserver.routes import Route, Service
 
@@ -83,8 +84,7 @@ def _serve(name: str) -> Response:
     response.headers["Cache-Control"] = asset.cache_control
     response.vary.add("Accept-Encoding")
     response.set_etag(asset.etag + ("-gzip" if packed else ""))
-    response.make_conditional(request)
-    return response
+    return conditional(response)
 
 
 def _page(service: Service, name: str) -> Response:

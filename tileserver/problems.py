@@ -100,6 +100,9 @@ KINDS: dict[type[Exception], Kind] = {
     errors.TusVersion: Kind(
         HTTPStatus.PRECONDITION_FAILED, "This version of tus is not spoken here", "지원하지 않는 tus 버전입니다"
     ),
+    errors.PreconditionFailed: Kind(
+        HTTPStatus.PRECONDITION_FAILED, "There is another version now", "요청한 버전이 아닙니다"
+    ),
     errors.UploadTooLarge: Kind(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The upload is too large", "업로드 용량이 한도를 넘었습니다"
     ),

@@ -204,6 +204,36 @@ def test_who_has_the_picture_gets_304_and_nothing_is_drawn(tmp_path: Path) -> No
     service_of(app).close()
 
 
+def test_a_picture_asked_for_again_is_answered_before_flask(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = "/tiles/red/3/6/3.webp"
+    first = get(app, path)
+    monkeypatch.setattr(app, "full_dispatch_request", unreachable)
+    again = get(app, path)
+    assert (again.status_code, again.data, again.headers["ETag"]) == (200, first.data, first.headers["ETag"])
+    assert get(app, f"{path}?key=", If_None_Match=first.headers["ETag"]).status_code == 304
+    for same in ("tiles/red/WebMercatorQuad/3/6/3.webp", "wmts/1.0.0/red/default/WebMercatorQuad/3/3/6.webp"):
+        assert get(app, f"/{same}").data == first.data
+
+
+def unreachable(*_: Any) -> Any:
+    raise AssertionError("Flask was asked")
+
+
+def test_a_picture_that_one_key_had_drawn_is_refused_to_another(app: Flask) -> None:
+    key, text = new_key(app, access="private")
+    path = "/tiles/secret/3/6/3.webp"
+    before = service_of(app).meter.standing(key)["day"].used
+    for _ in range(3):
+        assert get(app, path, X_API_Key=text).status_code == 200
+    assert service_of(app).meter.standing(key)["day"].used == before + 3
+    for other in ({}, {"X_API_Key": new_key(app)[1]}):
+        assert get(app, path, **other).json["code"] == "LAYER_NOT_FOUND"
+    assert get(app, path, X_API_Key="nru_x").status_code == 401
+    service_of(app).keyring.revoke(key.id)
+    service_of(app).pulse()
+    assert get(app, path, X_API_Key=text).status_code == 401
+
+
 # --- the gallery ---------------------------------------------------------------------------------------
 
 
@@ -235,7 +265,7 @@ def test_all_tiles_of_a_metatile_wait_for_one_drawing() -> None:
     gallery = Gallery(slow)
     with ThreadPoolExecutor(16) as threads:
         found = [threads.submit(gallery.picture, "v", "metatile", k, lambda: JOB) for k in range(16)]
-        wait_until(lambda: gallery._here == 16)
+        wait_until(lambda: gallery.here == 16)
         slow.go.set()
         assert {answer.result() for answer in found} == {b"picture"}
     assert slow.count == 1
@@ -276,7 +306,7 @@ def test_what_was_drawn_is_kept_within_bounds() -> None:
     gallery = Gallery(slow, most_bytes=3 * 16 * 207)
     for k in range(5):
         gallery.picture("v", k, 0, lambda: JOB)
-    assert gallery._size <= 3 * 16 * 207
+    assert [gallery.find("v", k, 0) for k in range(5)] == [None, None, b"picture", b"picture", b"picture"]
     gallery.picture("v", 4, 0, lambda: JOB)
     assert slow.count == 5
     gallery.picture("v", 0, 0, lambda: JOB)

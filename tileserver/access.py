@@ -35,6 +35,9 @@ class Presented(NamedTuple):
     parameter: str | None
 
 
+_NO_KEY = Presented(None, None)
+
+
 class Caller(NamedTuple):
     """Who asks: under which key (None: nobody we let in), and how the key came."""
 
@@ -51,6 +54,16 @@ class Caller(NamedTuple):
             permit(self.key, layer, function)
         except (UnknownLayer, ScopeDenied):
             return False
+        return True
+
+    def knows_of(self, layer: Layer) -> bool:
+        """Tell whether the caller may learn that `layer` exists, which may be more than it may read."""
+        try:
+            permit(self.key, layer)
+        except UnknownLayer:
+            return layer.visibility == "public"
+        except ScopeDenied:
+            return True
         return True
 
 
@@ -141,6 +154,12 @@ def permit(key: Key | None, layer: Layer, function: str | None = None) -> None:
             layer=layer.id,
             remedy=_WIDEN,
         )
+
+
+def may_read(snapshot: Snapshot, key: Key, layers: str) -> bool:
+    """Tell whether all of `layers` (ids, joined by commas) are there and `key` may read them."""
+    found = [snapshot.layers.get(name) for name in layers.split(",")]
+    return all(layer is not None and Caller(key, _NO_KEY).sees(layer) for layer in found)
 
 
 def _trusted_with(key: Key, visibility: str) -> bool:

@@ -41,7 +41,7 @@ _TEXTS = ("geojson", "kml", "csv")  # the others are packed by themselves
 _LEVEL, _GZIP = 1, 31  # of ISA-L; zlib's word for gzip with the largest window
 _AT_ONCE = 4  # files that one worker makes at a time: each costs a processor and up to 300 MB
 _places = threading.BoundedSemaphore(_AT_ONCE)
-_SENT_AT_ONCE = 16  # that one worker sends at a time: a slow reader holds one of the desk's 32 threads
+_SENT_AT_ONCE = 16  # that one worker sends at a time: a slow reader holds one of the desk's threads
 _sendings = threading.BoundedSemaphore(_SENT_AT_ONCE)
 
 

@@ -29,7 +29,7 @@ from tileserver.problems import problem
 from tileserver.spares import Answering, Scope, Spares
 
 log = logging.getLogger("naru.serve")
-THREADS = 32  # of a worker: nearly all of them wait for a slow caller or for the catalogue
+THREADS = 64  # of a worker: nearly all wait; pictures may take 48 of them (rasters/studio, rendering/gallery)
 MOST_WAITING = 128  # requests that wait for one of them; more are told to come back
 _WRAP = "_wsgi_call_wrap"  # granian's name for what it wraps a WSGI application in
 Callback = Callable[[Answering, Scope], object]

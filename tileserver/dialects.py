@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from naru.errors import TileOutOfRange
-from tileserver.access import Environ, caller_text, identify, permit, presented_key
+from tileserver.access import Environ, caller_text, identify, may_read, presented_key
 from tileserver.addresses import key_query
 from tileserver.ogc import addresses as ogc
 from tileserver.problems import problem
@@ -21,6 +21,7 @@ from tileserver.pyramids import Answer
 from tileserver.spelling import ASKED, Spelling
 from tileserver.tilings import VECTOR, reaches
 from tileserver.tms import addresses as tms
+from tileserver.watching.request_ids import request_id
 from tileserver.wmts import addresses as wmts
 from tileserver.wmts import faults
 
@@ -73,7 +74,7 @@ def _answer(lane: Lane, dialect: Dialect, environ: dict[str, Any]) -> Answer | N
             return None
         _check_limits(lane, spelling, environ)
     except Exception as error:
-        answer = problem(error)
+        answer = problem(error, request_id(environ, lane.proxies))
         lane.note(
             "", "", "", -1, int(answer.status[:3]), len(answer.body), caller_text(environ, lane.proxies), None
         )
@@ -89,20 +90,21 @@ def _only_key(environ: Environ) -> str:
 
 
 def _check_limits(lane: Lane, tile: Spelling, environ: Environ) -> None:
-    """Return if a tile is within what the layers' documents declare, or the lane will refuse it (17-083r4 §6.3).
+    """Return if a tile is within what the layers' documents declare (17-083r4 §6.3), or the lane will refuse it.
+
+    Limits are looked at only for who may read the layers: of others, even how they are refused would tell something.
 
     Raises:
         TileOutOfRange: it is not.
-        KeyMissing, KeyInvalid, UnknownLayer and others: nor may the caller know.
+        KeyMissing, KeyInvalid and others: see `identify`.
     """
     snapshot = lane.keeper.current
-    layers = [snapshot.layers[name] for name in tile.layers.split(",") if name in snapshot.layers]
-    place, pictures = (tile.z, tile.x, tile.y), tile.extension != VECTOR
-    if not layers or reaches(snapshot, layers, tile.grid, place, pictures=pictures):
+    if not may_read(snapshot, identify(snapshot, environ, lane.clock(), lane.proxies), tile.layers):
         return
-    key = identify(snapshot, environ, lane.clock(), lane.proxies)
-    for layer in layers:
-        permit(key, layer)
+    layers = [snapshot.layers[name] for name in tile.layers.split(",")]
+    place, pictures = (tile.z, tile.x, tile.y), tile.extension != VECTOR
+    if reaches(snapshot, layers, tile.grid, place, pictures=pictures):
+        return
     raise TileOutOfRange(
         "the layer does not reach this tile",
         layer=tile.layers,

@@ -7,17 +7,19 @@ no header: those lie ready in the worker's snapshot.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import parse_qsl, urlencode
 from wsgiref.types import StartResponse, WSGIApplication
 
 from naru.errors import ArchiveDamaged, NaruError, TileOutOfRange, WrongTileType
 from naru.grids import GRIDS, NAMES
 from naru.settings import Clock
 from naru.tms import WEB_MERCATOR
-from tileserver.access import Environ, caller_text, identify, permit
+from tileserver.access import QUERY_NAMES, Environ, caller_text, identify, may_read, permit
 from tileserver.dialects import answer_in_dialect
 from tileserver.encodings import Coding, coding_for
 from tileserver.keys.ring import Key
@@ -25,7 +27,7 @@ from tileserver.problems import problem
 from tileserver.pyramids import FINEST_PICTURE, Answer, LayerPyramid, Pyramid, TileHeaders, check_type, recoded
 from tileserver.quota.leases import Lease
 from tileserver.quota.meter import QuotaMeter
-from tileserver.snapshot import Place, Snapshot, SnapshotKeeper
+from tileserver.snapshot import Drawn, Place, Snapshot, SnapshotKeeper
 from tileserver.watching.request_ids import request_id
 from tileserver.watching.watch import KEY, STORED, Watch
 
@@ -99,17 +101,10 @@ def resolve(snapshot: Snapshot, key: Key, address: TileAddress) -> Pyramid:
         WrongTileType: a layer has no tiles of this type, or none in this grid.
         TileOutOfRange: none of the layers has this zoom.
     """
-    parts = tuple(snapshot.pyramid(layer_id, address.tms) for layer_id in address.layers.split(","))
-    for part in parts:
-        permit(key, part.layer)
-        if part.tms != address.tms and part.cog is None:
-            raise _not_in_grid(part, address.tms)
-        if part.stored_type != address.tile_type:
-            check_type(part, address.tile_type)
-    pyramid = snapshot.composite(parts)
+    pyramid = snapshot.composite(tuple(_parts(snapshot, key, address)))
     if pyramid.tms != address.tms:
         return pyramid  # a raster, drawn in another grid than its own
-    is_drawn = address.tile_type != _VECTOR and not parts[0].is_raster
+    is_drawn = address.tile_type != _VECTOR and not pyramid.parts[0].is_raster
     finest = max(pyramid.maxzoom, FINEST_PICTURE) if is_drawn else pyramid.maxzoom
     if not pyramid.minzoom <= address.z <= finest:
         raise TileOutOfRange(
@@ -118,6 +113,18 @@ def resolve(snapshot: Snapshot, key: Key, address: TileAddress) -> Pyramid:
             remedy="Clients overzoom by themselves when they read /tiles/{layer}.json.",
         )
     return pyramid
+
+
+def _parts(snapshot: Snapshot, key: Key, address: TileAddress) -> Iterator[LayerPyramid]:
+    """Yield the pyramids of an address; each is permitted before the next is looked for, or that would tell of it."""
+    for layer_id in address.layers.split(","):
+        part = snapshot.pyramid(layer_id, address.tms)
+        permit(key, part.layer)
+        if part.tms != address.tms and part.cog is None:
+            raise _not_in_grid(part, address.tms)
+        if part.stored_type != address.tile_type:
+            check_type(part, address.tile_type)
+        yield part
 
 
 def _not_in_grid(part: LayerPyramid, tms: str) -> NaruError:
@@ -148,6 +155,30 @@ def asks_for_more(environ: Environ) -> bool:
     """Tell whether the query says anything beside who asks: how a picture is to be drawn."""
     query = environ["QUERY_STRING"]
     return bool(query) and ("&" in query or not query.startswith(("key=", "apikey=")))
+
+
+def drawing_name(environ: Environ) -> str:
+    """Return a picture's address with all that its query says, but for who asks."""
+    path: str = environ["PATH_INFO"].replace(f"/{WEB_MERCATOR}/", "/", 1)  # both spellings are one picture
+    return f"{path}?{_without_key(environ['QUERY_STRING'])}" if asks_for_more(environ) else path
+
+
+@lru_cache(maxsize=1024)
+def _without_key(query: str) -> str:
+    return urlencode([pair for pair in parse_qsl(query, keep_blank_values=True) if pair[0] not in QUERY_NAMES])
+
+
+def remember_drawn(
+    snapshot: Snapshot,
+    pyramid: Pyramid,
+    address: TileAddress,
+    environ: Environ,
+    headers: TileHeaders,
+    find: Callable[[], bytes | None],
+) -> None:
+    """Have the lane answer the next request for a picture that was just drawn, as long as `find` gives it."""
+    drawn = Drawn(pyramid, address.z, _in_web_mercator(address), headers, find)
+    snapshot.remember_drawn(drawing_name(environ), drawn)
 
 
 def not_modified(headers: TileHeaders, environ: Environ, coding: Coding = "identity") -> Answer | None:
@@ -223,6 +254,10 @@ class Lane:
         place = snapshot.places.get(environ["PATH_INFO"])
         if place is not None and method == "GET" and not (place.is_picture and asks_for_more(environ)):
             return self._again(snapshot, place, environ)
+        if method == "GET" and snapshot.drawn and (drawn := snapshot.drawn.get(drawing_name(environ))):
+            picture = drawn.find()
+            if picture is not None:
+                return self._shown_again(snapshot, drawn, picture, environ)
         answer = self._found(snapshot, environ) if method in _METHODS else None
         return _without_body(answer) if answer and method == "HEAD" else answer
 
@@ -244,15 +279,34 @@ class Lane:
         self.note(key_id, pyramid.function, layer, place.z, status, size, caller, place.tile)
         return answer
 
+    def _shown_again(self, snapshot: Snapshot, drawn: Drawn, picture: bytes, environ: dict[str, Any]) -> Answer:
+        """Answer with a picture that was drawn before and is kept."""
+        key, lease, pyramid, layers = None, None, drawn.pyramid, ""
+        try:
+            key = identify(snapshot, environ, self.clock(), self.proxies)
+            lease = self.meter.admit(key)
+            for part in pyramid.parts:
+                permit(key, part.layer)
+            layers = pyramid.id
+            answer = not_modified(drawn.headers, environ) or ("200 OK", drawn.headers.stored, picture)
+        except Exception as error:
+            answer = self._failed(error, lease, environ)
+        key_id = environ[KEY] = "" if key is None else key.id
+        status, size, caller = _STATUS[answer[0]], len(answer[2]), caller_text(environ, self.proxies)
+        self.note(key_id, pyramid.function, layers, drawn.z, status, size, caller, drawn.tile)
+        return answer
+
     def _found(self, snapshot: Snapshot, environ: dict[str, Any]) -> Answer | None:
         """Answer for an address that is new; where it names one stored tile, its place is remembered."""
         key, lease, layers, function, zoom, tile = None, None, "", "", -1, None
         try:
             address = parse(environ["PATH_INFO"])
-            if address is None or must_be_made(snapshot, address, environ):
+            if address is None:
                 return None
             zoom, tile = address.z, _in_web_mercator(address)
             key = identify(snapshot, environ, self.clock(), self.proxies)
+            if must_be_made(snapshot, address, environ) and may_read(snapshot, key, address.layers):
+                return None  # what may not be read is refused here, whether it is there or not, as what lies ready
             lease = self.meter.admit(key)
             pyramid = resolve(snapshot, key, address)
             layers, function = pyramid.id, pyramid.function

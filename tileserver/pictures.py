@@ -7,6 +7,7 @@ be made: a raster drawn from a COG's numbers, or in another grid, or a vector la
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from flask import Response, request
@@ -15,7 +16,7 @@ from naru.errors import TileOutOfRange
 from naru.grids import GRIDS
 from tileserver.access import Caller
 from tileserver.encodings import coding_for
-from tileserver.lane import fetch, parse, resolve
+from tileserver.lane import fetch, parse, remember_drawn, resolve
 from tileserver.pyramids import TILE_MEDIA_TYPE, Answer, LayerPyramid
 from tileserver.rasters.tiles import LOOK, picture
 from tileserver.rendering.tiles import picture as styled_picture
@@ -27,11 +28,13 @@ def show_tile(service: Service, caller: Caller, **_named: str) -> Response:
     address = parse(request.environ["PATH_INFO"])
     if address is None or caller.key is None:
         raise TileOutOfRange("no tile has this number", remedy="/tiles/{layer}.json says which zooms a layer has.")
-    pyramid = resolve(service.keeper.current, caller.key, address)
+    snapshot = service.keeper.current
+    pyramid = resolve(snapshot, caller.key, address)
+    remember = partial(remember_drawn, snapshot, pyramid, address, request.environ)
     if isinstance(pyramid, LayerPyramid) and pyramid.is_raster:
-        return _response(picture(service, pyramid, address))
+        return _response(picture(service, pyramid, address, remember=remember))
     if address.tile_type != "mvt":
-        return _response(styled_picture(service, pyramid, address))
+        return _response(styled_picture(service, pyramid, address, remember))
     return _response(fetch(pyramid, address, coding_for(request.environ)))
 
 

@@ -18,7 +18,7 @@ from naru.grids import GRIDS
 from naru.raster_facts import RasterFacts
 from naru.records import Layer, Tileset
 from tileserver.encodings import CODINGS, Coding
-from tileserver.kept import Kept
+from tileserver.kept import Kept, cost_of_bytes
 from tileserver.rasters.blank import BLANK
 
 Headers = list[tuple[str, str]]
@@ -42,6 +42,11 @@ _ALWAYS = [
     ("X-Content-Type-Options", "nosniff"),
 ]
 _EMPTY = ("OATiles-hint", "empty")
+
+
+def keep_tiles() -> Kept[bytes]:
+    """Return where a worker keeps tiles that had to be packed anew."""
+    return Kept(MOST_KEPT_BYTES, cost_of_bytes)
 
 
 class TileReader(Protocol):
@@ -76,6 +81,10 @@ class TileHeaders:
     def stored(self) -> Headers:
         """The headers of a tile as it lies in its archive, or as it was drawn."""
         return self.by_coding["gzip"].headers
+
+
+Remember = Callable[[TileHeaders, Callable[[], bytes | None]], None]
+"""Is told a drawn picture's headers, and what finds it as long as it is kept."""
 
 
 def tile_headers(version: str, *, shared: bool) -> TileHeaders:
@@ -125,7 +134,7 @@ class LayerPyramid:
     tileset: Tileset
     reader: TileReader | ArchiveDamaged  # the fault, where the archive cannot be read
     shared: bool  # everybody may read it, so shared caches may keep it
-    kept: Kept = field(default_factory=lambda: Kept(MOST_KEPT_BYTES), repr=False)  # what had to be packed anew
+    kept: Kept[bytes] = field(default_factory=keep_tiles, repr=False)  # what had to be packed anew
     readers: set[str] = field(default_factory=set, compare=False)  # ids of keys that were found to be permitted
 
     @property

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -22,14 +22,14 @@ from naru.pmtiles import PMTilesReader, mapped
 from naru.records import Layer, Tileset
 from naru.settings import Clock
 from naru.tms import WEB_MERCATOR
-from tileserver.kept import Kept
 from tileserver.keys.ring import ANONYMOUS, Credential, Key, KeyRing
 from tileserver.keys.text import digest, is_well_formed
-from tileserver.pyramids import MOST_KEPT_BYTES, CompositePyramid, LayerPyramid, Pyramid, TileReader
+from tileserver.pyramids import CompositePyramid, LayerPyramid, Pyramid, TileHeaders, TileReader, keep_tiles
 
 log = logging.getLogger("naru.serve")
 _MOST_COMPOSITES = 256
 _MOST_PLACES = 16_384  # some 5 MB of a worker's memory
+_MOST_DRAWN = 4096
 _LOOK_AGAIN_S = 5.0
 
 
@@ -46,6 +46,16 @@ class Place(NamedTuple):
     tile: tuple[int, int] | None  # x and y in Web Mercator
 
 
+class Drawn(NamedTuple):
+    """A picture that was drawn for somebody, and may still be kept."""
+
+    pyramid: Pyramid
+    z: int
+    tile: tuple[int, int] | None  # x and y in Web Mercator
+    headers: TileHeaders
+    find: Callable[[], bytes | None]  # None: it is kept no more
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """Layers, pyramids and keys as of one generation of the catalogue."""
@@ -60,6 +70,7 @@ class Snapshot:
     _composites: dict[tuple[str, tuple[str, ...]], CompositePyramid] = field(default_factory=dict)
     _met: dict[str, Credential] = field(default_factory=dict, repr=False)
     places: dict[str, Place] = field(default_factory=dict, repr=False)  # by address: where its tile lies
+    drawn: dict[str, Drawn] = field(default_factory=dict, repr=False)  # by address with what it says of the look
 
     def credential(self, text: str) -> Credential | None:
         """Return what a key's text stands for, or None; one that was good once is not hashed again."""
@@ -75,6 +86,12 @@ class Snapshot:
         if len(self.places) >= _MOST_PLACES:
             self.places.pop(next(iter(self.places)), None)
         self.places[path] = place
+
+    def remember_drawn(self, name: str, drawn: Drawn) -> None:
+        """Keep what is known of a picture; the one that was drawn first makes room."""
+        if len(self.drawn) >= _MOST_DRAWN:
+            self.drawn.pop(next(iter(self.drawn)), None)
+        self.drawn[name] = drawn
 
     def pyramid(self, layer_id: str, tms: str = WEB_MERCATOR) -> LayerPyramid:
         """Return a layer's pyramid in one grid, or its own where it has none in that one.
@@ -112,7 +129,7 @@ class SnapshotKeeper:
     def __init__(self, house: House, keyring: KeyRing, pepper: bytes, clock: Clock = time.time) -> None:
         self._house, self._keyring, self._pepper, self._clock = house, keyring, pepper, clock
         self._readers: dict[str, TileReader] = {}
-        self._kept = Kept(MOST_KEPT_BYTES)
+        self._kept = keep_tiles()
         self._faults: set[str] = set()  # archives that could not be opened
         self._looked = clock()
         self._silent = False

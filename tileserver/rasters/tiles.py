@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from functools import partial
 
 from flask import request
 
@@ -16,7 +17,7 @@ from naru.errors import ArchiveDamaged, BadRequest, TileOutOfRange, WrongTileTyp
 from naru.raster_facts import ENCODINGS, Encoding
 from naru.tms import WEB_MERCATOR
 from tileserver.lane import TileAddress, fetch, not_modified
-from tileserver.pyramids import Answer, LayerPyramid, TileHeaders, picture_headers
+from tileserver.pyramids import Answer, LayerPyramid, Remember, TileHeaders, picture_headers
 from tileserver.rasters.asking import ENCODING, LOOK, Query, encoding_for, look_for
 from tileserver.rasters.looks import Look, Subject
 from tileserver.rasters.places import grid_range, reaches
@@ -25,8 +26,17 @@ from tileserver.routes import Service
 _EDITION = 2  # of how things are drawn: to be raised when the same archive begins to look different
 
 
-def picture(service: Service, pyramid: LayerPyramid, address: TileAddress, query: Query | None = None) -> Answer:
+def picture(
+    service: Service,
+    pyramid: LayerPyramid,
+    address: TileAddress,
+    query: Query | None = None,
+    *,
+    remember: Remember | None = None,
+) -> Answer:
     """Return the answer with a raster's tile; `query` says how it is to look, the request's own if not given.
+
+    `remember` is told how to find a picture that had to be drawn.
 
     Raises:
         ArchiveDamaged: the archive cannot be read.
@@ -52,6 +62,8 @@ def picture(service: Service, pyramid: LayerPyramid, address: TileAddress, query
         return headers.empty
     subject = Subject(service.house.storage.path(pyramid.tileset.archive), pyramid.cog, pyramid.facts)
     drawn = service.studio.draw(version, subject, look, tile)
+    if drawn is not None and remember is not None:
+        remember(headers, partial(service.studio.find, version, tile))
     return _found(headers, drawn)
 
 

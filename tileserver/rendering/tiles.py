@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import json
 import zlib
+from functools import partial
 
 from flask import request
 
 from naru.grids import GRIDS
 from naru.records import Layer
 from tileserver.lane import TileAddress, not_modified
-from tileserver.pyramids import Answer, CompositePyramid, LayerPyramid, Pyramid, picture_headers
+from tileserver.pyramids import Answer, CompositePyramid, LayerPyramid, Pyramid, Remember, picture_headers
 from tileserver.rendering.plan import Metatile, is_empty, job
 from tileserver.routes import Service
 
 _EDITION = 1  # of how things are drawn: to be raised when the same tiles begin to look different
 
 
-def picture(service: Service, pyramid: Pyramid, address: TileAddress) -> Answer:
+def picture(service: Service, pyramid: Pyramid, address: TileAddress, remember: Remember) -> Answer:
     """Return the answer with vector layers drawn in their styles, the first one lowest.
+
+    `remember` is told how to find the picture when it is asked for again.
 
     Raises:
         ArchiveDamaged: an archive cannot be read.
@@ -36,7 +39,10 @@ def picture(service: Service, pyramid: Pyramid, address: TileAddress) -> Answer:
         return headers.empty
     metatile, number = Metatile.around(address.tms, z, x, y, address.scale)
     tile = service.gallery.picture(version, metatile, number, lambda: job(parts, metatile, address.tile_type))
-    return ("200 OK", headers.stored, tile) if tile else headers.empty
+    if not tile:
+        return headers.empty
+    remember(headers, partial(service.gallery.find, version, metatile, number))
+    return "200 OK", headers.stored, tile
 
 
 def _version(parts: tuple[LayerPyramid, ...], address: TileAddress, renderer: str) -> str:

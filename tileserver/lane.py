@@ -116,7 +116,7 @@ def resolve(snapshot: Snapshot, key: Key, address: TileAddress) -> Pyramid:
 
 
 def _parts(snapshot: Snapshot, key: Key, address: TileAddress) -> Iterator[LayerPyramid]:
-    """Yield the pyramids of an address; each is permitted before the next is looked for, or that would tell of it."""
+    """Yield the pyramids of an address: each is permitted before the next is looked for, which would tell of it."""
     for layer_id in address.layers.split(","):
         part = snapshot.pyramid(layer_id, address.tms)
         permit(key, part.layer)
@@ -276,7 +276,8 @@ class Lane:
             answer = self._failed(error, lease, environ)
         key_id = environ[KEY] = "" if key is None else key.id
         status, size, caller = _STATUS[answer[0]], len(answer[2]), caller_text(environ, self.proxies)
-        self.note(key_id, pyramid.function, layer, place.z, status, size, caller, place.tile)
+        function, tile = (pyramid.function, place.tile) if layer else ("", None)
+        self.note(key_id, function, layer, place.z, status, size, caller, tile)
         return answer
 
     def _shown_again(self, snapshot: Snapshot, drawn: Drawn, picture: bytes, environ: dict[str, Any]) -> Answer:
@@ -293,7 +294,8 @@ class Lane:
             answer = self._failed(error, lease, environ)
         key_id = environ[KEY] = "" if key is None else key.id
         status, size, caller = _STATUS[answer[0]], len(answer[2]), caller_text(environ, self.proxies)
-        self.note(key_id, pyramid.function, layers, drawn.z, status, size, caller, drawn.tile)
+        function, tile = (pyramid.function, drawn.tile) if layers else ("", None)
+        self.note(key_id, function, layers, drawn.z, status, size, caller, tile)
         return answer
 
     def _found(self, snapshot: Snapshot, environ: dict[str, Any]) -> Answer | None:
@@ -317,7 +319,8 @@ class Lane:
         except Exception as error:
             answer = self._failed(error, lease, environ)
         key_id = environ[KEY] = "" if key is None else key.id
-        status, size, caller = _STATUS[answer[0]], len(answer[2]), caller_text(environ, self.proxies)
+        size = len(answer[2]) if environ["REQUEST_METHOD"] == "GET" else 0
+        status, caller = _STATUS[answer[0]], caller_text(environ, self.proxies)
         self.note(key_id, function, layers, zoom, status, size, caller, tile if layers else None)
         return answer
 

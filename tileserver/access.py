@@ -61,7 +61,7 @@ class Caller(NamedTuple):
         try:
             permit(self.key, layer)
         except UnknownLayer:
-            return layer.visibility == "public"
+            return False
         except ScopeDenied:
             return True
         return True

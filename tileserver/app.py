@@ -33,7 +33,7 @@ from tileserver.routes import Route
 from tileserver.service import Service
 from tileserver.tms import routes as tms
 from tileserver.usage import views as usage
-from tileserver.usage.noting import name_key, note_answer
+from tileserver.usage.noting import name_caller, note_answer
 from tileserver.watching import metrics
 from tileserver.watching.flasks import watch_requests
 from tileserver.watching.request_ids import request_id
@@ -145,7 +145,7 @@ def _guarded(route: Route, service: Service) -> Callable[..., Response]:
         if route.scope == "open":
             return route.view(service, Caller(None, presented), **parameters)
         caller = Caller(_identify(service, must=route.scope != "visible"), presented)
-        name_key(caller.key.id if caller.key else "")
+        name_caller(caller)
         if route.scope == "key":
             check_own_key(caller)
         if route.scope in ("visible", "key"):

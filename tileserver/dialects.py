@@ -92,7 +92,7 @@ def _only_key(environ: Environ) -> str:
 def _check_limits(lane: Lane, tile: Spelling, environ: Environ) -> None:
     """Return if a tile is within what the layers' documents declare (17-083r4 §6.3), or the lane will refuse it.
 
-    Limits are looked at only for who may read the layers: of others, even how they are refused would tell something.
+    Limits are looked at only for who may read the layers: of others, even the way of refusing would tell.
 
     Raises:
         TileOutOfRange: it is not.

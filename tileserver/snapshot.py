@@ -123,6 +123,17 @@ class Snapshot:
         return found
 
 
+def everybody_reads(anonymous: Key | None, layer: Layer) -> bool:
+    """Tell whether who has no key may read a layer: then shared caches may keep its tiles, and what is said of it.
+
+    `anonymous` is the key of such callers; None: they get nothing.
+    """
+    if anonymous is None or layer.visibility != "public":
+        return False
+    may = anonymous.permissions
+    return layer.function in may.functions and (may.layers is None or layer.id in may.layers)
+
+
 class SnapshotKeeper:
     """Keeps a worker's snapshot current; `refresh` is called twice a second, off the request path."""
 
@@ -163,13 +174,12 @@ class SnapshotKeeper:
         layers = {layer.id: layer for layer in self._house.catalogue.layers()}
         credentials = self._keyring.credentials()
         anonymous = self._anonymous()
-        readable = anonymous.permissions.functions if anonymous else frozenset()
         found = {
             (layer.id, tileset.tile_matrix_set): LayerPyramid(
                 layer=layer,
                 tileset=tileset,
                 reader=self._reader(layer, tileset),
-                shared=layer.visibility == "public" and layer.function in readable,
+                shared=everybody_reads(anonymous, layer),
                 kept=self._kept,
             )
             for layer in layers.values()

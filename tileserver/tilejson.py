@@ -14,16 +14,14 @@ from tileserver.documents import json_document
 from tileserver.pyramids import CompositePyramid, LayerPyramid, Pyramid
 from tileserver.rasters.tiles import ENCODING, encoding_for, heights_address
 from tileserver.routes import LAYER_IDS, Route, Service
+from tileserver.snapshot import Snapshot
 from tileserver.tilings import together
 
 
 def show_tilejson(service: Service, caller: Caller, layers: str) -> Response:
     """Describe the tiles of one or several layers."""
     snapshot = service.keeper.current
-    parts = tuple(snapshot.pyramid(layer_id) for layer_id in layers.split(","))
-    for part in parts:
-        caller.permit(part.layer)
-    pyramid = snapshot.composite(parts)
+    pyramid = snapshot.composite(tuple(_permitted(snapshot, caller, layer_id) for layer_id in layers.split(",")))
     base, query = base_address(service, request.environ), key_query(caller.presented)
     if isinstance(pyramid, LayerPyramid) and pyramid.is_raster:
         document = raster_tilejson(pyramid, base, query)
@@ -32,6 +30,13 @@ def show_tilejson(service: Service, caller: Caller, layers: str) -> Response:
         inside = (layer for part in _parts(pyramid) for layer in part.tileset.vector_layers)
         document["vector_layers"] = [dict(layer) for layer in inside]
     return json_document(document, shared=pyramid.shared and not query)
+
+
+def _permitted(snapshot: Snapshot, caller: Caller, layer_id: str) -> LayerPyramid:
+    """Return a layer's pyramid: one by one, so that of many the first that the caller may not know of is named."""
+    found = snapshot.pyramid(layer_id)
+    caller.permit(found.layer)
+    return found
 
 
 def raster_tilejson(pyramid: LayerPyramid, base: str, query: str) -> dict[str, Any]:

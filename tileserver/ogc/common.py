@@ -21,6 +21,7 @@ from tileserver.access import Caller
 from tileserver.addresses import key_query
 from tileserver.documents import json_document
 from tileserver.routes import LAYER_ID, Route, Service
+from tileserver.snapshot import everybody_reads
 from tileserver.tilings import VECTOR, tilings
 
 GEOJSON = "application/geo+json"
@@ -171,10 +172,7 @@ def known(service: Service, caller: Caller, layer_id: str) -> Layer:
 
 def is_shared(service: Service, layer: Layer) -> bool:
     """Tell whether everybody may read a layer, so that shared caches may keep what is said of it."""
-    anonymous = service.keeper.current.anonymous
-    return (
-        layer.visibility == "public" and anonymous is not None and layer.function in anonymous.permissions.functions
-    )
+    return everybody_reads(service.keeper.current.anonymous, layer)
 
 
 def collection(service: Service, layer: Layer, site: Site) -> dict[str, Any]:

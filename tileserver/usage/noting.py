@@ -5,16 +5,18 @@ Requests for a tile that the lane answers are noted there. Pages, health and sta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from flask import Response, g, request
 
 from naru.tms import WEB_MERCATOR
 from tileserver.access import client_address
-from tileserver.usage.page import UNCOUNTED
+from tileserver.usage.page import OTHER, UNCOUNTED
 
 if TYPE_CHECKING:
+    from naru.records import Layer
+    from tileserver.access import Caller
     from tileserver.routes import Route
     from tileserver.service import Service
 
@@ -23,9 +25,9 @@ _OWN_FUNCTIONS = ("common", "manage")  # scopes that are named like the function
 Note = Callable[[int], None]  # of a body's size
 
 
-def name_key(key_id: str) -> None:
+def name_caller(caller: Caller) -> None:
     """Tell under which key this request runs."""
-    g.usage_key = key_id
+    g.usage_caller, g.usage_key = caller, caller.key.id if caller.key else ""
 
 
 def name_layers(layers: str, zoom: int = -1) -> None:
@@ -72,7 +74,10 @@ def _prepared(service: Service, route: Route, status: int) -> Note:
     layers: str = g.get("usage_layers", path.get("layers", path.get("layer", "")))
     zoom: int = g.get("usage_zoom", _number(path.get("z")))
     caller = str(client_address(request.environ, service.settings.trusted_proxies) or "")
-    function, tile = _function(service, route, layers), _tile(path)
+    known = _known(service, layers)
+    function, tile = _function(route, known), _tile(path)
+    if layers and len(known) < layers.count(",") + 1:
+        layers = OTHER  # some are not there, or not for the caller to know of: which of the two, nothing may tell
     key: str = g.get("usage_key", "")
 
     def note(size: int) -> None:
@@ -81,14 +86,20 @@ def _prepared(service: Service, route: Route, status: int) -> Note:
     return note
 
 
-def _function(service: Service, route: Route, layers: str) -> str:
+def _known(service: Service, layers: str) -> list[Layer]:
+    """Return those of the layers named that there are, as far as the caller may know."""
+    caller: Caller | None = g.get("usage_caller")
+    there = [service.keeper.current.layers.get(one) for one in layers.split(",")]
+    return [layer for layer in there if layer is not None and (caller is None or caller.knows_of(layer))]
+
+
+def _function(route: Route, layers: Sequence[Layer]) -> str:
     """Return the function that a request counts for: its layers' own, where they have one in common."""
     if route.scope in _UNCOUNTED_SCOPES:
         return UNCOUNTED
     if route.scope in _OWN_FUNCTIONS:
         return route.scope
-    known = service.keeper.current.layers
-    found = {known[one].function for one in layers.split(",") if one in known}
+    found = {layer.function for layer in layers}
     return found.pop() if len(found) == 1 else ""
 
 

@@ -24,6 +24,7 @@ from wsgiref.types import WSGIApplication
 from granian.server import mp
 
 from naru.errors import NotReady
+from tileserver import hanging_up
 from tileserver.lane import Lane
 from tileserver.problems import problem
 from tileserver.spares import Answering, Scope, Spares
@@ -33,6 +34,8 @@ THREADS = 64  # of a worker: nearly all wait; pictures may take 48 of them (rast
 MOST_WAITING = 128  # requests that wait for one of them; more are told to come back
 _WRAP = "_wsgi_call_wrap"  # granian's name for what it wraps a WSGI application in
 Callback = Callable[[Answering, Scope], object]
+Leaving = Callable[[int], None]
+"""Ends, when the server stops, the requests to a port whose bodies do not come."""
 
 
 class Desk:
@@ -70,6 +73,11 @@ class Desk:
                 with self._counting:
                     self._here -= 1
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether any request waits or is being answered."""
+        return self._here > 0
+
 
 class Bodies:
     """Answers requests that bring a body, in the thread that they came in, and calls another in for the tiles."""
@@ -78,6 +86,7 @@ class Bodies:
         self._answer = answer
         self._spares = spares
         self._places = threading.BoundedSemaphore(spares.count)
+        self._arriving: set[int] = set()
 
     def take(self, protocol: Answering, scope: Scope) -> None:
         """Answer the request; refuse it where too many send bodies already."""
@@ -85,11 +94,18 @@ class Bodies:
             _send(protocol, problem(NotReady("too many uploads arrive here", remedy="Try again in a moment.")))
             return
         self._spares.call_in()
+        self._arriving.add(id(protocol))
         try:
             self._answer(protocol, scope)
         finally:
+            self._arriving.discard(id(protocol))
             self._places.release()
             self._spares.let_go()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether any request with a body is being answered."""
+        return bool(self._arriving)
 
 
 def has_body(scope: Scope) -> bool:
@@ -107,16 +123,19 @@ def possible() -> bool:
     return callable(getattr(mp, _WRAP, None))
 
 
-def seat(app: WSGIApplication, spares: Spares) -> None:
+def seat(app: WSGIApplication, spares: Spares) -> Leaving:
     """Make granian, in this worker process, call the lane itself and hand all else to a desk before `app`.
 
-    To be called before granian wraps its application: by the function that loads it.
+    To be called before granian wraps its application: by the function that loads it. Returns what is to be called
+    when the server stops.
     """
+    seated: list[tuple[Desk, Bodies]] = []
     wrap = getattr(mp, _WRAP)
 
     def wrapped(lane: Lane, options: dict[str, Any], access_log: str | None = None) -> Callback:
         inner = wrap(app, options, access_log)
         desk, bodies = Desk(inner), Bodies(inner, spares)
+        seated.append((desk, bodies))
         spares.start()
 
         def call(protocol: Answering, scope: Scope) -> None:
@@ -130,4 +149,10 @@ def seat(app: WSGIApplication, spares: Spares) -> None:
 
         return call
 
+    def leave(port: int) -> None:
+        if hanging_up.possible():
+            for desk, bodies in seated:
+                hanging_up.hang_up(port, bodies, desk)
+
     setattr(mp, _WRAP, wrapped)
+    return leave

@@ -116,15 +116,16 @@ def worker(settings: Settings, listen: Listen, parent: int) -> WSGIApplication:
     lane: Lane = app.wsgi_app  # type: ignore[assignment]  # what create_app put there
     if desk.possible():
         aside = Spares(listen.reachable)
-        when_stopped(partial(_let_go, service, aside))
-        desk.seat(lane.app, aside)
+        leave = desk.seat(lane.app, aside)
+        when_stopped(partial(_let_go, service, aside, partial(leave, listen.port)))
     return lane
 
 
-def _let_go(service: Service, aside: Spares) -> None:
+def _let_go(service: Service, aside: Spares, leave: Callable[[], None]) -> None:
     """End what would never end by itself: a server stops when no request is left."""
     service.stopping.set()
     aside.stop()
+    leave()
 
 
 def die_with(parent: int) -> None:

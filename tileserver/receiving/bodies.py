@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
-from flask import request
+from flask import current_app, request
 
-from naru.errors import BadRequest, MediaType
+from naru.errors import BadRequest, MediaType, NotReady
+from tileserver.service import Service
 
 CHUNK = 64 * 1024
 _LARGEST_JSON = 64 * 1024
@@ -18,14 +20,25 @@ _DRAIN_S = 5.0
 
 
 def chunks() -> Iterator[bytes]:
-    """Yield the request's body in pieces; it may end before its Content-Length when the caller goes away."""
+    """Yield the request's body in pieces; it may end before its Content-Length when the caller goes away.
+
+    Raises:
+        NotReady: it ended so because the server stops (`tileserver/hanging_up.py`).
+    """
     left = request.content_length
     while left is None or left > 0:
         chunk = request.stream.read(CHUNK if left is None else min(CHUNK, left))
         if not chunk:
+            if left and _stopping():
+                raise NotReady("the server stops before the body was here", remedy="Send it again in a moment.")
             return
         left = None if left is None else left - len(chunk)
         yield chunk
+
+
+def _stopping() -> bool:
+    service: Service = current_app.extensions["naru"]
+    return service.stopping.is_set()
 
 
 def drain() -> None:
@@ -33,10 +46,11 @@ def drain() -> None:
     if (request.content_length or 0) > _DRAIN_BYTES:
         return
     until, left = time.monotonic() + _DRAIN_S, _DRAIN_BYTES
-    for chunk in chunks():
-        left -= len(chunk)
-        if left < 0 or time.monotonic() > until:
-            return
+    with suppress(NotReady):  # nobody sends any more
+        for chunk in chunks():
+            left -= len(chunk)
+            if left < 0 or time.monotonic() > until:
+                return
 
 
 def json_object() -> dict[str, Any]:

@@ -41,6 +41,7 @@ def test_metrics_add_up_what_all_workers_counted(tmp_path: Path) -> None:
     assert two.test_client().get(TILE).status_code == 200
     assert two.test_client().get("/tiles/nowhere/2/3/1.mvt").status_code == 404
     assert two.test_client().get("/api/layers").status_code == 200
+    service_of(two).pulse()
     answer = one.test_client().get("/metrics")
     assert answer.content_type.startswith("text/plain")
     found = metrics(answer.text)

@@ -23,7 +23,7 @@ from tileserver.usage.counting import BEAT_S, Usage
 from tileserver.usage.ledger import Ledger
 from tileserver.usage.tables import open_database
 from tileserver.watching.traces import Traces
-from tileserver.watching.watch import Watch
+from tileserver.watching.watch import TELL_S, Watch
 
 log = logging.getLogger("naru.serve")
 REFRESH_S = 0.5  # a publication or a revoked key is seen within this
@@ -81,6 +81,7 @@ class Service:
         self.keeper.refresh()
         self.settle()
         self.usage.flush()
+        self.watch.tell()
 
     def settle(self, *, close: bool = False) -> None:
         """Tell the store what was counted; a store that does not answer is told next time."""
@@ -103,9 +104,9 @@ class Service:
 
 
 class Pulse:
-    """Four threads that renew what is known, settle quotas, lease ahead and write usage down, until stopped.
+    """Five threads that renew what is known, settle quotas, lease ahead and write down, until stopped.
 
-    They are four because writing waits for a database's lock, and neither a revoked key nor a quota must wait.
+    They are several because writing waits for a database's lock, and neither a revoked key nor a quota must wait.
     """
 
     def __init__(self, service: Service) -> None:
@@ -116,6 +117,7 @@ class Pulse:
             (service.settle, SETTLE_S),
             (partial(service.meter.refill, REFRESH_S), 0.0),
             (service.usage.beat, BEAT_S),
+            (service.watch.tell, TELL_S),
         )
         self._threads = [threading.Thread(target=self._beat, args=beat, daemon=True) for beat in beats]
 

@@ -32,6 +32,7 @@ _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 def show_metrics(service: Service, caller: Caller) -> Response:
     """Everything, in the format that the caller takes (Prometheus text 0.0.4, OpenMetrics 1.0)."""
+    service.watch.tell()
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_House(service))
     encode, media_type = choose_encoder(request.headers.get("Accept", ""))

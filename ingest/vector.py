@@ -1,6 +1,6 @@
 """The child's side of reading: every layer of every dataset, repaired, placed and written.
 
-Runs confined (`ingest.confine`). Nothing it says is believed unchecked (`ingest.reading`).
+Runs confined (`naru.confine`). Nothing it says is believed unchecked (`ingest.reading`).
 """
 
 from __future__ import annotations

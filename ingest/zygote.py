@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ingest.confine import Rlimits, confine
+from naru.confine import Rlimits, confine, end_with_parent
 from naru.errors import NaruError, StorageFailed, TooLarge
 from naru.records import Progress
 
@@ -110,7 +110,8 @@ def _child(message: Mapping[str, Any], result_fd: int) -> NoReturn:
 
 
 def _confine(message: Mapping[str, Any]) -> tuple[str, ...]:
-    readable = [Path(p) for p in message["readable"]]
+    end_with_parent()
+    readable = [Path(__file__).parent, *(Path(p) for p in message["readable"])]
     return confine(Rlimits(**message["rlimits"]), readable, [Path(p) for p in message["writable"]])
 
 

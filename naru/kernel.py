@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 import numba
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+_kept: list[Any] = []  # numba's dispatchers whose machine code is kept on disk
 
 
 def kernel(function: Function) -> Function:
@@ -18,8 +19,9 @@ def kernel(function: Function) -> Function:
     """
     try:
         compiled = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
+        _kept.append(compiled)
     except RuntimeError:  # nowhere to keep compiled code: compile once per process instead
-        compiled = numba.njit(nogil=True)(function)
+        compiled = numba.njit(nogil=True, error_model="numpy")(function)
     return cast("Function", compiled)
 
 
@@ -30,3 +32,9 @@ def inner(function: Function) -> Function:
         nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
     )(function)
     return cast("Function", compiled)
+
+
+def keep_no_more() -> None:
+    """Compile in memory from now on: for a process that may no longer write, where numba would fail instead."""
+    for compiled in _kept:
+        compiled._cache.disable()  # numba has no other way

@@ -1,7 +1,8 @@
 """The process that draws: `python -m tileserver.rendering.child`, one message in, one message out, until the end.
 
-It opens no archive and no socket; what it draws is sent to it. Its memory is limited, and its parent ends it where
-it takes too long or has drawn enough.
+It opens no archive and no socket; what it draws is sent to it. Before the first message it confines itself
+(`naru.confine`): it can read the font and Python's own files, and write to its parent. That ends it where it takes
+too long or has drawn enough.
 """
 
 from __future__ import annotations
@@ -10,14 +11,16 @@ import gzip
 import json
 import logging
 import os
-import resource
 import signal
 import sys
 from collections.abc import Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from tileserver.rendering import frames, glyphs, legends, mvt
+from naru.confine import Rlimits, confine
+from naru.kernel import keep_no_more
+from tileserver.rendering import fonts, frames, glyphs, legends, mvt
 from tileserver.rendering.painter import DataTile, Frame, Painter, gathered
 from tileserver.rendering.sheets import Sheet, sheets
 from tileserver.rendering.tile_bytes import inflated
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 
 MEMORY_BYTES = 2 << 30  # of address space; what is resident is about a tenth
 _WITH_MAPLIBRE = 4 << 30
+_CPU_S = 20_000  # of a life: more than its parent's thousand pictures can take
+_LONGEST_LOG = 1 << 40  # bytes: what it says may go to a file, and it can open no other
 log = logging.getLogger("naru.rendering")
 
 
@@ -35,12 +40,12 @@ def main() -> None:
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent
     is_native = "maplibre" in sys.argv[1:]
-    _limit(_WITH_MAPLIBRE if is_native else MEMORY_BYTES)
     source, sink = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever prints must not speak in between
     warm()
-    native = _native() if is_native else None
-    frames.send(sink, {"ready": os.getpid()})
+    layers = confined(MEMORY_BYTES, ()) if not is_native else confined(_WITH_MAPLIBRE, _MAPLIBRE_READS)
+    native = _native() if is_native else None  # afterwards, for it starts threads
+    frames.send(sink, {"ready": os.getpid(), "layers": layers})
     serve(source, sink, native)
 
 
@@ -138,12 +143,14 @@ def _native() -> Native | None:
         return None
 
 
-def _limit(memory_bytes: int) -> None:
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if sys.platform == "linux":  # macOS refuses a limit of address space
-        _, hard = resource.getrlimit(resource.RLIMIT_AS)
-        most = memory_bytes if hard == resource.RLIM_INFINITY else min(memory_bytes, hard)
-        resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+_MAPLIBRE_READS = tuple(map(Path, ("/etc/ld.so.cache", "/usr/share/glvnd", "/usr/share/drirc.d", "/etc/drirc")))
+
+
+def confined(memory_bytes: int, readable: tuple[Path, ...]) -> tuple[str, ...]:
+    """Give up all that drawing does not need; return the layers of confinement that took hold."""
+    keep_no_more()
+    limits = Rlimits(memory_bytes, _CPU_S, _LONGEST_LOG)
+    return confine(limits, [Path(__file__).parent, Path(fonts.font_path()), *readable])
 
 
 if __name__ == "__main__":

@@ -25,22 +25,26 @@ def send(stream: IO[bytes], told: Any, blobs: Sequence[bytes] = ()) -> None:
     stream.flush()
 
 
-def receive(stream: IO[bytes]) -> tuple[Any, list[bytes]]:
-    """Return the next message.
+def receive(stream: IO[bytes], most: int = _MOST) -> tuple[dict[str, Any], list[bytes]]:
+    """Return the next message; of `most` bytes beside its JSON at most, and as many of that.
 
     Raises:
         EOFError: the other side is gone, or sends something else.
     """
     long, rest = _HEAD.unpack(_exactly(stream, _HEAD.size))
-    if long > _MOST or rest > _MOST:
+    if long > most or rest > most:
         raise EOFError("no message")
     try:
         told, sizes = json.loads(_exactly(stream, long))
-    except ValueError as cause:
+    except (ValueError, TypeError, RecursionError) as cause:
         raise EOFError("no message") from cause
-    if sum(sizes) != rest:
+    if not isinstance(told, dict) or not _are_sizes(sizes) or sum(sizes) != rest:
         raise EOFError("no message")
     return told, [_exactly(stream, size) for size in sizes]
+
+
+def _are_sizes(sizes: Any) -> bool:
+    return isinstance(sizes, list) and all(type(size) is int and size >= 0 for size in sizes)
 
 
 def _exactly(stream: IO[bytes], size: int) -> bytes:

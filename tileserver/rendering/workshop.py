@@ -22,6 +22,7 @@ LONGEST_JOB_S = 20.0
 LONGEST_START_S = 120.0  # an installation that compiled nothing beforehand needs most of a minute
 IDLE_S = 120.0
 _KILL_AFTER_S = 5.0
+_LARGEST_ANSWER = 16 << 20  # bytes: four times sixteen pictures that cannot be packed at all
 _PAUSE_S = 10.0  # after a process that did not even start
 
 
@@ -39,6 +40,7 @@ class Workshop:
         self._command, self._most_jobs = tuple(command), most_jobs
         self._longest_job_s, self._idle_s = longest_job_s, idle_s
         self._process: subprocess.Popen[bytes] | None = None
+        self.layers: tuple[str, ...] = ()  # of the process's confinement, which took hold
         self._jobs = 0
         self._closed = False
         self._no_start_before = 0.0  # seconds of the monotonic clock
@@ -115,7 +117,7 @@ class Workshop:
         try:
             if message:
                 frames.send(process.stdin, *message)
-            return frames.receive(process.stdout)
+            return frames.receive(process.stdout, _LARGEST_ANSWER)
         except (EOFError, OSError) as cause:
             self._end()
             if too_late.is_set():
@@ -133,17 +135,17 @@ class Workshop:
         if time.monotonic() < self._no_start_before:
             raise RenderingFailed("pictures cannot be drawn here", remedy=_REMEDY)
         self._end()
-        environ = {name: value for name, value in os.environ.items() if not name.startswith("NARU_")}
         self._process = subprocess.Popen(
-            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environ, start_new_session=True
+            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_environment(), start_new_session=True
         )
         self._jobs = 0
         try:
-            self._exchange(self._process, None, LONGEST_START_S)
+            told, _ = self._exchange(self._process, None, LONGEST_START_S)
         except (EOFError, OSError) as cause:
             self._no_start_before = time.monotonic() + _PAUSE_S
             log.error("no drawing process can be started; what it says is above")
             raise RenderingFailed("pictures cannot be drawn here", remedy=_REMEDY) from cause
+        self.layers = tuple(map(str, told.get("layers", ())))
         return self._process
 
     def _end(self) -> None:
@@ -182,4 +184,17 @@ class Workshop:
                 self._lock.release()
 
 
+def _environment() -> dict[str, str]:
+    """Return an environment without secrets, in which no library starts threads before the process is confined."""
+    own = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith(_KEPT_PREFIXES)}
+    return own | {
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+        "MALLOC_ARENA_MAX": "2",
+        "MESA_SHADER_CACHE_DISABLE": "true",  # it could not be written
+    }
+
+
+_KEPT = frozenset(("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "SYSTEMROOT", "TMPDIR", "XDG_CACHE_HOME"))
+_KEPT_PREFIXES = ("EGL_", "LIBGL_", "MESA_", "NUMBA_", "PYTHON", "GALLIUM_", "LP_")
 _REMEDY = "Try again in a moment; vector tiles are served, and the operator's log says more."

@@ -2,7 +2,8 @@
 
 Three layers, each of which holds without the others: resource limits (any POSIX system), a seccomp filter
 (Linux on x86-64 and ARM64; works unprivileged and inside containers) and Landlock (Linux 5.13 and later),
-which leaves only the job's own files in sight. `confine` says which of them took hold.
+which leaves only the job's own files in sight. `confine` says which of them took hold. A process that has nothing
+to write can open no file for writing, whichever of the two there is.
 """
 
 from __future__ import annotations
@@ -38,21 +39,27 @@ class Rlimits:
     open_files: int = 128
 
 
-def confine(limits: Rlimits, readable: Sequence[Path], writable: Sequence[Path]) -> tuple[str, ...]:
+def confine(limits: Rlimits, readable: Sequence[Path], writable: Sequence[Path] = ()) -> tuple[str, ...]:
     """Confine this process for good. Returns the names of the layers that took hold.
 
-    `readable` are files or folders it may read beside the interpreter's own; `writable` it may also change.
+    `readable` are files or folders it may read beside the interpreter's own; `writable` it may also change. Only
+    the calling thread is confined, and those that it starts: call this while there is no other.
     """
     _limit_resources(limits)
     layers = ["rlimits"]
     if sys.platform == "linux":
-        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         _prctl(_PR_SET_NO_NEW_PRIVS, 1)
         layers += ["landlock"] if _landlock(readable, writable) else []
-        layers += ["seccomp"] if _seccomp() else []
+        layers += ["seccomp"] if _seccomp(writes=bool(writable)) else []
         if "seccomp" not in layers and _unshare_network():
             layers.append("network namespace")
     return tuple(layers)
+
+
+def end_with_parent() -> None:
+    """Have the kernel kill this process when the thread that started it ends (Linux only)."""
+    if sys.platform == "linux":
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _limit_resources(limits: Rlimits) -> None:
@@ -104,11 +111,15 @@ class _Machine:
     refused: tuple[int, ...]
     clone: int
     own_process_only: tuple[int, ...]  # first argument must be our own process id or 0
+    changing: tuple[int, ...]  # the tree of files, refused where nothing is to be written
+    opening: tuple[tuple[int, int], ...]  # and files: which argument has the flags
 
 
 # New system calls have one number on every architecture: io_uring, pidfd, new mount interface.
 _NEW_CALLS = (424, 425, 426, 427, 428, 429, 430, 431, 432, 433, 434, 438, 442)
 _CLONE3 = 435
+_OPENAT2 = 437
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
 _X86_64 = _Machine(
     audit_arch=0xC000003E,
@@ -122,6 +133,12 @@ _X86_64 = _Machine(
     ),
     clone=56,
     own_process_only=(234, 302),  # tgkill (abort needs it), prlimit64
+    changing=(
+        *(76, 82, 83, 84, 85, 86, 87, 88, 258, 263, 264, 265, 266, 316),  # truncate, names, links, folders
+        *(90, 91, 92, 93, 94, 132, 235, 260, 261, 268, 280, 452),  # modes, owners, times
+        *(188, 189, 190, 197, 198, 199),  # extended attributes
+    ),
+    opening=((2, 1), (257, 2)),  # open, openat
 )
 _AARCH64 = _Machine(
     audit_arch=0xC00000B7,
@@ -135,6 +152,8 @@ _AARCH64 = _Machine(
     ),
     clone=220,
     own_process_only=(131, 261),
+    changing=(45, 34, 35, 36, 37, 38, 276, 52, 53, 54, 55, 88, 452, 5, 6, 7, 14, 15, 16),
+    opening=((56, 2),),
 )
 _MACHINES = {"x86_64": _X86_64, "aarch64": _AARCH64}
 
@@ -151,8 +170,11 @@ def _instruction(code: int, value: int, if_true: int = 0, if_false: int = 0) -> 
     return struct.pack("=HBBI", code, if_true, if_false, value)
 
 
-def _filter(machine: _Machine, pid: int) -> bytes:
-    """Return the filter as packed `struct sock_filter`s. Refused calls fail with EPERM, threads may start."""
+def _filter(machine: _Machine, pid: int, *, writes: bool) -> bytes:
+    """Return the filter as packed `struct sock_filter`s. Refused calls fail with EPERM, threads may start.
+
+    Without `writes`, what is open already can be written to, and nothing else.
+    """
     refuse, allow = _instruction(_RETURN, _ERRNO | errno.EPERM), _instruction(_RETURN, _ALLOW)
     out = [
         _instruction(_LOAD, _OFFSET_ARCH),
@@ -166,6 +188,8 @@ def _filter(machine: _Machine, pid: int) -> bytes:
     ]
     for number in machine.refused:
         out += [_instruction(_EQUAL, number, 0, 1), refuse]
+    if not writes:
+        out += _reading_only(machine)
     out += [
         _instruction(_EQUAL, machine.clone, 0, 3),
         _instruction(_LOAD, _OFFSET_ARG0),
@@ -185,11 +209,28 @@ def _filter(machine: _Machine, pid: int) -> bytes:
     return b"".join([*out, allow])
 
 
-def _seccomp() -> bool:
+def _reading_only(machine: _Machine) -> list[bytes]:
+    """Return the part that refuses, as Landlock does, to open files for writing and to change the tree of files."""
+    refuse = _instruction(_RETURN, _ERRNO | errno.EACCES)
+    out = [_instruction(_EQUAL, _OPENAT2, 0, 1), _instruction(_RETURN, _ERRNO | errno.ENOSYS)]  # flags out of reach
+    for number in machine.changing:
+        out += [_instruction(_EQUAL, number, 0, 1), refuse]
+    for number, argument in machine.opening:
+        out += [
+            _instruction(_EQUAL, number, 0, 4),
+            _instruction(_LOAD, _OFFSET_ARG0 + 8 * argument),
+            _instruction(_ANY_BIT, _WRITING, 0, 1),
+            refuse,
+            _instruction(_LOAD, _OFFSET_NUMBER),
+        ]
+    return out
+
+
+def _seccomp(*, writes: bool) -> bool:
     machine = _MACHINES.get(platform.machine())
     if machine is None:
         return False
-    packed = _filter(machine, os.getpid())
+    packed = _filter(machine, os.getpid(), writes=writes)
     buffer = ctypes.create_string_buffer(packed, len(packed))
     program = _FilterProgram(len(packed) // 8, ctypes.cast(buffer, ctypes.c_void_p))
     try:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
 
 import pytest
 from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from werkzeug.test import EnvironBuilder, run_wsgi_app
 
+from tests.protocols import make_protocols_home
 from tests.serving import Fake, make_home, new_key, open_app, service_of
 
 WORDS = [
@@ -118,3 +123,23 @@ def test_no_request_makes_the_server_fail(
     if answer.status_code >= 400 and method != "HEAD":
         assert answer.content_type == "application/problem+json"
         assert answer.get_json(force=True)["status"] == answer.status_code
+
+
+def test_long_addresses_and_headers_are_not_kept_in_memory(tmp_path: Path) -> None:
+    """A caller may send 64 kB with each request: what is remembered of them must not fill a worker's memory."""
+    app, long = open_app(make_protocols_home(tmp_path / "home")), "x" * 40_000
+
+    def ask(times: int) -> None:
+        for number, extension in product(range(times), ("mvt", "png")):
+            environ = EnvironBuilder(f"/tiles/marks/10/873/396.{extension}").get_environ()
+            environ |= {"QUERY_STRING": f"no={number}{long}&key=", "HTTP_ACCEPT_ENCODING": f"gzip, {number}{long}"}
+            body, status, _ = run_wsgi_app(app, environ)
+            assert (status, bool(b"".join(body))) == ("200 OK", True)
+
+    ask(2)  # what is made once
+    tracemalloc.start()
+    ask(50)
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    service_of(app).close()
+    assert kept < 20 * len(long)

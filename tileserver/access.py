@@ -23,6 +23,7 @@ from tileserver.snapshot import Snapshot
 
 Environ = Mapping[str, Any]
 QUERY_NAMES = ("key", "apikey")
+LONGEST_REMEMBERED = 512  # characters of a query: callers could fill the memory with longer ones
 _BEARER = "bearer "
 _SEND_KEY = "Send one as X-API-Key, Authorization: Bearer, or ?key=."
 _WIDEN = "Ask whoever gave you the key to widen it."
@@ -76,7 +77,9 @@ def presented_key(environ: Environ) -> Presented:
     if authorization[: len(_BEARER)].lower() == _BEARER:
         return Presented(authorization[len(_BEARER) :].strip(), None)
     query = environ.get("QUERY_STRING", "")
-    return _in_query(query) if "key=" in query else Presented(None, None)
+    if "key=" not in query:
+        return _NO_KEY
+    return _in_query(query) if len(query) <= LONGEST_REMEMBERED else _in_query.__wrapped__(query)
 
 
 @lru_cache(maxsize=1024)  # a page sends the same query with every tile
@@ -85,7 +88,7 @@ def _in_query(query: str) -> Presented:
     for name in QUERY_NAMES:
         if given.get(name):
             return Presented(given[name], name)
-    return Presented(None, None)
+    return _NO_KEY
 
 
 def identify(snapshot: Snapshot, environ: Environ, now: float, proxies: int = 0) -> Key:

@@ -8,17 +8,23 @@ from typing import Any, Literal
 
 Coding = Literal["gzip", "br", "zstd", "identity"]
 CODINGS: tuple[Coding, ...] = ("gzip", "br", "zstd")  # in our order: tiles lie gzipped in their archives
+_LONGEST = 256  # characters of Accept-Encoding; who sends more gets no coding, and fills no memory
 _OTHER_NAMES = {"x-gzip": "gzip"}  # two names of one coding (RFC 9110 §8.4.1.3)
 
 
 def coding_for(environ: Mapping[str, Any]) -> Coding:
     """Return the coding that the caller likes best; ours first among those that it likes alike."""
-    return _best(environ.get("HTTP_ACCEPT_ENCODING", ""))
+    return _best(_said(environ))
 
 
 def accepts_gzip(environ: Mapping[str, Any]) -> bool:
     """Tell whether the caller takes gzip."""
-    return _weights(environ.get("HTTP_ACCEPT_ENCODING", "")).get("gzip", 0.0) > 0
+    return _weights(_said(environ)).get("gzip", 0.0) > 0
+
+
+def _said(environ: Mapping[str, Any]) -> str:
+    said: str = environ.get("HTTP_ACCEPT_ENCODING", "")
+    return said if len(said) <= _LONGEST else ""
 
 
 @lru_cache(maxsize=256)  # browsers and libraries send a handful of spellings

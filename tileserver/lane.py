@@ -19,7 +19,7 @@ from naru.errors import ArchiveDamaged, NaruError, TileOutOfRange, WrongTileType
 from naru.grids import GRIDS, NAMES
 from naru.settings import Clock
 from naru.tms import WEB_MERCATOR
-from tileserver.access import QUERY_NAMES, Environ, caller_text, identify, may_read, permit
+from tileserver.access import LONGEST_REMEMBERED, QUERY_NAMES, Environ, caller_text, identify, may_read, permit
 from tileserver.dialects import answer_in_dialect
 from tileserver.encodings import Coding, coding_for
 from tileserver.keys.ring import Key
@@ -158,9 +158,11 @@ def asks_for_more(environ: Environ) -> bool:
 
 
 def drawing_name(environ: Environ) -> str:
-    """Return a picture's address with all that its query says, but for who asks."""
-    path: str = environ["PATH_INFO"].replace(f"/{WEB_MERCATOR}/", "/", 1)  # both spellings are one picture
-    return f"{path}?{_without_key(environ['QUERY_STRING'])}" if asks_for_more(environ) else path
+    """Return a picture's address with all that its query says, but for who asks; empty where that is too long."""
+    path, query = environ["PATH_INFO"].replace(f"/{WEB_MERCATOR}/", "/", 1), environ["QUERY_STRING"]  # both are one
+    if len(path) + len(query) > LONGEST_REMEMBERED:
+        return ""
+    return f"{path}?{_without_key(query)}" if asks_for_more(environ) else path
 
 
 @lru_cache(maxsize=1024)
@@ -178,7 +180,8 @@ def remember_drawn(
 ) -> None:
     """Have the lane answer the next request for a picture that was just drawn, as long as `find` gives it."""
     drawn = Drawn(pyramid, address.z, _in_web_mercator(address), headers, find)
-    snapshot.remember_drawn(drawing_name(environ), drawn)
+    if name := drawing_name(environ):
+        snapshot.remember_drawn(name, drawn)
 
 
 def not_modified(headers: TileHeaders, environ: Environ, coding: Coding = "identity") -> Answer | None:

@@ -12,6 +12,7 @@ from naru.errors import NoSuchExport
 from naru.features.selection import Selection
 from naru.features.source import FeatureSource
 from naru.records import Layer
+from tileserver.access import LONGEST_REMEMBERED
 from tileserver.service import Service
 
 
@@ -42,7 +43,8 @@ def matched(source: FeatureSource, selection: Selection) -> int:
     Raises:
         BadSelection, ArchiveDamaged: as `FeatureSource.count`.
     """
-    return _matched(source.path, selection)
+    said = sum(len(wanted.value) for wanted in selection.filters)
+    return _matched(source.path, selection) if said <= LONGEST_REMEMBERED else source.count(selection)
 
 
 @lru_cache(maxsize=256)

@@ -89,5 +89,7 @@ def doctor(settings: Settings, as_json: bool) -> int:
         print_json({"ok": well, "checks": [asdict(check) for check in checks]})
     else:
         for check in checks:
-            click.echo(f"{'ok ' if check.ok else 'BAD'}  {check.name:<10} {check.found} {check.remedy}".rstrip())
+            click.echo(f"{'ok ' if check.ok else 'BAD'}  {check.name:<10} {check.found}")
+            if check.remedy:
+                click.echo(f"{'':<15} {check.remedy}")
     return 0 if well else 1

@@ -174,22 +174,41 @@ class RedisQuotaStore:
         """Close the connections."""
         self._client.close()
 
+    def look_over(self) -> tuple[str, list[str]]:
+        """Return the server's version, and how it may lose what it counts.
+
+        Raises:
+            QuotaUnavailable: it does not answer.
+        """
+        with self._answering():
+            told: Any = self._client.info("server")
+            version = str(told["redis_version"])
+            old = [f"Redis is {version}, and 7 is needed"] if int(version.partition(".")[0]) < 7 else []
+            return version, old + self._forgets()
+
+    def _forgets(self) -> list[str]:
+        from redis import ResponseError
+
+        try:
+            found = self._client.config_get("maxmemory-policy", "appendonly")
+        except ResponseError:  # a hosted Redis keeps its configuration to itself
+            return []
+        wrong = []
+        if found.get("maxmemory-policy", "noeviction") != "noeviction":
+            wrong.append("Redis may evict quotas: set maxmemory-policy noeviction (docs/operators.md)")
+        if found.get("appendonly", "yes") != "yes":
+            wrong.append("Redis forgets quotas when it restarts: set appendonly yes (docs/operators.md)")
+        return wrong
+
     def _look(self) -> None:
         """Say once in the log how this Redis may lose what it counts."""
         if self._looked:
             return
-        from redis import ResponseError
-
         with self._answering():
-            try:
-                found = self._client.config_get("maxmemory-policy", "appendonly")
-            except ResponseError:  # a hosted Redis keeps its configuration to itself
-                found = {}
+            wrong = self._forgets()
         self._looked = True
-        if found.get("maxmemory-policy", "noeviction") != "noeviction":
-            log.warning("Redis may evict quotas: set maxmemory-policy noeviction (docs/operators.md)")
-        if found.get("appendonly", "yes") != "yes":
-            log.warning("Redis forgets quotas when it restarts: set appendonly yes (docs/operators.md)")
+        for words in wrong:
+            log.warning("%s", words)
 
     @contextmanager
     def _answering(self) -> Iterator[None]:

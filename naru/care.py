@@ -12,6 +12,8 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from importlib.metadata import entry_points
+from itertools import chain
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -25,7 +27,10 @@ from naru.storage import Storage, sync_file
 GRACE_S = 3600.0  # readers in flight may hold an archive this long after it left the catalogue
 DELETED_S = 7 * 86400.0  # a deleted layer can be restored for this long
 _CATALOGUE = "catalog.sqlite"
+_USAGE = "usage.sqlite"
 _PEPPER = "key-pepper"
+# Of today's callers; with a salt and their hashes, a backup would tell who they were.
+_NOT_KEPT = ("usage_salts", "usage_visits")
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,7 @@ def _sweep_uploads(house: House, grace_s: float, dry_run: bool) -> list[tuple[st
 
 
 def backup(house: House, file: Path, progress: Progress) -> int:
-    """Write the catalogue (one consistent state), the pepper and every archive in use into a tar; return bytes.
+    """Write catalogue and usage (each one consistent state), pepper and archives in use into a tar; return bytes.
 
     Raises:
         StorageFailed: the catalogue is on PostgreSQL (use its own tools), or the disk is full.
@@ -99,11 +104,13 @@ def backup(house: House, file: Path, progress: Progress) -> int:
     aside = file.with_name(f".{file.name}.part")
     try:
         with tempfile.TemporaryDirectory(dir=house.settings.home) as folder:
-            catalogue = Path(folder) / _CATALOGUE
-            _copy_catalogue(house, catalogue)
+            copies = Path(folder)
+            _copy_catalogue(house, copies / _CATALOGUE)
             archives = house.catalogue.archives()
+            _copy_usage(house.settings.home / _USAGE, copies / _USAGE)
             with tarfile.open(aside, "w") as tar:
-                tar.add(catalogue, _CATALOGUE)
+                for copy in sorted(copies.iterdir()):
+                    tar.add(copy, copy.name)
                 if (house.settings.home / _PEPPER).exists():
                     tar.add(house.settings.home / _PEPPER, _PEPPER)
                 for done, archive in enumerate(archives):
@@ -137,9 +144,10 @@ def restore(settings: Settings, file: Path) -> int:
             "a backup holds a SQLite catalogue for the home folder, and NARU_DATABASE_URL names another place",
             remedy="Unset NARU_DATABASE_URL to restore it into the home folder.",
         )
-    if (settings.home / _CATALOGUE).exists():
+    there = next((name for name in (_CATALOGUE, _USAGE) if (settings.home / name).exists()), None)
+    if there:
         raise StorageFailed(
-            "there is a catalogue here already",
+            f"there is a {there} here already",
             file=str(settings.home),
             remedy="Restore into an empty folder: `naru --home NEW-FOLDER restore FILE`.",
         )
@@ -152,7 +160,7 @@ def restore(settings: Settings, file: Path) -> int:
         archives = sorted((unpacked / "archives").glob("*")) if (unpacked / "archives").exists() else []
         for path in archives:
             _take_in(storage, path)
-        for name in (_PEPPER, _CATALOGUE):  # the catalogue last: with it the restored state begins
+        for name in (_PEPPER, _USAGE, _CATALOGUE):  # the catalogue last: with it the restored state begins
             if (unpacked / name).exists():
                 (unpacked / name).rename(settings.home / name)
     return len(archives)
@@ -187,17 +195,45 @@ def _copy_catalogue(house: House, destination: Path) -> None:
             "the catalogue is on PostgreSQL",
             remedy="Back it up with pg_dump, and the archives' folder beside.",
         )
-    source = sqlite3.connect(str(url.database))
-    copy = sqlite3.connect(destination)
+    _copy_sqlite(Path(str(url.database)), destination)
+
+
+def _copy_usage(ledger: Path, destination: Path) -> None:
+    """Copy the ledger of usage, if there is one, without what could tell who its callers were."""
+    if not ledger.exists():
+        return
     try:
-        source.backup(copy)
-    finally:
-        source.close()
-        copy.close()
+        _copy_sqlite(ledger, destination)
+        with contextlib.closing(sqlite3.connect(destination)) as copy:
+            for (table,) in copy.execute(
+                "SELECT name FROM sqlite_master WHERE name IN (?, ?)", _NOT_KEPT
+            ).fetchall():
+                copy.execute(f"DELETE FROM {table}")  # noqa: S608 - one of our two names
+            copy.commit()
+            copy.execute("VACUUM")  # what was deleted, now and before, lies in free pages
+    except sqlite3.Error as error:
+        raise StorageFailed(
+            f"the ledger of usage cannot be copied ({error})",
+            file=str(ledger),
+            remedy="Move it aside to back up all else: it is made anew, without what was counted.",
+        ) from error
+
+
+def _copy_sqlite(source: Path, destination: Path) -> None:
+    """Copy a database as it is at one moment, while others write."""
+    with (
+        contextlib.closing(sqlite3.connect(source)) as reads,
+        contextlib.closing(sqlite3.connect(destination)) as copy,
+    ):
+        reads.backup(copy)
+        copy.execute("PRAGMA journal_mode = DELETE")  # no files beside it
 
 
 def look_over(settings: Settings) -> list[Check]:
-    """Look at everything an installation needs; nothing raises, everything is told."""
+    """Look at everything an installation needs; nothing raises, everything is told.
+
+    Rooms bring their own checks through the entry-point group `naru.checks`: functions of the settings.
+    """
     checks: list[Callable[[], Check]] = [
         lambda: Check("python", True, platform.python_version()),
         _misspelt,
@@ -205,7 +241,8 @@ def look_over(settings: Settings) -> list[Check]:
         lambda: _catalogue(settings),
         _sandbox,
     ]
-    return [check() for check in checks]
+    of_rooms = (entry.load()(settings) for entry in entry_points(group="naru.checks"))
+    return [*(check() for check in checks), *chain.from_iterable(of_rooms)]
 
 
 def _misspelt() -> Check:

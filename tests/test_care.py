@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import tarfile
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from naru.house import House
+from naru.settings import Settings
 from tests.conftest import NARU, clean_environ, naru, naru_json, start_server, stop_server
 from tests.test_crash import KILLER
 from tests.test_ingest import points
+from tileserver.usage.tables import open_database
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +42,51 @@ def home(made: Path, tmp_path: Path) -> Path:
     return tmp_path / "home"
 
 
+def backed_up(home: Path, file: Path) -> Path:
+    naru_json("backup", str(file), home=home)
+    return file
+
+
 def test_a_backup_brings_everything_back(made: Path, home: Path) -> None:
     for words in (("layers", "show", "sites"), ("keys", "list"), ("verify",)):
         assert naru_json(*words, home=home) == naru_json(*words, home=made)
     assert (home / "key-pepper").read_bytes() == (made / "key-pepper").read_bytes()
     assert {p.name for p in (home / "archives").iterdir()} == {p.name for p in (made / "archives").iterdir()}
+
+
+def test_a_backup_holds_usage_and_nothing_that_tells_who_called(made: Path, tmp_path: Path) -> None:
+    naru_json("restore", str(backed_up(made, tmp_path / "first.tar")), home=tmp_path / "home")
+    salt, hashes = os.urandom(16), os.urandom(4096)
+    house = House.open(Settings.from_environ({}, home=tmp_path / "home"))
+    open_database(house.settings, house.database).close()
+    house.close()
+    with closing(sqlite3.connect(tmp_path / "home" / "usage.sqlite")) as ledger:
+        ledger.execute("INSERT INTO usage_salts VALUES (20000, ?)", (salt,))
+        ledger.execute("INSERT INTO usage_visits VALUES (1, 28800000, 'k', 'content', 'sites', ?)", (hashes,))
+        ledger.execute("INSERT INTO usage_dims VALUES (1, 'k', 'content', 'sites', -2, 2, NULL)")
+        ledger.execute("INSERT INTO usage_months VALUES (28800000, 1, 12345, 0)")
+        ledger.commit()
+    file = backed_up(tmp_path / "home", tmp_path / "second.tar")
+    assert salt not in file.read_bytes()
+    assert hashes[:64] not in file.read_bytes()
+    naru_json("restore", str(file), home=tmp_path / "again")
+    with closing(sqlite3.connect(tmp_path / "again" / "usage.sqlite")) as ledger:
+        assert ledger.execute("SELECT requests FROM usage_months").fetchall() == [(12345,)]
+
+
+def test_a_ledger_that_is_damaged_keeps_a_backup_from_being_made(home: Path, tmp_path: Path) -> None:
+    (home / "usage.sqlite").write_bytes(os.urandom(4096))
+    refused = naru("backup", str(tmp_path / "new.tar"), home=home)
+    assert (refused.returncode, "usage.sqlite" in refused.stderr) == (1, True)
+    assert not (tmp_path / "new.tar").exists()
+
+
+def test_a_backup_is_not_restored_over_a_ledger(made: Path, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "usage.sqlite").write_bytes(b"kept")
+    done = naru("restore", str(backed_up(made, tmp_path / "backup.tar")), home=tmp_path / "home")
+    assert (done.returncode, "usage.sqlite" in done.stderr) == (1, True)
+    assert (tmp_path / "home" / "usage.sqlite").read_bytes() == b"kept"
 
 
 def test_a_backup_is_private_and_not_restored_over_a_catalogue(made: Path, tmp_path: Path) -> None:

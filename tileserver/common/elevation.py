@@ -43,7 +43,7 @@ class Terrain:
     """A layer of heights in metres."""
 
     layer: Layer
-    resolution_m: float  # of what was handed in, where that is known; else of its pixels on the ground
+    resolution_m: float  # side of its pixels on the ground
 
     def told(self) -> dict[str, Any]:
         """Return what an answer says of it."""

@@ -451,6 +451,12 @@ class PreconditionFailed(NaruError):
     code = "PRECONDITION"
 
 
+class AddressTooLong(NaruError):
+    """The request's address is longer than is read here."""
+
+    code = "ADDRESS_LENGTH"
+
+
 class MediaType(NaruError):
     """The request's body is of another media type than the address takes."""
 

@@ -127,19 +127,55 @@ def test_no_request_makes_the_server_fail(
 
 def test_long_addresses_and_headers_are_not_kept_in_memory(tmp_path: Path) -> None:
     """A caller may send 64 kB with each request: what is remembered of them must not fill a worker's memory."""
-    app, long = open_app(make_protocols_home(tmp_path / "home")), "x" * 40_000
+    app, query, header = open_app(make_protocols_home(tmp_path / "home")), "x" * 7000, "x" * 40_000
 
     def ask(times: int) -> None:
         for number, extension in product(range(times), ("mvt", "png")):
             environ = EnvironBuilder(f"/tiles/marks/10/873/396.{extension}").get_environ()
-            environ |= {"QUERY_STRING": f"no={number}{long}&key=", "HTTP_ACCEPT_ENCODING": f"gzip, {number}{long}"}
+            environ |= {"QUERY_STRING": f"no={number}{query}&key=", "HTTP_ACCEPT_ENCODING": f"{number}{header}"}
             body, status, _ = run_wsgi_app(app, environ)
             assert (status, bool(b"".join(body))) == ("200 OK", True)
 
     ask(2)  # what is made once
     tracemalloc.start()
-    ask(50)
+    ask(150)
     kept, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     service_of(app).close()
-    assert kept < 20 * len(long)
+    assert kept < 500_000  # one such query in each of the 300 requests alone: 2 MB
+
+
+LONG = "roads," * 3000
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"/tiles/{LONG}roads/2/3/1.mvt",
+        f"/tiles/roads.json?{LONG}",
+        f"/ogc/tiles/WebMercatorQuad/2/1/3?collections={LONG}roads",
+        f"/wmts?service=WMTS&request=GetTile&{'a=&' * 4000}",
+        f"/nowhere?{LONG}",
+    ],
+)
+def test_an_address_that_takes_long_to_read_is_refused_unread(few: Flask, address: str) -> None:
+    answer = few.test_client().get(address)
+    assert answer.status_code == 414
+    assert b"ADDRESS_LENGTH" in answer.data
+
+
+@pytest.mark.parametrize("kind", ["mvt", "png"])
+def test_more_layers_than_a_tile_holds_are_refused_before_they_are_looked_up(few: Flask, kind: str) -> None:
+    for address in (
+        f"/tiles/{'roads,' * 16}nowhere/2/3/1.{kind}",
+        f"/tiles/{','.join(['nowhere'] * 17)}/2/3/1.{kind}",
+    ):
+        answer = few.test_client().get(address)
+        assert (answer.status_code, answer.get_json()["code"]) == (400, "BAD_REQUEST")
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    app = open_app(make_home(tmp_path_factory.mktemp("few") / "home", Fake("roads")))
+    yield app
+    service_of(app).close()

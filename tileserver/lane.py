@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode
 from wsgiref.types import StartResponse, WSGIApplication
 
-from naru.errors import ArchiveDamaged, NaruError, TileOutOfRange, WrongTileType
+from naru.errors import AddressTooLong, ArchiveDamaged, NaruError, TileOutOfRange, WrongTileType
 from naru.grids import GRIDS, NAMES
 from naru.settings import Clock
 from naru.tms import WEB_MERCATOR
@@ -24,7 +24,17 @@ from tileserver.dialects import answer_in_dialect
 from tileserver.encodings import Coding, coding_for
 from tileserver.keys.ring import Key
 from tileserver.problems import problem
-from tileserver.pyramids import FINEST_PICTURE, Answer, LayerPyramid, Pyramid, TileHeaders, check_type, recoded
+from tileserver.pyramids import (
+    FINEST_PICTURE,
+    MOST_LAYERS,
+    Answer,
+    LayerPyramid,
+    Pyramid,
+    TileHeaders,
+    check_type,
+    recoded,
+    too_many_layers,
+)
 from tileserver.quota.leases import Lease
 from tileserver.quota.meter import QuotaMeter
 from tileserver.snapshot import Drawn, Place, Snapshot, SnapshotKeeper
@@ -36,6 +46,7 @@ if TYPE_CHECKING:
 
 _PREFIX = "/tiles/"
 _PARTS = 6  # "", "tiles", layers, z, x, y.mvt; one more with a tile matrix set behind the layers
+LONGEST_ADDRESS = 8192  # characters of path and query: RFC 9110 §4.1 asks for 8000 at least
 _METHODS = frozenset(("GET", "HEAD"))
 _VECTOR = "mvt"
 _STORED: Coding = "gzip"  # vector tiles lie so in their archives
@@ -117,6 +128,8 @@ def resolve(snapshot: Snapshot, key: Key, address: TileAddress) -> Pyramid:
 
 def _parts(snapshot: Snapshot, key: Key, address: TileAddress) -> Iterator[LayerPyramid]:
     """Yield the pyramids of an address: each is permitted before the next is looked for, which would tell of it."""
+    if address.layers.count(",") >= MOST_LAYERS:
+        raise too_many_layers()
     for layer_id in address.layers.split(","):
         part = snapshot.pyramid(layer_id, address.tms)
         permit(key, part.layer)
@@ -243,12 +256,25 @@ class Lane:
     def respond(self, environ: dict[str, Any]) -> Answer | None:
         """Return what to send in answer to GET or HEAD of a tile; None when the request is for something else."""
         began = time.perf_counter()
-        if environ["PATH_INFO"].startswith(_PREFIX):
+        answer: Answer | None
+        if len(environ["PATH_INFO"]) + len(environ["QUERY_STRING"]) > LONGEST_ADDRESS:
+            answer = self._too_long(environ)
+        elif environ["PATH_INFO"].startswith(_PREFIX):
             answer = self.answer(environ)
         else:
             answer = answer_in_dialect(self, environ) if environ["REQUEST_METHOD"] in _METHODS else None
         if answer is not None:
             self.watch.seen(STORED, environ, _STATUS[answer[0]], len(answer[2]), began)
+        return answer
+
+    def _too_long(self, environ: dict[str, Any]) -> Answer:
+        """Refuse an address that would take long to read: this thread is the only one for tiles."""
+        error = AddressTooLong(
+            f"the address has more than {LONGEST_ADDRESS} characters",
+            remedy="Ask for less at once: fewer layers, points or conditions.",
+        )
+        answer, caller = self._failed(error, None, environ), caller_text(environ, self.proxies)
+        self.note("", "", "", -1, _STATUS[answer[0]], len(answer[2]), caller, None)
         return answer
 
     def answer(self, environ: dict[str, Any]) -> Answer | None:

@@ -106,6 +106,9 @@ KINDS: dict[type[Exception], Kind] = {
     errors.UploadTooLarge: Kind(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The upload is too large", "업로드 용량이 한도를 넘었습니다"
     ),
+    errors.AddressTooLong: Kind(
+        HTTPStatus.REQUEST_URI_TOO_LONG, "The address is too long", "요청 주소가 너무 깁니다"
+    ),
     errors.MediaType: Kind(
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The media type is not taken here", "지원하지 않는 미디어 형식입니다"
     ),

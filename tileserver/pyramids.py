@@ -335,7 +335,12 @@ def _check_disjoint(parts: Sequence[LayerPyramid]) -> None:
         )
     names = [layer["id"] for part in parts for layer in part.tileset.vector_layers]
     if len(parts) > MOST_LAYERS or len(set(names)) < len(names):
-        raise BadRequest(
-            f"one tile can hold at most {MOST_LAYERS} layers, each of them once",
-            remedy="Ask for fewer layers, or for each in a request of its own.",
-        )
+        raise too_many_layers()
+
+
+def too_many_layers() -> BadRequest:
+    """Return the error for more layers than one tile can hold, or one of them twice."""
+    return BadRequest(
+        f"one tile can hold at most {MOST_LAYERS} layers, each of them once",
+        remedy="Ask for fewer layers, or for each in a request of its own.",
+    )

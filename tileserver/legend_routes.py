@@ -14,6 +14,7 @@ from tileserver.addresses import base_address, key_query
 from tileserver.documents import json_document
 from tileserver.lane import not_modified
 from tileserver.legends import legend
+from tileserver.problems import PROBLEM_MEDIA_TYPE
 from tileserver.pyramids import picture_headers
 from tileserver.rendering.plan import Job
 from tileserver.routes import LAYER_ID, Route, Service
@@ -85,7 +86,7 @@ ROUTES = (
         "layer",
         show_legend_picture,
         "The same as a picture",
-        {200: ("A picture on white", "image/png"), 304: _SAME},
+        {200: ("A picture on white", "image/png"), 304: _SAME, 400: ("No such scale", PROBLEM_MEDIA_TYPE)},
         {"layer": LAYER_ID},
         tag="styles",
         query={

@@ -18,10 +18,12 @@ from naru.settings import Settings
 from tileserver.access import Caller
 from tileserver.documents import json_document
 from tileserver.keys.ring import ANONYMOUS
+from tileserver.markup import XML
 from tileserver.problems import PROBLEM_MEDIA_TYPE
 from tileserver.routes import LAYER_ID, Route, Scope, Service
 
 _PARAMETER = re.compile(r"<(?:[^:<>]+:)?([^<>]+)>")
+_JSON = re.compile(r"[/+]json\b")  # RFC 6839 §3.1
 _SECURITY: dict[Scope, list[dict[str, list[str]]]] = {
     "open": [],
     "visible": [{}, {"header": []}, {"bearer": []}, {"query": []}],
@@ -38,6 +40,7 @@ _REFUSALS: dict[Scope, tuple[int, ...]] = {
     "common": (400, 401, 403, 404, 429, 503),
     "manage": (401, 403, 429, 503),
 }
+_REFUSED_IN_XML = ("tms", "wmts")  # tags of routes: these standards have words of their own for refusals
 _REFUSED = {"layers": (400, 404)}  # by path parameter; others: 404
 _MEANING = {
     400: "Too many layers, or one twice",
@@ -114,7 +117,8 @@ def _operation(route: Route) -> dict[str, Any]:
     names = _PARAMETER.findall(route.rule)
     refusals = {*_REFUSALS[route.scope], *(status for name in names for status in _REFUSED.get(name, (404,)))}
     for status in sorted(refusals):
-        operation["responses"].setdefault(str(status), _refusal(_MEANING[status]))
+        media_type = XML if route.tag in _REFUSED_IN_XML else PROBLEM_MEDIA_TYPE
+        operation["responses"].setdefault(str(status), _answer(_MEANING[status], media_type))
     parameters = [{"name": name, "in": "path", "required": True, **_told(route, name)} for name in names]
     parameters += [{"name": name, "in": "query", **told} for name, told in route.query.items()]
     parameters += [{"name": name, "in": "header", "schema": _TEXT} for name in route.headers]
@@ -137,8 +141,14 @@ def _answer(description: str, media_type: str) -> dict[str, Any]:
         return {"description": description}
     if media_type == PROBLEM_MEDIA_TYPE:
         return _refusal(description)
-    kind = {"type": "object"} if media_type == "application/json" else {"type": "string", "format": "binary"}
-    return {"description": description, "content": {media_type: {"schema": kind}}}
+    return {
+        "description": description,
+        "content": {name: {"schema": _kind(name)} for name in media_type.split(", ")},
+    }
+
+
+def _kind(media_type: str) -> dict[str, Any]:
+    return {"type": "object"} if _JSON.search(media_type) else {"type": "string", "format": "binary"}
 
 
 def _refusal(description: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from naru.grids import GRIDS
 from tileserver.access import Caller
 from tileserver.encodings import coding_for
 from tileserver.lane import fetch, parse, remember_drawn, resolve
-from tileserver.pyramids import TILE_MEDIA_TYPE, Answer, LayerPyramid
+from tileserver.pyramids import MEDIA_TYPES, Answer, LayerPyramid
 from tileserver.rasters.tiles import LOOK, picture
 from tileserver.rendering.tiles import picture as styled_picture
 from tileserver.routes import LAYER_IDS, NUMBER, Route, Service
@@ -53,9 +53,8 @@ def _response(answer: Answer) -> Response:
 
 _TILE = {
     200: (
-        "A vector tile (gzip, or identity for callers that do not take it), or a picture: image/png, image/webp, "
-        "image/jpeg",
-        TILE_MEDIA_TYPE,
+        "A vector tile (gzip, or identity for callers that do not take it), or a picture",
+        ", ".join(MEDIA_TYPES.values()),
     ),
     204: ("Nothing is here (where a raster has nothing, PNG and WebP are transparent pictures)", ""),
     304: ("You have this version", ""),

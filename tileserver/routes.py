@@ -33,7 +33,7 @@ class Route:
     scope: Scope
     view: View
     summary: str
-    answers: Mapping[int, tuple[str, str]]  # status: (description, media type; empty: no body)
+    answers: Mapping[int, tuple[str, str]]  # status: (description, media types joined by ", "; empty: no body)
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # path parameter: OpenAPI fields
     tag: str = "map"
     query: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # query parameter: OpenAPI fields

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from flask import Response, request
@@ -19,7 +20,8 @@ from tileserver.documents import json_document
 from tileserver.ogc.addresses import PICTURES, of_dataset
 from tileserver.ogc.common import known, site_of
 from tileserver.ogc.tilesets import Kind, TileSet, tileset, tileset_list
-from tileserver.pyramids import MOST_LAYERS, TILE_MEDIA_TYPE
+from tileserver.problems import PROBLEM_MEDIA_TYPE
+from tileserver.pyramids import MEDIA_TYPES, MOST_LAYERS, TILE_MEDIA_TYPE
 from tileserver.routes import LAYER_ID, NUMBER, Route, Scope, Service, View
 from tileserver.spelling import grid_in
 from tileserver.tilings import VECTOR, Tiling, tiling_in, tilings
@@ -188,7 +190,7 @@ _TILES: Mapping[Kind, Mapping[int, tuple[str, str]]] = {
         304: ("You have this version", ""),
     },
     "map": {
-        200: ("The tile, as under /tiles/", "image/png"),
+        200: ("The tile, as under /tiles/", ", ".join(MEDIA_TYPES[name] for name in PICTURES)),
         204: ("Nothing is here", ""),
         304: ("You have this version", ""),
     },
@@ -210,6 +212,10 @@ _COLLECTIONS = {
     "style": "form",
 }
 _LISTED = {"collections": _COLLECTIONS}
+_NOT_LISTED = {
+    400: ("Too many layers, or one twice", PROBLEM_MEDIA_TYPE),
+    404: ("There is no such layer, or none that you see", PROBLEM_MEDIA_TYPE),
+}
 
 
 class _Resource(NamedTuple):
@@ -222,6 +228,7 @@ class _Resource(NamedTuple):
     whose: str
     parameters: Mapping[str, Mapping[str, Any]]
     query: Mapping[str, Mapping[str, Any]]
+    refusals: Mapping[int, tuple[str, str]] = MappingProxyType({})
 
     def routes(self, views: Sequence[View]) -> tuple[Route, Route, Route]:
         """Return the routes of the list of its tilesets, of each tileset, and of the tiles."""
@@ -241,7 +248,8 @@ class _Resource(NamedTuple):
 
     def _route(self, rest: str, scope: Scope, view: View, summary: str) -> Route:
         operation = f"ogc.{self.name}.{self.kind}.{_OPERATIONS[rest]}"
-        route = Route(f"{self.path}{rest}", scope, view, summary, _JSON, self.parameters, "ogc", self.query)
+        answers = {**_JSON, **self.refusals}
+        route = Route(f"{self.path}{rest}", scope, view, summary, answers, self.parameters, "ogc", self.query)
         return replace(route, operation=operation)
 
 
@@ -255,7 +263,7 @@ def _of_one(kind: Kind) -> _Resource:
 
 
 def _of_many(kind: Kind) -> _Resource:
-    return _Resource("dataset", _OF_ALL[kind], kind, "visible", "several layers'", {}, _LISTED)
+    return _Resource("dataset", _OF_ALL[kind], kind, "visible", "several layers'", {}, _LISTED, _NOT_LISTED)
 
 
 _SET = {"grid": _GRID}

@@ -8,7 +8,7 @@ from naru.errors import RouteUnknown, TileOutOfRange, UnknownLayer
 from tileserver.access import Caller
 from tileserver.markup import XML, document
 from tileserver.ogc.common import site_of, visible
-from tileserver.pyramids import MEDIA_TYPES, TILE_MEDIA_TYPE
+from tileserver.pyramids import MEDIA_TYPES
 from tileserver.routes import NUMBER, Route, Service
 from tileserver.tilings import tiling_in, tilings
 from tileserver.tms import documents
@@ -74,7 +74,7 @@ ROUTES = (
         show_tms_tile,
         "TMS 1.0.0: a tile; rows are counted from the south",
         {
-            200: ("The tile, as under /tiles/", TILE_MEDIA_TYPE),
+            200: ("The tile, as under /tiles/", ", ".join(MEDIA_TYPES.values())),
             204: ("Nothing is here", ""),
             304: ("You have this version", ""),
         },

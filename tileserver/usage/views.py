@@ -79,6 +79,7 @@ def _file(report: Report, form: str, key_names: Mapping[str, str]) -> Response:
 
 
 _JSON, _PROBLEM = "application/json", "application/problem+json"
+_REPORTS = ", ".join((_JSON, "text/csv", _XLSX))
 _TEXT = {"type": "string", "maxLength": 1100}
 _DATE = {"type": "string", "format": "date"}
 _BAD = ("A parameter is not what it can be; `field` names it", _PROBLEM)
@@ -103,7 +104,7 @@ ROUTES = (
         "manage",
         show_usage,
         "Requests, bytes, errors and visitors, by time and by what was asked",
-        {200: ("The report", _JSON), 304: _SAME, 400: _BAD},
+        {200: ("The report", _REPORTS), 304: _SAME, 400: _BAD},
         tag="usage",
         query={**_ASKED, "key": {"description": "Only requests of this key (its id)", "schema": _TEXT}},
     ),
@@ -112,7 +113,7 @@ ROUTES = (
         "key",
         show_own_usage,
         "What your key has used, and what is left of its quotas",
-        {200: ("The report", _JSON), 304: _SAME, 400: _BAD, 404: ("No such layer or key", _PROBLEM)},
+        {200: ("The report", _REPORTS), 304: _SAME, 400: _BAD, 404: ("No such layer or key", _PROBLEM)},
         tag="usage",
         query=_ASKED,
     ),

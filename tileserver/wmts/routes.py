@@ -12,7 +12,7 @@ from naru.grids import GRIDS
 from tileserver.access import Caller
 from tileserver.markup import XML, document
 from tileserver.ogc.common import site_of, visible
-from tileserver.pyramids import MEDIA_TYPES, TILE_MEDIA_TYPE
+from tileserver.pyramids import MEDIA_TYPES
 from tileserver.routes import LAYER_ID, NUMBER, Route, Service
 from tileserver.tilings import tilings
 from tileserver.wmts.addresses import CAPABILITIES, KVP, REST, STYLE, VERSION, operation, parameters
@@ -63,8 +63,9 @@ _KVP: Mapping[str, Mapping[str, Any]] = {
     "TILEROW": NUMBER,
     "TILECOL": NUMBER,
 }
+_TILES = ", ".join(MEDIA_TYPES.values())
 _TILE = {
-    200: ("The tile, as under /tiles/", TILE_MEDIA_TYPE),
+    200: ("The tile, as under /tiles/", _TILES),
     204: ("Nothing is here", ""),
     304: ("You have this version", ""),
     404: ("There is no such tile (ows:ExceptionReport)", XML),
@@ -76,7 +77,7 @@ ROUTES = (
         show_wmts,
         "WMTS 1.0.0, key-value pairs: GetCapabilities, and GetTile, which counts as a tile",
         {
-            200: ("The capabilities, or a tile", XML),
+            200: ("The capabilities, or a tile", f"{XML}, {_TILES}"),
             304: ("You have this version", ""),
             400: ("It cannot be asked for so (ows:ExceptionReport)", XML),
         },

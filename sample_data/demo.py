@@ -28,7 +28,7 @@ TILE_ZOOM = 12
 QUICK_MAXZOOM = 12
 AT_ONCE = 2  # ingests side by side: half of each is one process starting
 KEY_NAME = "demo"
-KEY_DAY_QUOTA = 1000
+KEY_DAY_QUOTA = 10_000  # a map moved once asks for some fifty tiles
 Tell = Callable[[str], None]
 
 
@@ -138,7 +138,7 @@ def _ingest_options(sample: SampleLayer, options: DemoOptions) -> list[str]:
 
 
 def _make_key(settings: Settings) -> dict[str, Any]:
-    wishes = ("--functions", "basemap,content", "--access", "public", "--day", str(KEY_DAY_QUOTA))
+    wishes = ("--functions", "basemap,content,common", "--access", "public", "--day", str(KEY_DAY_QUOTA))
     return _naru(settings, "keys", "create", "--name", KEY_NAME, *wishes, "--json")
 
 

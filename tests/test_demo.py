@@ -71,6 +71,7 @@ def test_second_demo_makes_second_versions_and_a_second_key(twice: tuple[Path, d
     assert {layer["version"] for layer in layers} == {2}
     keys = [k for k in naru_json("keys", "list", home=twice[0])["keys"] if k["name"] == "demo"]
     assert len(keys) == 2
+    assert {tuple(key["functions"]) for key in keys} == {("basemap", "common", "content")}
 
 
 def test_demo_tells_people_where_to_look(twice: tuple[Path, dict, str]) -> None:

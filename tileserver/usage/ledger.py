@@ -110,6 +110,12 @@ class Ledger:
 
     # --- sums ---------------------------------------------------------------------------------------
 
+    def has_layer(self, layer: str) -> bool:
+        """Tell whether anything was written down about a layer, or about several at once."""
+        query = sa.select(tables.dims.c.id).where(tables.dims.c.layer == layer).limit(1)
+        with self.database.read() as connection:
+            return connection.execute(query).first() is not None
+
     def sum_up(self) -> int:
         """Take the minutes that have come in since the last time into the sums; return how many rows those were.
 

@@ -50,7 +50,7 @@ def of_manager(service: Service, caller: Caller, query: Query) -> Reach:
             )
         _check_layer(query, changeable(query.layer or ""))
         return Reach(only=changeable)
-    _check_layer(query, not_hidden(query.layer or ""))
+    _check_layer(query, not_hidden(query.layer or "") and _was_there(service, query.layer or NONE))
     if query.key not in (None, NONE, ANONYMOUS, grant.key):
         service.keyring.get(query.key or "")
     return Reach(named=not_hidden)
@@ -88,8 +88,15 @@ def check_layer(service: Service, caller: Caller, layer: str) -> None:
     found = service.keeper.current.layers.get(layer)
     if found is not None:
         grant.check_change(found.id, found.visibility)
-    elif not grant.oversees:
+    elif not (grant.oversees and _was_there(service, layer)):
         raise UnknownLayer(layer)
+
+
+def _was_there(service: Service, layers: str) -> bool:
+    """Tell whether layers are there or were: to find nothing of others would tell them from hidden ones."""
+    known = service.keeper.current.layers
+    there = layers in _NO_LAYER or all(one in known for one in layers.split(","))
+    return there or service.usage.ledger.has_layer(layers)
 
 
 def _check_layer(query: Query, known: bool) -> None:

@@ -21,7 +21,8 @@ from naru.work import work as run_work
 @click.pass_obj
 def work(settings: Settings, once: bool, as_json: bool) -> None:
     """Run jobs as they come: uploads, scenarios."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    logging.basicConfig(format="%(asctime)s %(message)s")
+    logging.getLogger("naru").setLevel(logging.INFO)  # not what libraries say of themselves
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     done = run_work(open_house(settings), once=once, stop=stop)

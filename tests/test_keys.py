@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
 from naru.catalogue import Catalogue
+from naru.cli import cli
 from naru.database import Database
 from naru.errors import UnknownKey
 from naru.schema import key_secrets, keys
@@ -179,6 +181,16 @@ def test_create_prints_the_contract_and_only_the_contract(home: Path) -> None:
     assert is_well_formed(made["key"])
     assert made["functions"] == ["basemap", "content"]
     assert (made["access"], made["day_quota"], made["month_quota"]) == ("public", 1000, None)
+
+
+def test_people_are_shown_lists_without_brackets(tmp_path: Path) -> None:
+    words = ("keys", "create", "--name", "map", "--functions", "content,basemap", "--referrer", "a.kr", "--json")
+    home, run = ("--home", str(tmp_path)), CliRunner().invoke
+    made = json.loads(run(cli, [*home, *words], standalone_mode=False).stdout)
+    told = run(cli, [*home, "keys", "show", made["id"]], standalone_mode=False).stdout
+    lines = dict(line.partition(" ")[::2] for line in told.splitlines())
+    shown = {name: lines[name].strip() for name in ("functions", "referrers", "cidrs")}
+    assert shown == {"functions": "basemap, content", "referrers": "a.kr", "cidrs": ""}
 
 
 def test_a_key_is_shown_once(home: Path) -> None:

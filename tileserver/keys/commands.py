@@ -226,4 +226,5 @@ def _show(row: Mapping[str, Any], as_json: bool) -> None:
         print_json(row)
         return
     for name, value in row.items():
-        click.echo(f"{name:<16} {'' if value is None else value}")
+        told = ", ".join(value) if isinstance(value, list) else value
+        click.echo(f"{name:<16} {'' if told is None else told}".rstrip())

@@ -308,6 +308,19 @@ def test_a_flood_of_different_things_is_folded_and_counted(
     assert report(usage.ledger).total.requests == 500
 
 
+def test_one_who_asks_for_everything_does_not_hide_who_else_asks(
+    usage: Usage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counting, "MOST_ROWS", 40)
+    for zoom in range(20):
+        for status in (200, 304, 404):
+            ask(usage, key="key-greedy", zoom=zoom, status=status)
+    ask(usage, key="key-other", function="common")
+    usage.flush()
+    assert rows(usage.ledger, "key") == {"key-greedy": 60, "key-other": 1}
+    assert rows(usage.ledger, "function") == {"content": 60, "common": 1}
+
+
 def test_lists_of_layers_are_kept_apart_up_to_a_limit(ledger: Ledger) -> None:
     for number in range(MOST_COMPOSITES + 20):
         dims = MINE._replace(layer=f"a,{number}")

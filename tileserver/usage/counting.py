@@ -33,7 +33,7 @@ from tileserver.usage.periods import MINUTE_S
 
 log = logging.getLogger("naru.serve")
 BEAT_S = 5.0
-MOST_ROWS = 8192  # of a page; more are one row
+MOST_ROWS = 8192  # of a page; the last ones tell keys apart, but not layers, and more are one row
 _MOST_CALLERS = 65_536  # of a page that are told apart
 _MOST_TILES = 16_384  # of a page in the heat map, before it is folded
 _MOST_WAITING = 3  # pages that could not be written; after that the minute goes on
@@ -194,9 +194,7 @@ class Usage:
         self._draft = Draft(self._draft.number + bool(self._draft.rows), minute)
 
     def _meet(self, draft: Draft, asked: Asked) -> Row:
-        dims = self._dims(asked)
-        if dims not in draft.rows and len(draft.rows) >= MOST_ROWS:
-            dims = Dims(OTHER, OTHER, OTHER, -1, dims.status)
+        dims = _with_room(draft, self._dims(asked))
         row = draft.rows.get(dims)
         if row is None:
             row = draft.rows[dims] = self._new_row(draft, dims)
@@ -277,6 +275,16 @@ class Usage:
         if complaint not in self._faults:
             self._faults.add(complaint)
             log.warning("%s: %s", complaint, str(error).splitlines()[0])
+
+
+def _with_room(draft: Draft, dims: Dims) -> Dims:
+    """Return the row under which `dims` finds room: the last quarter is for who asked, whatever it was for."""
+    if dims in draft.rows or len(draft.rows) < MOST_ROWS * 3 // 4:
+        return dims
+    asker = dims._replace(layer=OTHER, zoom=-1)
+    if asker in draft.rows or len(draft.rows) < MOST_ROWS:
+        return asker
+    return Dims(OTHER, OTHER, OTHER, -1, dims.status)
 
 
 def _first(draft: Draft, row: Row, tile: tuple[int, int]) -> None:

@@ -18,6 +18,7 @@ from tileserver.rendering.sheets import sheets
 
 NAMES = ("종로구", "서대문구", "한강대교 남단", "Gangnam", "뷁", "영등포구청역 사거리", "을지로3가", "A")
 SIDE = 512  # pixels of a tile of data
+ALL = Frame(0, 0, 12, 12.0, 1)  # a picture of all that is there
 
 
 def labels(**layout: Any) -> dict[str, Any]:
@@ -53,7 +54,7 @@ def drawn(style: dict[str, Any], tiles: list[DataTile], left: int, top: int, sid
         and tile.y + SIDE > top - SIGHT
     ]
     painter, parts = Painter(Frame(left, top, side, 12.0, scale)), sheets([style])
-    painter.write(gathered(parts, near, 12.0))
+    painter.write(gathered(parts, near, painter.frame))
     return painter.canvas
 
 
@@ -119,7 +120,7 @@ def test_no_label_reaches_further_than_it_may(length: int) -> None:
         DataTile(mvt.layers(tile_of(x=[feature("POINT (2048 2048)", 이름="가" * length)]), {"x"}), 512, 512, 512)
     ]
     for anchor in ("center", "top", "left", "bottom-right"):
-        for label in gathered(sheets([labels(**{"text-anchor": anchor})]), tiles, 12.0):
+        for label in gathered(sheets([labels(**{"text-anchor": anchor})]), tiles, ALL):
             for left, top, right, bottom in label.claim.boxes:
                 assert 768 - REACH <= left < right <= 768 + REACH
                 assert 768 - REACH <= top < bottom <= 768 + REACH
@@ -155,7 +156,7 @@ def test_a_name_along_a_road_follows_it_and_reads_from_the_left() -> None:
     road = labels(**{"symbol-placement": "line"})
     for wkt in ("LINESTRING (200 3600, 3600 200)", "LINESTRING (3600 200, 200 3600)"):
         tiles = [DataTile(mvt.layers(tile_of(x=[feature(wkt, 이름="세종대로")]), {"x"}), 0, 0, 512)]
-        found = gathered(sheets([road]), tiles, 12.0)
+        found = gathered(sheets([road]), tiles, ALL)
         assert found
         glyphs = found[0].glyphs
         assert [texts[0] for texts, *_ in glyphs] == list("세종대로")
@@ -169,7 +170,7 @@ def test_a_name_is_not_bent_around_a_corner() -> None:
     sharp = tile_of(x=[feature("LINESTRING (0 2000, 400 2000, 400 1600)", 이름="세종대로 사거리")])
     assert (
         gathered(
-            sheets([labels(**{"symbol-placement": "line"})]), [DataTile(mvt.layers(sharp, {"x"}), 0, 0, 512)], 12.0
+            sheets([labels(**{"symbol-placement": "line"})]), [DataTile(mvt.layers(sharp, {"x"}), 0, 0, 512)], ALL
         )
         == []
     )
@@ -177,4 +178,4 @@ def test_a_name_is_not_bent_around_a_corner() -> None:
 
 def test_an_anchor_in_a_tiles_buffer_is_left_to_the_neighbour() -> None:
     tile = tile_of(x=[feature("POINT (-20 100)", 1, 이름="가"), feature("POINT (4100 100)", 2, 이름="나")])
-    assert gathered(sheets([labels()]), [DataTile(mvt.layers(tile, {"x"}), 0, 0, 512)], 12.0) == []
+    assert gathered(sheets([labels()]), [DataTile(mvt.layers(tile, {"x"}), 0, 0, 512)], ALL) == []

@@ -23,7 +23,7 @@ from naru.kernel import keep_no_more
 from tileserver.rendering import fonts, frames, glyphs, legends, mvt
 from tileserver.rendering.painter import DataTile, Frame, Painter, gathered
 from tileserver.rendering.sheets import Sheet, sheets
-from tileserver.rendering.tile_bytes import inflated
+from tileserver.rendering.tile_bytes import inflated_all
 
 if TYPE_CHECKING:
     from tileserver.rendering.maplibre import Native
@@ -79,19 +79,19 @@ def answered(told: Mapping[str, Any], blobs: list[bytes], native: Native | None 
     parts, tiles = _unpacked(told["layers"], blobs)
     painter = Painter(frame)
     painter.paint(parts, tiles)
-    painter.write(gathered(parts, tiles, frame.zoom))
+    painter.write(gathered(parts, tiles, frame))
     return list(painter.cut(told["type"]))
 
 
 def _unpacked(layers: list[dict[str, Any]], blobs: list[bytes]) -> tuple[list[Sheet], list[DataTile]]:
     parts: list[Sheet] = []
     tiles: list[DataTile] = []
-    rest = iter(blobs)
+    rest = inflated_all(blobs)
     for layer in layers:
         found = _sheets(json.dumps(layer["style"]))
         wanted = {sheet.source_layer for sheet in found}
         for x, y in layer["tiles"]:
-            tiles.append(DataTile(mvt.layers(inflated(next(rest)), wanted), x, y, layer["side"]))
+            tiles.append(DataTile(mvt.layers(next(rest), wanted), x, y, layer["side"]))
         parts += found
     return parts, tiles
 

@@ -38,10 +38,14 @@ def rounded(size: float) -> float:
     return max(4.0, round(size / _STEP) * _STEP)
 
 
-@lru_cache(maxsize=8192)
 def plain(text: str) -> str:
     """Return what of a text can be drawn: composed letters, one line break for each, nothing that has no form."""
-    text = unicodedata.normalize("NFC", text[: 4 * _LONGEST])
+    return _plain(text[: 4 * _LONGEST])  # cut before it is remembered: it may have millions of letters
+
+
+@lru_cache(maxsize=8192)
+def _plain(text: str) -> str:
+    text = unicodedata.normalize("NFC", text)
     kept = "".join(sign for sign in text if sign in " \n" or unicodedata.category(sign)[0] != "C")
     return kept.strip()[:_LONGEST]
 

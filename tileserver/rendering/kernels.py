@@ -27,6 +27,7 @@ MITER, BEVEL = 0, 2  # line-join; ROUND as above
 _NONE = 1 << 30
 _MITER_LIMIT = 2.0
 _OPAQUE = 0.999
+_SHORTEST_DASH = 0.25  # pixels
 _CORNERS = 17  # of the largest piece
 
 
@@ -248,7 +249,10 @@ def _cap(table: Table, cx: float, cy: float, u: Vector, half: float, cap: int, c
 def _line(
     table: Table, path: Doubles, count: int, closed: bool, half: float, pen: tuple[int, int], clip: Clip
 ) -> None:
-    """Add a stroke along path[:count], which has no two equal neighbours; closed: back to its first point."""
+    """Add a stroke along path[:count], which has no two equal neighbours; closed: back to its first point.
+
+    One point, or none, is no line.
+    """
     x, y = table.xs, table.ys
     segments = count if closed else count - 1
     ux = uy = 0.0
@@ -280,6 +284,33 @@ def _line(
 
 
 @inner
+def _within(ax: float, ay: float, bx: float, by: float, room: float, clip: Clip) -> Vector:
+    """Return from where to where (0 … 1) an edge lies in the clip and `room` around it; 1, 0: nowhere."""
+    low, high = 0.0, 1.0
+    for axis in range(2):
+        start, way = (ax, bx - ax) if axis == 0 else (ay, by - ay)
+        least, most = clip[axis] - room, clip[axis + 2] + room
+        if way == 0.0:
+            if start < least or start > most:
+                return 1.0, 0.0
+        else:
+            one, other = (least - start) / way, (most - start) / way
+            low, high = max(low, min(one, other)), min(high, max(one, other))
+    return (low, high) if low < high else (1.0, 0.0)
+
+
+@inner
+def _skipped(dashes: Doubles, k: int, left: float, way: float) -> tuple[int, float]:
+    """Return which dash it is, and how much of it is left, after going a way along the pattern."""
+    way %= dashes.sum()
+    while way > left:
+        way -= left
+        k = (k + 1) % len(dashes)
+        left = dashes[k]
+    return k, left - way
+
+
+@inner
 def _dashed(
     table: Table,
     path: Doubles,
@@ -290,36 +321,51 @@ def _dashed(
     dashes: Doubles,
     clip: Clip,
 ) -> None:
-    """Add the dashes of a stroke; `dashes` are pixels, on and off in turns."""
+    """Add the dashes of a stroke; `dashes` are pixels, on and off in turns.
+
+    Where the line cannot be seen the pattern goes on without being drawn, however far that is.
+    """
     work = np.empty((count + 2, 2))
-    k, left, on = 0, dashes[0], True
-    used = 1
-    work[0] = path[0]
+    k, left = 0, dashes[0]
+    used = 0  # of work: the dash that is being drawn; 0 where the line cannot be seen
+    room = 2.0 * half + 2.0
     for i in range(count if closed else count - 1):
         j = (i + 1) % count
-        length = math.hypot(path[j, 0] - path[i, 0], path[j, 1] - path[i, 1])
-        done = 0.0
-        while length - done > left:
+        ax, ay = path[i, 0], path[i, 1]
+        length = math.hypot(path[j, 0] - ax, path[j, 1] - ay)
+        ux, uy = (path[j, 0] - ax) / length, (path[j, 1] - ay) / length
+        low, high = _within(ax, ay, path[j, 0], path[j, 1], room, clip)
+        if low > 0.0:
+            _line(table, work, used, False, half, pen, clip)
+            used = 0
+            k, left = _skipped(dashes, k, left, length * min(low, 1.0))
+        if low > high:
+            continue
+        ax, ay, long, done = ax + ux * length * low, ay + uy * length * low, length * (high - low), 0.0
+        if used == 0:
+            work[0, 0], work[0, 1] = ax, ay
+            used = 1
+        while long - done > left:
             done += left
-            share = done / length
-            px = path[i, 0] + (path[j, 0] - path[i, 0]) * share
-            py = path[i, 1] + (path[j, 1] - path[i, 1]) * share
-            if on:
+            px, py = ax + ux * done, ay + uy * done
+            if k % 2 == 0:
                 work[used, 0], work[used, 1] = px, py
                 if abs(px - work[used - 1, 0]) + abs(py - work[used - 1, 1]) > 1e-6:
                     used += 1
-                if used > 1:
-                    _line(table, work, used, False, half, pen, clip)
-            k, on = (k + 1) % len(dashes), not on
+                _line(table, work, used, False, half, pen, clip)
+            k = (k + 1) % len(dashes)
             left = dashes[k]
             work[0, 0], work[0, 1] = px, py
             used = 1
-        left -= length - done
-        if on and length - done > 1e-6:
-            work[used] = path[j]
+        left -= long - done
+        if k % 2 == 0 and long - done > 1e-6:
+            work[used, 0], work[used, 1] = ax + ux * long, ay + uy * long
             used += 1
-    if on and used > 1:
-        _line(table, work, used, False, half, pen, clip)
+        if high < 1.0:
+            _line(table, work, used, False, half, pen, clip)
+            used = 0
+            k, left = _skipped(dashes, k, left, length * (1.0 - high))
+    _line(table, work, used, False, half, pen, clip)
 
 
 @kernel
@@ -331,7 +377,7 @@ def stroke(canvas: Floats, table: Table, shapes: Shapes, lines: Stroke, place: D
         half = widths[k] / 2
         if half <= 0.0 or colours[k, 3] <= 0.0:
             continue
-        scaled = np.maximum(lines.dashes * widths[k], 0.01)
+        scaled = np.maximum(lines.dashes * widths[k], _SHORTEST_DASH)
         for part in range(shapes.shapes[chosen[k]], shapes.shapes[chosen[k] + 1]):
             start, stop = parts[part], parts[part + 1]
             path = np.empty((stop - start + 1, 2))

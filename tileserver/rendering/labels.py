@@ -46,11 +46,19 @@ class Label:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a tile of data lies: `scale` pixels a unit, its corner in pixels of the whole world at this zoom."""
+    """Where a tile of data lies: `scale` pixels a unit, its corner in pixels of the whole world at this zoom.
+
+    `view`: where anchors matter, in the same pixels; a tile that is drawn far too large has others, very many.
+    """
 
     scale: float
     x: float
     y: float
+    view: Box
+
+    def sees(self, x: float, y: float) -> bool:
+        """Tell whether an anchor matters, in pixels of the world."""
+        return self.view[0] <= x <= self.view[2] and self.view[1] <= y <= self.view[3]
 
     def world(self, points: Points) -> Points:
         """Return positions in pixels of the world."""
@@ -76,8 +84,9 @@ def labels(sheet: Sheet, layer: TileLayer, place: Place, zoom: float, height: in
                 yield from writer.along(line.astype("f8"), layer.extent, place)
             continue
         for x, y in _anchors(int(layer.types[number]), lines):
-            if 0 <= x < layer.extent and 0 <= y < layer.extent:
-                label = writer.at(x * place.scale + place.x, y * place.scale + place.y)
+            at = x * place.scale + place.x, y * place.scale + place.y
+            if 0 <= x < layer.extent and 0 <= y < layer.extent and place.sees(*at):
+                label = writer.at(*at)
                 if label is not None:
                     yield label
 
@@ -240,7 +249,7 @@ class _Writer:
             if whole < long:
                 continue
             count = max(1, int((whole - long) // self.manner.spacing))
-            for k in range(count):
+            for k in _turns(path, lengths, count, place.view):
                 label = self._bent(path, lengths, whole * (k + 0.5) / count - long / 2, letters)
                 if label is not None:
                     yield label
@@ -270,6 +279,27 @@ _AXES = (("left", "right"), ("top", "bottom"))
 
 def _box(x: float, y: float, half_wide: float, half_tall: float) -> Box:
     return x - half_wide, y - half_tall, x + half_wide, y + half_tall
+
+
+def _turns(path: Points, lengths: Points, count: int, view: Box) -> list[int]:
+    """Return those k from 0 to count - 1 for which (k + ½)/count of a path lies in the view, or a label from it."""
+    low, high = np.zeros(len(path) - 1), np.ones(len(path) - 1)
+    for axis in (0, 1):
+        start, way = path[:-1, axis], np.diff(path[:, axis])
+        level = way == 0
+        one, other = (
+            (edge - start) / np.where(level, 1.0, way) for edge in (view[axis] - REACH, view[axis + 2] + REACH)
+        )
+        inside = (one <= 0) & (other >= 0)
+        low = np.maximum(low, np.where(level, np.where(inside, 0.0, 1.0), np.minimum(one, other)))
+        high = np.minimum(high, np.where(level, np.where(inside, 1.0, 0.0), np.maximum(one, other)))
+    seen = np.flatnonzero(low < high)
+    steps, per = np.diff(lengths)[seen], count / lengths[-1]
+    first = np.ceil((lengths[seen] + steps * low[seen]) * per - 0.5)
+    last = np.floor((lengths[seen] + steps * high[seen]) * per - 0.5)
+    return sorted(
+        {k for a, b in zip(first, last, strict=True) for k in range(max(0, int(a)), min(count - 1, int(b)) + 1)}
+    )
 
 
 def _faded(colour: Colour, opacity: float) -> Colour:

@@ -22,7 +22,7 @@ from PIL import Image
 
 from tileserver.rendering.glyphs import pbf
 from tileserver.rendering.painter import TILE_PX, Frame, encoded
-from tileserver.rendering.tile_bytes import inflated
+from tileserver.rendering.tile_bytes import inflated_all
 
 log = logging.getLogger("naru.rendering")
 _MARGIN = 128  # pixels around what is wanted, so that labels are not cut at its edges
@@ -102,10 +102,10 @@ def _address(layer: Mapping[str, Any]) -> str:
 
 
 def _named(layers: Sequence[Mapping[str, Any]], blobs: Sequence[bytes]) -> Iterator[tuple[str, bytes]]:
-    rest = iter(blobs)
+    rest = inflated_all(blobs)
     for layer in layers:
         for x, y in layer["tiles"]:
-            yield f"{_address(layer)}/{x // layer['side']}/{y // layer['side']}", inflated(next(rest))
+            yield f"{_address(layer)}/{x // layer['side']}/{y // layer['side']}", next(rest)
 
 
 def _document(layers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -188,8 +188,9 @@ def _value(data: memoryview) -> Any:
 def _geometries(
     data: NDArray[np.uint8], places: NDArray[np.int64]
 ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64]]:
-    points = np.empty((len(data), 2), np.int32)
-    parts, shapes = np.zeros(len(data) + 2, np.int64), np.zeros(len(places) + 1, np.int64)
+    most = int((places[:, 1] - places[:, 0]).sum()) // 2  # a point takes two bytes, at least
+    points = np.empty((most, 2), np.int32)
+    parts, shapes = np.zeros(most + 1, np.int64), np.zeros(len(places) + 1, np.int64)
     used, count = _commands(data, places, points, parts, shapes)
     if used < 0:
         raise TileBroken("a geometry is damaged")

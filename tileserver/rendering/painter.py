@@ -17,7 +17,7 @@ from tileserver.rendering.expressions import NOTHING, Feature
 from tileserver.rendering.kernels import Clip, Floats, Shapes, Stroke, Table
 from tileserver.rendering.labels import Label, Place, labels
 from tileserver.rendering.mvt import TileLayer
-from tileserver.rendering.placing import placed
+from tileserver.rendering.placing import SIGHT, placed
 from tileserver.rendering.sheets import Sheet
 
 TILE_PX = 256
@@ -204,15 +204,17 @@ class Painter:
         return fonts.stamp(texts, how.size * scale, how.line_height * scale, how.halo * scale)
 
 
-def gathered(sheets: Sequence[Sheet], tiles: Sequence[DataTile], zoom: float) -> list[Label]:
-    """Return every label that could be shown; those of upper style layers come first."""
+def gathered(sheets: Sequence[Sheet], tiles: Sequence[DataTile], frame: Frame) -> list[Label]:
+    """Return every label that could be shown, or be in the way of one; those of upper style layers come first."""
+    wide = frame.tiles * TILE_PX
+    view = frame.left - SIGHT, frame.top - SIGHT, frame.left + wide + SIGHT, frame.top + wide + SIGHT
     return [
         label
         for height, sheet in enumerate(sheets)
-        if sheet.kind == "symbol" and sheet.shows(zoom)
+        if sheet.kind == "symbol" and sheet.shows(frame.zoom)
         for tile in tiles
         if (layer := tile.layers.get(sheet.source_layer)) is not None
-        for label in labels(sheet, layer, Place(tile.side / layer.extent, tile.x, tile.y), zoom, height)
+        for label in labels(sheet, layer, Place(tile.side / layer.extent, tile.x, tile.y, view), frame.zoom, height)
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -414,6 +415,24 @@ def test_a_broken_gazetteer_is_put_out_of_the_way(tmp_path: Path, content: bytes
         with pytest.raises(NotReady, match="made anew"):
             ask_it()
         assert not file.exists()
+
+
+def test_few_wait_for_a_gazetteer_so_that_threads_are_left_for_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, sources, may_end = Gazetteers(tmp_path / "made"), [tmp_path / "slow.parquet"], threading.Event()
+    monkeypatch.setattr(gazetteers, "_run", lambda _wanted: str(may_end.wait(60)))
+    threads = [threading.Thread(target=made.ready, args=(sources, 60)) for _ in range(24)]
+    for thread in threads:
+        thread.start()
+    until = time.monotonic() + 20
+    while sum(thread.is_alive() for thread in threads) > gazetteers.MOST_WAITING and time.monotonic() < until:
+        time.sleep(0.01)
+    waiting = sum(thread.is_alive() for thread in threads)
+    may_end.set()
+    for thread in threads:
+        thread.join()
+    assert waiting == gazetteers.MOST_WAITING
 
 
 def test_the_least_used_gazetteers_go_when_there_are_too_many(

@@ -21,6 +21,7 @@ from tileserver.common.gazetteer import EDITION
 
 log = logging.getLogger("naru.serve")
 PATIENCE_S = 5.0  # of a request, for gazetteers that are being made
+MOST_WAITING = 4  # of a worker's threads; who comes after is told at once what is not ready
 MOST_BYTES = 2 << 30  # of all together
 _TRY_AGAIN_S = 60.0  # after one could not be made
 _ABANDONED_S = 86400.0  # an unfinished file that nobody has written to for so long
@@ -35,17 +36,22 @@ class Gazetteers:
         self._making: dict[Path, threading.Event] = {}
         self._failed: dict[Path, float] = {}  # when it may be tried again
         self._lock = threading.Lock()
+        self._seats = threading.BoundedSemaphore(MOST_WAITING)
 
     def ready(self, sources: Iterable[Path], patience_s: float = PATIENCE_S) -> Mapping[Path, Path]:
-        """Return the gazetteers that there are, by source; those that are not yet are waited for a little.
+        """Return the gazetteers that there are, by source; a few callers wait a little for those to come.
 
         What is missing from the answer is still being made, or cannot be: the log says why.
         """
         files = {source: self._folder / f"{source.stem}-{EDITION}.sqlite" for source in sources}
         waiting = self._begin({source: file for source, file in files.items() if not file.exists()})
-        until = time.monotonic() + patience_s
-        for event in waiting:
-            event.wait(max(0.0, until - time.monotonic()))
+        if waiting and self._seats.acquire(blocking=False):
+            try:
+                until = time.monotonic() + patience_s
+                for event in waiting:
+                    event.wait(max(0.0, until - time.monotonic()))
+            finally:
+                self._seats.release()
         found = {source: file for source, file in files.items() if file.exists()}
         for file in found.values():
             _mark_used(file)

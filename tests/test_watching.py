@@ -94,6 +94,21 @@ def test_the_access_log_tells_each_request_and_no_key(tmp_path: Path) -> None:
     assert text not in log.read_text() and "somebody-elses-secret" not in log.read_text()
 
 
+@pytest.mark.parametrize("query", ["key={}", "a=1&apikey={}&b=2", "ap%69key={}", "KEY={}&b=2"])
+def test_the_access_log_tells_no_key_in_any_spelling(tmp_path: Path, query: str) -> None:
+    app = open_app(make_home(tmp_path / "home", Fake("roads"), NARU_ACCESS_LOG=str(tmp_path / "log")))
+    _, text = new_key(app)
+    spelt = "".join(f"%{ord(sign):02x}" for sign in text)
+    for path in ("/tiles/roads/2/3/1.mvt", "/tiles/roads.json"):
+        app.test_client().get(
+            f"{path}?{query.format(spelt)}", headers={"Referer": f"https://a.kr/?{query.format(spelt)}"}
+        )
+    service_of(app).close()
+    written = (tmp_path / "log").read_text()
+    assert written.count("=…") == 4
+    assert spelt not in written
+
+
 def test_an_access_log_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     settings = make_home(tmp_path / "home", NARU_ACCESS_LOG=str(tmp_path / "nowhere" / "access.log"))
     with pytest.raises(BadSetting, match="NARU_ACCESS_LOG"):

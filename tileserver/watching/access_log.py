@@ -14,7 +14,7 @@ from typing import Any
 from naru.errors import BadSetting
 from tileserver.keys.text import redact
 
-_SECRET = re.compile(r"(?i)\b(api_?key|key)=[^&]*")  # also what is no key of ours: it may be somebody else's
+_SECRET = re.compile(r"(?i)(key)=[^&#]*")  # of whatever name ends so: part of it may be percent-encoded
 _LONGEST = 2048  # characters of a text that a caller chose
 
 

@@ -18,7 +18,7 @@ demo: $(VENV)/.run
 	$(BIN)/naru demo
 
 test: $(VENV)/.test debian-tools $(VENV)/.bjoern
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: $(VENV)/.test
 	$(BIN)/ruff check .

@@ -20,14 +20,26 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from tests.secrets import keys_in
+
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 NARU = [sys.executable, "-m", "naru"]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put what looks at everything that the tests left behind at the end."""
-    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Look through everything that all tests left behind, once: no key that was issued may lie in any file."""
+    factory = getattr(session.config, "_tmp_path_factory", None)
+    if factory is None or hasattr(session.config, "workerinput"):  # a part of the tests; the whole is yet to end
+        return
+    found = sorted({str(path) for path, _ in keys_in(factory.getbasetemp())})
+    if found:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        terminal = session.config.pluginmanager.get_plugin("terminalreporter")
+        terminal.write_line(f"FAILED: keys were found in {len(found)} files that tests left:", red=True)
+        for path in found:
+            terminal.write_line(f"  {path}")
 
 
 def require_tool(name: str) -> str:

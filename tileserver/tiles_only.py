@@ -110,6 +110,7 @@ def application(lane: Lane) -> WSGIApplication:
     """Return the lane for servers that leave Content-Length to the application."""
 
     def answer(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        environ.setdefault("QUERY_STRING", "")  # bjoern leaves it out where there is none (PEP 3333 lets it)
         status, headers, body = lane.respond(environ) or _misdirected()
         if body or (status[:3] not in _BODILESS and environ["REQUEST_METHOD"] != "HEAD"):
             headers = [*headers, ("Content-Length", str(len(body)))]

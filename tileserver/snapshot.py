@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from markupsafe import Markup
 from sqlalchemy.exc import SQLAlchemyError
 
 from naru.cog import Cog
@@ -22,6 +23,7 @@ from naru.pmtiles import PMTilesReader, mapped
 from naru.records import Layer, Tileset
 from naru.settings import Clock
 from naru.tms import WEB_MERCATOR
+from tileserver.kept import Kept
 from tileserver.keys.ring import ANONYMOUS, Credential, Key, KeyRing
 from tileserver.keys.text import digest, is_well_formed
 from tileserver.pyramids import CompositePyramid, LayerPyramid, Pyramid, TileHeaders, TileReader, keep_tiles
@@ -30,6 +32,7 @@ log = logging.getLogger("naru.serve")
 _MOST_COMPOSITES = 256
 _MOST_PLACES = 16_384  # some 5 MB of a worker's memory
 _MOST_DRAWN = 4096
+_MOST_DOCUMENT_CHARACTERS = 8 << 20  # of long documents, by who asks: uncounted, so they must cost little
 _LOOK_AGAIN_S = 5.0
 
 
@@ -70,6 +73,7 @@ class Snapshot:
     _composites: dict[tuple[str, tuple[str, ...]], CompositePyramid] = field(default_factory=dict)
     _met: dict[str, Credential] = field(default_factory=dict, repr=False)
     places: dict[str, Place] = field(default_factory=dict, repr=False)  # by address: where its tile lies
+    documents: Kept[Markup] = field(default_factory=lambda: Kept(_MOST_DOCUMENT_CHARACTERS, len), repr=False)
     drawn: dict[str, Drawn] = field(default_factory=dict, repr=False)  # by address with what it says of the look
 
     def credential(self, text: str) -> Credential | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import Response, request
+from markupsafe import Markup
 
 from naru.errors import RouteUnknown, VersionUnknown
 from naru.grids import GRIDS
@@ -40,9 +41,14 @@ def show_wmts(service: Service, caller: Caller) -> Response:
 
 def show_wmts_capabilities(service: Service, caller: Caller) -> Response:
     """What there is, as far as the caller may see it."""
-    snapshot = service.keeper.current
-    seen = [found for layer in visible(service, caller) if (found := tilings(snapshot, layer))]
-    return document(capabilities(seen, site_of(service, caller)), shared=False)
+    snapshot, site = service.keeper.current, site_of(service, caller)
+
+    def make() -> Markup:
+        seen = [found for layer in visible(service, caller) if (found := tilings(snapshot, layer))]
+        return capabilities(seen, site)
+
+    name = (VERSION, caller.key.id if caller.key else "", site)
+    return document(snapshot.documents.get(name, make), shared=False)
 
 
 def show_wmts_tile(service: Service, caller: Caller, **_named: str) -> Response:

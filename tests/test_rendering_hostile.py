@@ -81,6 +81,13 @@ def test_a_geometry_that_is_none_is_refused(numbers: tuple[int, ...]) -> None:
         mvt.layers(layer(shape(2, *numbers)), {"x"})
 
 
+@pytest.mark.parametrize("tags", [b"\x80", b"\x00", b"\x07\x00", b"\x00\x07", b"\xff" * 12])
+def test_tags_that_point_nowhere_are_refused(tags: bytes) -> None:
+    found = mvt.layers(layer(shape(1, 9, 2, 2, tags=tags), values=[field(1, b"v")]), {"x"})
+    with pytest.raises(mvt.TileBroken):
+        found["x"].feature(0)
+
+
 @pytest.mark.parametrize("extent", [0, 65537, 1 << 31, (1 << 64) - 1])
 def test_an_extent_that_is_none_is_refused(extent: int) -> None:
     with pytest.raises(mvt.TileBroken, match="extent"):

@@ -31,7 +31,7 @@ def pbf(stack: str, first: int) -> bytes:
 
 def _glyphs(first: int) -> Iterator[bytes]:
     face = fonts.face(float(SIZE))
-    missing = bytes(face.getmask("\U000f0000"))
+    missing = bytes(face.getmask("\uffff"))  # no letter has this number
     for code in range(max(first, 32), min(first + RANGE, 0x10000)):
         sign = chr(code)
         if 0xD800 <= code < 0xE000 or (code != 0x20 and bytes(face.getmask(sign)) == missing):

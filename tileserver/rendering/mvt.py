@@ -98,8 +98,8 @@ def _fields(data: memoryview) -> Iterator[tuple[int, Any]]:
 
 
 def _varint(data: memoryview, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while shift < 64:
+    value, shift, end = 0, 0, len(data)
+    while shift < 64 and at < end:
         byte = data[at]
         at += 1
         value |= (byte & 127) << shift

@@ -69,6 +69,7 @@ SAMPLES: dict[tuple[str, str], Sample] = {
     ("GET", "/styles/<layer>.json"): Sample("layer", "/styles/{layer}.json"),
     ("GET", "/legends/<layer>.json"): Sample("layer", "/legends/{layer}.json"),
     ("GET", "/legends/<layer>.png"): Sample("layer", "/legends/{layer}.png"),
+    ("GET", "/fonts/<stack>/<letters>.pbf"): Sample("open", "/fonts/Pretendard Regular/0-255.pbf"),
     ("GET", "/content/<layer>.<extension>"): Sample("layer", "/content/{layer}.geojson"),
     ("GET", "/ogc/"): Sample("open", "/ogc/"),
     ("GET", "/ogc/conformance"): Sample("open", "/ogc/conformance"),

@@ -15,7 +15,8 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.rendering import RED, feature, fill, pixels, tile_of
-from tileserver.rendering import child, fonts
+from tileserver.rendering import child
+from tileserver.rendering.font_file import font_path
 from tileserver.rendering.workshop import Workshop
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the confinement is Linux's own")
@@ -74,7 +75,7 @@ def test_it_signals_nobody(shop: Workshop) -> None:
 def test_it_reads_the_font_and_no_file_of_the_operator(shop: Workshop, tmp_path: Path) -> None:
     secret = tmp_path / "naru.sqlite"
     secret.write_bytes(b"catalogue")
-    assert tried(shop, "read", fonts.font_path()) == "done"
+    assert tried(shop, "read", font_path()) == "done"
     if "landlock" not in shop.layers:
         pytest.skip("this kernel has no Landlock")
     assert tried(shop, "read", secret) == "PermissionError"

@@ -86,6 +86,7 @@ def test_a_style_is_a_whole_map_of_its_own(client: FlaskClient) -> None:
     style = client.get("/styles/seoul-gu.json").get_json()
     assert style["version"] == 8
     assert style["sources"] == {"seoul-gu": {"type": "vector", "url": "/tiles/seoul-gu.json"}}
+    assert style["glyphs"] == "/fonts/{fontstack}/{range}.pbf"
     drawn = [part for part in style["layers"] if part["type"] != "background"]
     assert {part["source"] for part in drawn} == {"seoul-gu"}
     assert all(part["id"].startswith("seoul-gu--") for part in drawn)
@@ -311,7 +312,8 @@ def test_open_routes_are_the_ones_that_are_meant_to_be() -> None:
     open_routes = {route.rule for route in ROUTES if route.scope == "open"}
     pages = {"/", "/upload", "/usage", "/keys", "/docs", "/static/<path:name>"}
     ogc = {"/ogc/", "/ogc/conformance", "/ogc/tileMatrixSets", "/ogc/tileMatrixSets/<grid>", "/tms/"}
-    assert open_routes == pages | ogc | {"/health/live", "/health/ready", "/metrics"}
+    others = {"/health/live", "/health/ready", "/metrics", "/fonts/<stack>/<letters>.pbf"}
+    assert open_routes == pages | ogc | others
 
 
 # --- problems and methods -------------------------------------------------------------------------

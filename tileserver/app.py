@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from naru import errors
 from naru.settings import Clock, Settings
-from tileserver import content, health, layers, legend_routes, openapi, pages, pictures, styles, tilejson
+from tileserver import content, fonts, health, layers, legend_routes, openapi, pages, pictures, styles, tilejson
 from tileserver.access import Caller, check_function, check_own_key, identify, presented_key
 from tileserver.common import address, elevation, point_number, region, transform
 from tileserver.dialects import MARK, retold
@@ -65,6 +65,7 @@ ROUTES: tuple[Route, ...] = (
     *tilejson.ROUTES,
     *styles.ROUTES,
     *legend_routes.ROUTES,
+    *fonts.ROUTES,
     *content.ROUTES,
     *ogc.ROUTES,
     *ogc_features.ROUTES,

@@ -27,6 +27,7 @@ from tileserver.watching.watch import TELL_S, Watch
 
 log = logging.getLogger("naru.serve")
 REFRESH_S = 0.5  # a publication or a revoked key is seen within this
+_LETTERS_BYTES = 4 << 20  # all of our font's, packed
 SETTLE_S = 1.0  # what was counted is in the catalogue within this
 
 
@@ -44,6 +45,7 @@ class Service:
     loopback: str = ""  # our own address, where callers of this machine alone can reach us
     studio: Studio = field(default_factory=Studio)
     gallery: Gallery = field(default_factory=Gallery)
+    letters: Gallery = field(default_factory=Gallery)  # for maps that are drawn elsewhere
     traces: Traces | None = None
     stopping: threading.Event = field(default_factory=threading.Event)  # what lasts should end now
 
@@ -67,7 +69,9 @@ class Service:
         watch = Watch(settings.home, settings.access_log, settings.trusted_proxies)
         traces = Traces(settings.traces_url) if settings.traces_url else None
         gallery = Gallery.of(settings.renderer)
-        service = cls(house, keyring, keeper, meter, usage, watch, clock, loopback, traces=traces, gallery=gallery)
+        letters = Gallery(gallery.workshop, most_bytes=_LETTERS_BYTES, most_here=16, most_drawn=16)
+        within = (house, keyring, keeper, meter, usage, watch, clock, loopback)
+        service = cls(*within, traces=traces, gallery=gallery, letters=letters)
         service.settle()  # what a worker before us had leased when it was killed
         return service
 

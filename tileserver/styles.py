@@ -18,6 +18,7 @@ from tileserver.access import Caller
 from tileserver.addresses import base_address, key_query
 from tileserver.credits import credit
 from tileserver.documents import json_document
+from tileserver.fonts import GLYPHS
 from tileserver.legends import known_facts
 from tileserver.rasters.tiles import heights_address
 from tileserver.routes import LAYER_ID, Route, Service
@@ -51,6 +52,7 @@ def style(layers: Sequence[Layer], service: Service, query: str) -> dict[str, An
     """Return a MapLibre style (version 8): a source a layer; rasters beneath all areas, labels above all else."""
     document: dict[str, Any] = json.loads(empty_map())
     base = base_address(service, request.environ)
+    document["glyphs"] = f"{base}{GLYPHS}"  # MapLibre GL 3 and 4, and Native, refuse names without
     if len(layers) == 1:
         document["name"] = layers[0].title_ko
     for layer in layers:

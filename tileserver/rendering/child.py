@@ -20,7 +20,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 from naru.confine import Rlimits, confine
 from naru.kernel import keep_no_more
-from tileserver.rendering import fonts, frames, glyphs, legends, mvt
+from tileserver.rendering import frames, glyphs, legends, mvt
+from tileserver.rendering.font_file import NAME, font_path
 from tileserver.rendering.painter import DataTile, Frame, Painter, gathered
 from tileserver.rendering.sheets import Sheet, sheets
 from tileserver.rendering.tile_bytes import inflated_all
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 MEMORY_BYTES = 2 << 30  # of address space; what is resident is about a tenth
 _WITH_MAPLIBRE = 4 << 30
+_PACKED = 6  # gzip's level, of letters
 _CPU_S = 20_000  # of a life: more than its parent's thousand pictures can take
 _LONGEST_LOG = 1 << 40  # bytes: what it says may go to a file, and it can open no other
 log = logging.getLogger("naru.rendering")
@@ -73,6 +75,8 @@ def answered(told: Mapping[str, Any], blobs: list[bytes], native: Native | None 
     """
     if "legend" in told:
         return [legends.drawn(told["legend"], told["scale"])]
+    if "letters" in told:
+        return [gzip.compress(glyphs.pbf(NAME, told["letters"]), _PACKED, mtime=0)]
     if native is not None and native.draws(told):
         return native.draw(told, blobs)
     frame = Frame(**told["frame"])
@@ -150,7 +154,7 @@ def confined(memory_bytes: int, readable: tuple[Path, ...]) -> tuple[str, ...]:
     """Give up all that drawing does not need; return the layers of confinement that took hold."""
     keep_no_more()
     limits = Rlimits(memory_bytes, _CPU_S, _LONGEST_LOG)
-    return confine(limits, [Path(__file__).parent, Path(fonts.font_path()), *readable])
+    return confine(limits, [Path(__file__).parent, Path(font_path()), *readable])
 
 
 if __name__ == "__main__":

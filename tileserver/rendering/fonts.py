@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import unicodedata
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from importlib.resources import files
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from tileserver.rendering.font_file import font_path
+
 Mask = NDArray[np.uint8]
-_FONT = "assets/Pretendard-Regular-"
 _STEP = 0.25  # pixels: sizes are rounded, so that zooms share their glyphs
 _LONGEST = 200  # letters of a label
 _PAD = 2  # pixels around a mask
-
-
-@cache
-def font_path() -> str:
-    """Return where the font lies: among the page's files, under a name that changes with its content."""
-    folder = files("tileserver") / "static"
-    names = json.loads((folder / "manifest.json").read_text("utf-8"))["files"]
-    return str(folder / next(name for name in names if name.startswith(_FONT)))
 
 
 @lru_cache(maxsize=16)

@@ -41,6 +41,8 @@ def tried(shop: Workshop, what: str, said: object = "") -> str:
 
 def picture(shop: Workshop) -> Any:
     told = {
+        "grid": "WebMercatorQuad",
+        "z": 5,
         "frame": {"left": 0, "top": 0, "tiles": 1, "scale": 1, "zoom": 4.0},
         "type": "png",
         "layers": [{"style": [fill("a")], "side": 256, "tiles": [(0, 0)]}],
@@ -120,5 +122,18 @@ def test_without_landlock_and_seccomp_it_still_draws(monkeypatch: pytest.MonkeyP
     try:
         assert np.asarray(picture(made)).any()
         assert made.layers == ("rlimits",)
+    finally:
+        made.close()
+
+
+def test_maplibre_native_and_its_threads_are_confined_too() -> None:
+    pytest.importorskip("mapli")
+    made = Workshop.of("maplibre")
+    try:
+        picture(made)
+        assert {"rlimits", "seccomp"} <= set(made.layers)
+        tasks = list(Path(f"/proc/{made.pid}/task").iterdir())
+        assert len(tasks) > 1  # it did start
+        assert {"Seccomp:\t2" in (task / "status").read_text() for task in tasks} == {True}
     finally:
         made.close()

@@ -131,14 +131,18 @@ def parameters(route: Route) -> list[str]:
     return [part.partition("}")[0] for part in openapi_path(route.rule).split("{")[1:]]
 
 
+def _sound(name: str) -> tuple[str, ...]:
+    return GOOD.get(name, ("1",))
+
+
 def address(route: Route, path: Mapping[str, bytes] = {}, query: Mapping[str, bytes] = {}) -> bytes:
     """Return an address of a route with sound values, except those given."""
     target = openapi_path(route.rule)
     for name in parameters(route):
-        sound = "victim" if route.scope == "manage" and name == "layer" else GOOD[name][0]
+        sound = "victim" if route.scope == "manage" and name == "layer" else _sound(name)[0]
         target = target.replace(f"{{{name}}}", quote(path.get(name, sound.encode()), safe=",@"))
     if route.rule == "/wmts":
-        sound = {name: GOOD[name][0].encode() for name in route.query}
+        sound = {name: _sound(name)[0].encode() for name in route.query}
         query = {**sound, **query}
     told = "&".join(f"{quote(name)}={quote_plus(value)}" for name, value in query.items())
     return f"{target}?{told}".encode() if told else target.encode()
@@ -171,7 +175,7 @@ _IN_HEADERS = tuple(text for text in NASTY if not set(text) & set(b"\r\n\0"))
 def _mixed_address(dice: random.Random, route: Route) -> bytes:
     target = openapi_path(route.rule).encode()
     for name in parameters(route):
-        good = dice.choice(GOOD[name]) if not (route.scope == "manage" and name == "layer") else "victim"
+        good = dice.choice(_sound(name)) if not (route.scope == "manage" and name == "layer") else "victim"
         value = _spelt(dice, dice.choice(NASTY)) if dice.random() < 0.3 else quote(good, safe=",@").encode()
         target = target.replace(b"{%s}" % name.encode(), value)
     if dice.random() < 0.1:
@@ -183,7 +187,7 @@ def _mixed_address(dice: random.Random, route: Route) -> bytes:
     for name in dice.choices(names, k=dice.choice((0, 0, 1, 2, 5))) + (
         list(route.query) if route.rule == "/wmts" else []
     ):
-        good = dice.choice(GOOD.get(name, ("1",)))
+        good = dice.choice(_sound(name))
         value = _spelt(dice, dice.choice(NASTY)) if dice.random() < 0.4 else quote_plus(good).encode()
         told += [quote(name).encode() + b"=" + value] * (40 if dice.random() < 0.02 else 1)
     dice.shuffle(told)

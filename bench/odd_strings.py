@@ -51,6 +51,8 @@ GOOD: Mapping[str, tuple[str, ...]] = {
     "upload": ("0" * 16,),
     "job": ("0" * 16,),
     "key": ("victim",),
+    "stack": ("Noto Sans Regular",),
+    "letters": ("0-255", "44032-44287"),
     # of queries
     "encoding": ("mapbox", "terrarium", "utf-8", "cp949"),
     "rescale": ("0,200", "0,1"),

@@ -18,12 +18,12 @@ import argparse
 import http.client
 import itertools
 import json
+import os
 import re
 import secrets
 import socket
 import subprocess
 import sys
-import sysconfig
 import tempfile
 import threading
 import time
@@ -62,13 +62,7 @@ class Lab:
 
     def workers(self) -> list[int]:
         """Return the process ids of the server's workers."""
-        return sorted(_children(self._serving))
-
-    @property
-    def _serving(self) -> int:
-        """The server's own process: beneath strace, if that runs it."""
-        is_traced = self.process.args[0] == "strace"  # type: ignore[index]
-        return _children(self.process.pid)[0] if is_traced else self.process.pid
+        return sorted(_children(self.process.pid))
 
 
 @dataclass
@@ -151,7 +145,7 @@ def served(folder: Path, workers: int, *, traced: bool) -> Iterator[Lab]:
     ]
     if traced:
         calls = "trace=open,openat,openat2,creat,execve,unlink,unlinkat,rename,renameat,mkdir,mkdirat,readlink"
-        command = ["strace", "-f", "-ttt", "-s", "4096", "-e", calls, "-o", str(folder / "strace"), *command]
+        command = ["strace", "-DD", "-f", "-ttt", "-s", "4096", "-e", calls, "-o", str(folder / "strace"), *command]
     with (folder / "serve.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
         try:
@@ -270,12 +264,7 @@ def judge(lab: Lab, case: Case, answer: http.client.HTTPResponse, body: bytes, s
 
 
 def _error(case: Case, answer: http.client.HTTPResponse, body: bytes, seen: Seen) -> list[str]:
-    if (
-        answer.status in _PARSERS_OWN
-        and not body
-        and "X-Request-Id" not in answer.headers
-        and case.method != "HEAD"
-    ):
+    if answer.status in _PARSERS_OWN and not {"X-Request-Id", "Content-Type"} & set(answer.headers):
         seen.wordless += 1
         return []
     wrong = [] if answer.headers["Cache-Control"] == "no-store" else ["an error that may be kept"]
@@ -307,27 +296,31 @@ def _codes(error: type[NaruError]) -> set[str]:
 CODES = _codes(NaruError)
 
 
+_SYSTEM = re.compile(  # what Python, its libraries and GDAL look at by themselves
+    r"/(lib|lib64|usr|sys|dev)/|/proc/(self/$|self/(status|stat|statm|maps|fd|mounts|cgroup)/|\d+/statm?/|sys/|mounts|meminfo|cpuinfo)"
+    r"|/etc/(ld\.so\.|localtime|gai\.conf|ssl/openssl\.cnf|je_arrow_malloc\.conf|fonts/|mime\.types)|.*/\.gdal/gdalrc/$"
+)
+
+
 def looked_for(lab: Lab, since: float) -> list[str]:
-    """Return the files outside the home and the installation that strace saw the server look for."""
-    installed = (sys.prefix, sys.base_prefix, str(ROOT), sysconfig.get_path("stdlib"))
-    allowed = (str(lab.folder / "home"), *installed, "/lib", "/usr/lib", "/usr/share/zoneinfo", "/usr/share/fonts")
-    allowed += (
-        "/proc/self/",
-        "/proc/meminfo",
-        "/proc/cpuinfo",
-        "/sys/",
-        "/dev/",
-        "/etc/ld.so.cache",
-        "/etc/localtime",
-        "/etc/gai.conf",
-    )
+    """Return the files that strace saw the server look for and that no server of this home has to do with."""
     found: Counter[str] = Counter()
     with (lab.folder / "strace").open(errors="replace") as lines:
         for line in lines:
             match = _OPENED.match(line)
-            if match and float(match[1]) > since and not match[2].startswith(allowed):
+            if match and float(match[1]) > since and not _has_to_do(lab, match[2]):
                 found[match[2][:200]] += 1
     return [f"looked {times} × for {path}" for path, times in found.items()]
+
+
+def _has_to_do(lab: Lab, path: str) -> bool:
+    if not path.startswith("/"):  # in a folder that is open already
+        return ".." not in path.split("/") and CANARY not in path
+    found = Path(os.path.normpath(path))
+    own = (lab.folder / "home", sys.prefix, sys.base_prefix, ROOT)
+    if _SYSTEM.match(f"{found}/") or any(found.is_relative_to(folder) for folder in own):
+        return True
+    return found.is_relative_to(tempfile.gettempdir()) and not found.is_relative_to(lab.folder)
 
 
 def run(chosen: argparse.Namespace, folder: Path) -> list[str]:
@@ -347,6 +340,8 @@ def run(chosen: argparse.Namespace, folder: Path) -> list[str]:
         seconds, after = time.monotonic() - began, lab.workers()
     report(seen, seconds)
     faults = [fault for one in seen for fault in one.faults]
+    if (sent := sum(one.statuses.total() for one in seen)) < chosen.requests - len(faults):
+        faults.append(f"only {sent} requests were sent")
     if before != after:
         faults.append(f"workers {before} became {after}")
     log = (folder / "serve.log").read_text(errors="replace")

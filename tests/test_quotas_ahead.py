@@ -46,7 +46,24 @@ def test_a_request_asks_the_store_once_while_a_thread_leases_ahead(store: Noting
         thread = threading.Thread(target=meter.refill, args=(0,), name="refill")
         thread.start()
         thread.join()
+        clock.now += 2
     assert store.asked_by == ["MainThread"] + 5 * ["refill"]
+
+
+def test_who_is_in_haste_gets_more_at_a_time_and_less_again_later(store: Noting, clock: Clock) -> None:
+    meter, key = make_meter(store, clock), make_key(day=10**8)
+    for _ in range(400):
+        assert spend(meter, key, 250) == 250
+        meter.refill(0)
+        clock.now += 0.01
+    assert len(store.asked_by) < 16, "a hundred, if a thousand were had each time"
+    clock.now += 60
+    held = meter.standing(key)["day"].used
+    for _ in range(100):
+        assert spend(meter, key, 250) == 250
+        meter.refill(0)
+        clock.now += 2
+    assert meter.standing(key)["day"].used == held + 25_000
 
 
 def test_nothing_is_leased_ahead_of_the_last_units(store: Noting, clock: Clock) -> None:

@@ -13,7 +13,16 @@ from typing import Protocol
 
 from tileserver.keys.ring import Key
 from tileserver.quota.headers import Standing
-from tileserver.quota.stores import Grant, Left, Order, Settlement, WindowLimit, lease_size
+from tileserver.quota.stores import (
+    LARGEST_LEASE,
+    LARGEST_LEASE_IN_HASTE,
+    Grant,
+    Left,
+    Order,
+    Settlement,
+    WindowLimit,
+    lease_size,
+)
 from tileserver.quota.windows import Window, Windows
 
 KNOWN = 1 << 62  # in a cell's value: the store knows the lease, so where it does not, the lease was closed
@@ -23,6 +32,7 @@ _LONGEST_IDLE = 10  # settlements after which unused units go back; a few go bac
 _SHORTEST_IDLE = 2
 _WORTH_TOPPING_UP = 8  # units granted; fewer are not asked for ahead: whoever needs the last ones asks for them
 _ASK_AGAIN_S = 1.0
+_HASTE_S = 1.0
 _PATIENCE_S = 3.0  # with a thread that asks the store for a lease which is to be closed
 
 
@@ -81,6 +91,7 @@ class Lease:
         self._fewer: int | None = None  # units still held where some were given back, and the store is to be told
         self._doubtful = False  # an order was not answered: the store may know the lease, or not
         self._ask_again = 0.0
+        self._most, self._asked = LARGEST_LEASE, float("-inf")  # units to ask for, and when that was last done
         self._seq = self._idle = 0
 
     def take(self, now: float) -> bool:
@@ -132,13 +143,17 @@ class Lease:
         with self.lock:
             self._end = (self._used & KNOWN) + _UNLIMITED
 
-    def order(self, workers: int) -> Order:
-        """Return what to ask the store; under `asking`."""
+    def order(self, workers: int, now: float) -> Order:
+        """Return what to ask the store; under `asking`. Who comes again within a second wants more at a time."""
         with self.lock:
+            in_haste = 0 <= now - self._asked < _HASTE_S
+            wanted = self._most * 2 if in_haste else LARGEST_LEASE
+            self._most, self._asked = min(wanted, LARGEST_LEASE_IN_HASTE), now
             self._seq += 1
             self._doubtful = True
             first = not self._used & KNOWN
-            return Order(self.id, self.key.id, *self.limits, workers, self._seq, self._counted, first)
+            given = (self.id, self.key.id, *self.limits, workers, self._seq, self._counted, first)
+            return Order(*given, most=self._most)
 
     def granted(self, order: Order, grant: Grant, now: float) -> None:
         """Take in what the store answered; under `asking`."""
@@ -215,7 +230,7 @@ class Lease:
             return
         beyond = [n for n in self._left if n is not None]
         if beyond and not self.unlimited:
-            fair = lease_size(max(0, min(beyond)) + here, workers)
+            fair = lease_size(max(0, min(beyond)) + here, workers, self._most)
             if here > 2 * fair:
                 self._end, self._low = self._used + fair, _NEVER
                 self._fewer = self._end & ~KNOWN

@@ -172,7 +172,7 @@ class QuotaMeter:
 
     def _ask(self, lease: Lease, now: float) -> None:
         """Have the store give the lease more units, as many as it will."""
-        order = lease.order(self._workers)
+        order = lease.order(self._workers, now)
         try:
             grant = self._store.lease(order)
             if grant.newer is not None and not self._follow(grant.newer, now):

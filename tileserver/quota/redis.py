@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from naru.errors import BadSetting, QuotaUnavailable
-from tileserver.quota.stores import LARGEST_LEASE, Grant, Left, Order, Settlement, WindowLimit, leases_left
+from tileserver.quota.stores import Grant, Left, Order, Settlement, WindowLimit, leases_left
 
 if TYPE_CHECKING:
     import redis
@@ -133,7 +133,7 @@ class RedisQuotaStore:
         keys = [f"{_PREFIX}lease:{order.lease}", f"{_PREFIX}{order.key_id}:newest", *_windows(order)]
         limits = (_NONE if window.limit is None else window.limit for window in order.windows)
         values = (order.key_id, order.day.window, order.seq, order.counted, int(order.first), int(order.reopens))
-        size = (leases_left(order.workers), LARGEST_LEASE)
+        size = (leases_left(order.workers), order.most)
         with self._answering():
             said: list[Any] = self._lease(keys, [*values, *limits, *_ends(order), *size])
         if said[0] != "units":

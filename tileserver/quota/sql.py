@@ -111,7 +111,7 @@ def _grant(connection: sa.Connection, order: Order, known: _Held | None) -> Gran
     counted = order.counted if order.seq > held.seq else held.counted
     kept = max(held.units, counted)
     left = [_beyond(window, leased[window.window] + kept - held.units) for window in order.windows]
-    units = lease_size(min((n for n in left if n is not None), default=0), order.workers)
+    units = lease_size(min((n for n in left if n is not None), default=0), order.workers, order.most)
     if units or known:
         now = _Held(kept + units, counted, max(order.seq, held.seq))
         _write_leases(connection, [(order, now)], {order.lease} if known else set())

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from naru.database import Database
 
 EMBEDDED = "embedded"
-LARGEST_LEASE = 1000
+LARGEST_LEASE = 1000  # at the pace of a storm; who is faster may have up to
+LARGEST_LEASE_IN_HASTE = 16_000  # ... so that the store is asked about once a second
 SEQ_AFTER_DEATH = 1 << 52  # of what others tell about a dead worker's lease: later than all it said itself
 _LEASES_LEFT_PER_WORKER = 4
 
@@ -45,6 +46,7 @@ class Order:
     counted: int = 0  # so far, under this lease
     first: bool = True  # the lease is to be opened; otherwise one that is not known has been closed
     reopens: bool = False  # an older day than the store has seen is meant, not a clock that was put back
+    most: int = LARGEST_LEASE  # units wanted at the most
 
     @property
     def windows(self) -> tuple[WindowLimit, WindowLimit]:
@@ -114,14 +116,14 @@ class QuotaStore(Protocol):
         ...
 
 
-def lease_size(remaining: int, workers: int) -> int:
+def lease_size(remaining: int, workers: int, most: int = LARGEST_LEASE) -> int:
     """Return how many units to hand out of `remaining`, so that each worker can come several times more.
 
     >>> lease_size(100_000, 2), lease_size(50, 2), lease_size(1, 2), lease_size(0, 2)
     (1000, 6, 1, 0)
     """
     fair = remaining // leases_left(workers)
-    return min(max(remaining, 0), max(1, min(fair, LARGEST_LEASE)))
+    return min(max(remaining, 0), max(1, min(fair, most)))
 
 
 def leases_left(workers: int) -> int:

@@ -18,7 +18,7 @@ from naru.errors import (
     UnknownLayer,
 )
 from naru.records import Layer
-from tileserver.keys.ring import ANONYMOUS, Key
+from tileserver.keys.ring import ANONYMOUS, Credential, Key
 from tileserver.pyramids import MOST_LAYERS
 from tileserver.snapshot import Snapshot
 
@@ -100,18 +100,35 @@ def identify(snapshot: Snapshot, environ: Environ, now: float, proxies: int = 0)
     Raises:
         KeyMissing, KeyInvalid, KeyExpired, ReferrerDenied, AddressDenied: as their names say.
     """
-    text = presented_key(environ).text
-    if text is None:
+    header = environ.get("HTTP_X_API_KEY")
+    credential = snapshot.met(header) if header else None
+    if credential is None:
+        credential = _look_up(snapshot, environ)
+    if credential is None:
         if snapshot.anonymous is None:
             raise KeyMissing("this needs a key", remedy=_SEND_KEY)
         return snapshot.anonymous
+    if now >= credential.expires:
+        raise KeyExpired("the key has expired", remedy="Ask whoever gave it to you for a new one.")
+    key = credential.key
+    if key.permissions.referrers or key.permissions.cidrs:
+        _check_origin(key, environ, proxies)
+    return key
+
+
+def _look_up(snapshot: Snapshot, environ: Environ) -> Credential | None:
+    """Return what the key that a request carries stands for; None where it carries none.
+
+    Raises:
+        KeyInvalid: nobody knows it.
+    """
+    text = presented_key(environ).text
+    if text is None:
+        return None
     credential = snapshot.credential(text)
     if credential is None:
         raise KeyInvalid("the key is not known here", remedy="Was it copied whole? Else ask for a new one.")
-    if now >= credential.expires:
-        raise KeyExpired("the key has expired", remedy="Ask whoever gave it to you for a new one.")
-    _check_origin(credential.key, environ, proxies)
-    return credential.key
+    return credential
 
 
 def check_own_key(caller: Caller) -> Key:

@@ -170,6 +170,12 @@ def asks_for_more(environ: Environ) -> bool:
     return bool(query) and ("&" in query or not query.startswith(("key=", "apikey=")))
 
 
+def _asks_simply(place: Place, environ: Environ) -> bool:
+    """Tell whether a request wants what lies at a place as it is."""
+    query = environ["QUERY_STRING"]
+    return not query or (len(query) <= LONGEST_REMEMBERED and not (place.is_picture and asks_for_more(environ)))
+
+
 def drawing_name(environ: Environ) -> str:
     """Return a picture's address with all that its query says, but for who asks; empty where that is too long."""
     path, query = environ["PATH_INFO"].replace(f"/{WEB_MERCATOR}/", "/", 1), environ["QUERY_STRING"]  # both are one
@@ -217,7 +223,7 @@ def fetch(pyramid: Pyramid, address: TileAddress, coding: Coding) -> Answer:
     if not tile:
         return pyramid.headers.empty
     if coding != _STORED and address.tile_type == _VECTOR:
-        tile = recoded(pyramid, tile, coding, address.z, address.x, address.y)
+        tile = recoded(pyramid, tile, coding, (address.z, address.x, address.y))
     return "200 OK", pyramid.headers.by_coding[coding].headers, tile
 
 
@@ -255,7 +261,10 @@ class Lane:
 
     def respond(self, environ: dict[str, Any]) -> Answer | None:
         """Return what to send in answer to GET or HEAD of a tile; None when the request is for something else."""
-        began = time.perf_counter()
+        began, snapshot = time.perf_counter(), self.keeper.current
+        place = snapshot.places.get(environ["PATH_INFO"])
+        if place is not None and environ["REQUEST_METHOD"] == "GET" and _asks_simply(place, environ):
+            return self._again(snapshot, place, environ, began)
         answer: Answer | None
         if len(environ["PATH_INFO"]) + len(environ["QUERY_STRING"]) > LONGEST_ADDRESS:
             answer = self._too_long(environ)
@@ -280,9 +289,6 @@ class Lane:
     def answer(self, environ: dict[str, Any]) -> Answer | None:
         """Answer for an address under `/tiles/`; None when it is for something that does not simply lie there."""
         snapshot, method = self.keeper.current, environ["REQUEST_METHOD"]
-        place = snapshot.places.get(environ["PATH_INFO"])
-        if place is not None and method == "GET" and not (place.is_picture and asks_for_more(environ)):
-            return self._again(snapshot, place, environ)
         if method == "GET" and snapshot.drawn and (drawn := snapshot.drawn.get(drawing_name(environ))):
             picture = drawn.find()
             if picture is not None:
@@ -290,23 +296,39 @@ class Lane:
         answer = self._found(snapshot, environ) if method in _METHODS else None
         return _without_body(answer) if answer and method == "HEAD" else answer
 
-    def _again(self, snapshot: Snapshot, place: Place, environ: dict[str, Any]) -> Answer:
-        """Answer for an address that was asked for before: it is not read again."""
-        key, lease, pyramid, layer = None, None, place.pyramid, ""
+    def _again(self, snapshot: Snapshot, place: Place, environ: dict[str, Any], began: float) -> Answer:
+        """Answer for an address that was asked for before: it is not read again. Here microseconds matter."""
+        pyramid, layer, function, forms, read, z, is_picture, offset, length, tile = place
+        key = lease = None
+        is_permitted = False
         try:
             key = identify(snapshot, environ, self.clock(), self.proxies)
             lease = self.meter.admit(key)
-            if key.id not in pyramid.readers:
+            key_id = key.id
+            if key_id not in pyramid.readers:
                 permit(key, pyramid.layer)
-                pyramid.readers.add(key.id)
-            layer, coding = pyramid.id, coding_for(environ)
-            answer = not_modified(pyramid.headers, environ, coding) or _taken_from(place, coding)
+                pyramid.readers.add(key_id)
+            is_permitted, coding = True, coding_for(environ)
+            if "HTTP_IF_NONE_MATCH" in environ and (unchanged := not_modified(pyramid.headers, environ, coding)):
+                answer, status = unchanged, 304
+            elif not length:
+                answer = pyramid.headers.empty
+                status = _STATUS[answer[0]]
+            elif coding == _STORED or is_picture:
+                answer, status = ("200 OK", forms[coding].headers, read(offset, length)), 200
+            else:
+                answer, status = _recoded(place, coding), 200
         except Exception as error:
             answer = self._failed(error, lease, environ)
-        key_id = environ[KEY] = "" if key is None else key.id
-        status, size, caller = _STATUS[answer[0]], len(answer[2]), caller_text(environ, self.proxies)
-        function, tile = (pyramid.function, place.tile) if layer else ("", None)
-        self.note(key_id, function, layer, place.z, status, size, caller, tile)
+            key_id, status = "" if key is None else key.id, _STATUS[answer[0]]
+        environ[KEY] = key_id
+        size = len(answer[2])
+        caller = caller_text(environ, self.proxies) if self.proxies else environ["REMOTE_ADDR"]
+        if is_permitted:
+            self.note(key_id, function, layer, z, status, size, caller, tile)
+        else:
+            self.note(key_id, "", "", z, status, size, caller, None)
+        self.watch.seen(STORED, environ, status, size, began)
         return answer
 
     def _shown_again(self, snapshot: Snapshot, drawn: Drawn, picture: bytes, environ: dict[str, Any]) -> Answer:
@@ -362,21 +384,19 @@ class Lane:
 def _place(pyramid: LayerPyramid, address: TileAddress) -> Place:
     offset, length = pyramid.locate(address.z, address.x, address.y) or (0, 0)
     is_picture, tile = address.tile_type != _VECTOR, _in_web_mercator(address)
-    return Place(pyramid, address.z, address.x, address.y, is_picture, offset, length, tile)
+    known = pyramid.id, pyramid.function, pyramid.headers.by_coding, pyramid.read
+    return Place(pyramid, *known, address.z, is_picture, offset, length, tile)
 
 
 def _in_web_mercator(address: TileAddress) -> tuple[int, int] | None:
     return (address.x, address.y) if address.tms == WEB_MERCATOR else None
 
 
-def _taken_from(place: Place, coding: Coding) -> Answer:
-    pyramid = place.pyramid
-    if not place.length:
-        return pyramid.headers.empty
-    tile = pyramid.read(place.offset, place.length)
-    if coding != _STORED and not place.is_picture:
-        tile = recoded(pyramid, tile, coding, place.z, place.x, place.y)
-    return "200 OK", pyramid.headers.by_coding[coding].headers, tile
+def _recoded(place: Place, coding: Coding) -> Answer:
+    """Return a vector tile in another coding than the stored one."""
+    name = (place.offset, place.length)  # what the tile is called among those of its archive
+    tile = recoded(place.pyramid, place.read(place.offset, place.length), coding, name)
+    return "200 OK", place.forms[coding].headers, tile
 
 
 def _without_body(answer: Answer) -> Answer:

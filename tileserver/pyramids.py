@@ -288,11 +288,11 @@ def _joined(tiles: Sequence[bytes]) -> bytes:
 _unpacked: Callable[[bytes], bytes] = igzip.decompress
 
 
-def recoded(pyramid: Pyramid, tile: bytes, coding: Coding, z: int, x: int, y: int) -> bytes:
-    """Return a stored vector tile in another coding than gzip; made once, and kept."""
+def recoded(pyramid: Pyramid, tile: bytes, coding: Coding, name: tuple[int, ...]) -> bytes:
+    """Return a stored vector tile in another coding than gzip; made once, and kept under the tile's `name`."""
     if coding == "identity":
         return _unpacked(tile)
-    return pyramid.kept.get((pyramid.version, z, x, y, coding), lambda: _PACKERS[coding](_unpacked(tile)))
+    return pyramid.kept.get((pyramid.version, *name, coding), lambda: _PACKERS[coding](_unpacked(tile)))
 
 
 def _brotli(tile: bytes) -> bytes:

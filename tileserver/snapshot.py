@@ -23,10 +23,19 @@ from naru.pmtiles import PMTilesReader, mapped
 from naru.records import Layer, Tileset
 from naru.settings import Clock
 from naru.tms import WEB_MERCATOR
+from tileserver.encodings import Coding
 from tileserver.kept import Kept
 from tileserver.keys.ring import ANONYMOUS, Credential, Key, KeyRing
 from tileserver.keys.text import digest, is_well_formed
-from tileserver.pyramids import CompositePyramid, LayerPyramid, Pyramid, TileHeaders, TileReader, keep_tiles
+from tileserver.pyramids import (
+    CompositePyramid,
+    LayerPyramid,
+    Pyramid,
+    Representation,
+    TileHeaders,
+    TileReader,
+    keep_tiles,
+)
 
 log = logging.getLogger("naru.serve")
 _MOST_COMPOSITES = 256
@@ -40,9 +49,11 @@ class Place(NamedTuple):
     """A stored tile that was asked for: all that its address says, found out once."""
 
     pyramid: LayerPyramid
+    layer: str  # its id
+    function: str
+    forms: Mapping[Coding, Representation]
+    read: Callable[[int, int], bytes]
     z: int
-    x: int
-    y: int
     is_picture: bool
     offset: int
     length: int  # bytes; 0: nothing is there
@@ -75,6 +86,10 @@ class Snapshot:
     places: dict[str, Place] = field(default_factory=dict, repr=False)  # by address: where its tile lies
     documents: Kept[Markup] = field(default_factory=lambda: Kept(_MOST_DOCUMENT_CHARACTERS, len), repr=False)
     drawn: dict[str, Drawn] = field(default_factory=dict, repr=False)  # by address with what it says of the look
+
+    def met(self, text: str) -> Credential | None:
+        """Return what a key's text stands for if it was presented before."""
+        return self._met.get(text)
 
     def credential(self, text: str) -> Credential | None:
         """Return what a key's text stands for, or None; one that was good once is not hashed again."""

@@ -5,7 +5,18 @@ from __future__ import annotations
 import subprocess
 import sys
 
-PARTS = ("bench.vector", "bench.delta", "bench.grids", "bench.raster", "bench.rendering", "bench.export", "bench.quota", "bench.serve")
+PARTS = (
+    "bench.vector",
+    "bench.delta",
+    "bench.grids",
+    "bench.raster",
+    "bench.raster_serve",
+    "bench.rendering",
+    "bench.export",
+    "bench.quota",
+    "bench.identify",
+    "bench.serve",
+)
 
 
 def main() -> int:

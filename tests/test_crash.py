@@ -191,7 +191,8 @@ def test_a_queued_file_is_not_published_twice(tmp_path: Path) -> None:
 def test_interrupted_by_the_user_it_says_so_in_one_line(tmp_path: Path) -> None:
     file = points(tmp_path / "sites.geojson", 4)
     words = ["ingest.pipeline", "read_file", "after", "1"]
-    script = KILLER.replace("signal.SIGKILL", "signal.SIGINT")
+    listening = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"  # nohup and & ignore it
+    script = listening + KILLER.replace("signal.SIGKILL", "signal.SIGINT")
     done = subprocess.run(
         [sys.executable, "-c", script, *words, "--home", str(tmp_path / "home"), "ingest", str(file), "--json"],
         env=clean_environ(),

@@ -143,7 +143,7 @@ def test_large_numbers_are_not_rounded(tmp_path: Path) -> None:
 
 def test_tiles_show_dates_as_iso_text(tmp_path: Path, home: Path) -> None:
     path = write(tmp_path / "x.geojson", [{"준공": "2024-01-05", "측정": "2024-01-05T12:00:00+09:00"}])
-    naru_json("ingest", str(path), "--id", "x", home=home)
+    naru_json("ingest", str(path), "--id", "x", "--grids", "web", home=home)
     (archive,) = (home / "archives").glob("*.pmtiles")
     shown = features_at(archive, 0, "x")[1][0]["properties"]
     assert (shown["준공"], shown["측정"][:19]) == ("2024-01-05", "2024-01-05T03:00:00")

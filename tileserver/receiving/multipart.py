@@ -15,6 +15,7 @@ from naru.uploads import display_name
 
 FILE = "file"  # the name of the parts that hold files
 MOST_FILES = 64
+_LONGEST_BOUNDARY = 200  # RFC 2046 §5.1.1 allows 70; some clients write a few more
 _MOST_PARTS = MOST_FILES + 32
 _LARGEST_FIELD = 16 * 1024  # bytes
 _BUFFER = 1024 * 1024  # of headers, preamble and epilogue; a piece of a body is smaller
@@ -109,6 +110,6 @@ def _boundary(content_type: str) -> bytes:
     if media_type != "multipart/form-data":
         raise MediaType("the body is not multipart/form-data", remedy=_REMEDY)
     boundary = options.get("boundary", "")
-    if not (boundary.isascii() and 0 < len(boundary) <= 70):  # RFC 2046 §5.1.1
+    if not (boundary.isascii() and 0 < len(boundary) <= _LONGEST_BOUNDARY):
         raise BadRequest("the form has no usable boundary", remedy=_REMEDY)
     return boundary.encode()

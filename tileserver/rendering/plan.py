@@ -63,7 +63,7 @@ def style_zoom(grid: str, z: int) -> float:
     """Return the zoom that styles mean by a grid's: the one with pixels of that size on the ground in Seoul.
 
     >>> style_zoom("WebMercatorQuad", 12), style_zoom("EPSG5179", 12)
-    (11.0, 11.893069)
+    (11.0, 11.89238)
     """
     found, across = GRIDS[grid], math.cos(math.radians(SEOUL_LATITUDE))
     shrunk = across if found.crs in ("EPSG:3857", "OGC:CRS84") else 1.0

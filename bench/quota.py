@@ -8,7 +8,8 @@
   any time after their first request; others take their place. Each thread writes down, in a mapped page of its own,
   what it was granted *after* it was. In the end one process spends what is left of every key. Then, key by key:
   nothing was granted beyond the limit; everything up to it was granted or lost (counted, and killed before the
-  answer: at most two a kill, for there are two threads); and the store's count is the limit. Ends with 1 if not.
+  answer: at most one a kill, asked of two threads that could lose one each); and the store's count is the limit.
+  Ends with 1 if not.
 """
 
 from __future__ import annotations
@@ -240,7 +241,7 @@ class Account:
     @property
     def passed(self) -> bool:
         """Whether everything is as it must be."""
-        return self.overshoot == 0 and 0 <= self.lost <= _THREADS * self.kills and self.short == 0
+        return self.overshoot == 0 and 0 <= self.lost <= self.kills and self.short == 0
 
 
 def kill(opener: Opener, folder: Path, workers: int, kills: int, limit: int) -> Account:

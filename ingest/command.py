@@ -45,6 +45,26 @@ def run_job_handler(house: House, job: Job, progress: Progress) -> Mapping[str, 
     return job_result(ingest_file(house, Path(job.params["file"]), options, workdir, progress, job=job))
 
 
+def run_together_handler(house: House, job: Job, progress: Progress) -> Mapping[str, Any]:
+    """Ingest several files, published at once: `parts`, each the parameters of an ingest job and `assets`.
+
+    An asset has `name`, `file` (which is moved) and `about`. The result is the contract's `layers`.
+    """
+    warm_up()
+    from ingest.options import IngestOptions
+    from ingest.pipeline import Beside, Part, ingest_together, job_result
+
+    parts = [
+        Part(
+            Path(part["file"]),
+            IngestOptions.from_params(part),
+            tuple(Beside(a["name"], Path(a["file"]), a["about"]) for a in part.get("assets", ())),
+        )
+        for part in job.params["parts"]
+    ]
+    return job_result(ingest_together(house, parts, house.job_folder(job), progress, job))
+
+
 def run_grids_handler(house: House, job: Job, progress: Progress) -> Mapping[str, Any]:
     """Add one grid to a version that is live already; its result says how many tiles that took."""
     from ingest.other_grids import add_grid

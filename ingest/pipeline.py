@@ -8,7 +8,7 @@ Publishing moves the archives into storage and flips all layers of the file live
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,10 +30,28 @@ from ingest.vector_layers import Base, encode_vectors
 from naru import grid_jobs
 from naru.errors import BadInput, NoFeatures
 from naru.house import House
-from naru.records import Draft, IngestReport, Job, Progress, Release, Version
+from naru.records import Asset, Draft, IngestReport, Job, Progress, Release, Version
 from naru.stations import between, part
 from naru.storage import disk_errors
 from naru.style import Style
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A file that is published with a layer as an asset of its version; it is moved, not copied."""
+
+    name: str
+    file: Path
+    about: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A file of several that are published together, and what goes with the layer that it becomes."""
+
+    path: Path
+    options: IngestOptions
+    beside: tuple[Beside, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -43,6 +61,7 @@ class Packed:
     plan: Plan
     made: Made
     report: IngestReport
+    beside: tuple[Beside, ...] = ()
 
 
 def ingest_file(
@@ -55,13 +74,36 @@ def ingest_file(
     Raises:
         NaruError: why it cannot be; nothing is published then, and nothing that was there is lost.
     """
-    with _blamed_on(path, options, workdir):
-        read = _read(path, options, workdir, between(progress, "receive", "normalise"))
-        plans = _plan(house, path, read, options, between(progress, "plan", "plan"))
-        packed = _encode(house, plans, options, workdir, between(progress, "encode", "pack"))
-        if options.dry_run:
-            return [one.report for one in packed]
-        return _publish(house, packed, between(progress, "publish", "publish"), job)
+    packed = _pack(house, Part(path, options), workdir, progress)
+    if options.dry_run:
+        return [one.report for one in packed]
+    return _publish(house, packed, between(progress, "publish", "publish"), job)
+
+
+def ingest_together(
+    house: House, parts: Sequence[Part], workdir: Path, progress: Progress, job: Job
+) -> list[IngestReport]:
+    """Bring several files onto the map, all in one transaction or none; each has one layer, and perhaps assets.
+
+    Raises:
+        NaruError: why it cannot be; nothing is published then.
+    """
+    share, packed = 1 / len(parts), list[Packed]()
+    for n, one in enumerate(parts):
+        folder = workdir / f"part-{n}"
+        folder.mkdir()
+        made = _pack(house, one, folder, part(progress, n * share, (n + 1) * share))
+        if len(made) > 1 and one.beside:
+            raise BadInput(f"has {len(made)} layers, of which one was expected", file=one.options.called(one.path))
+        packed += [replace(layer, beside=one.beside) for layer in made]
+    return _publish(house, packed, lambda _, message: progress(1.0, message), job)
+
+
+def _pack(house: House, one: Part, workdir: Path, progress: Progress) -> list[Packed]:
+    with _blamed_on(one.path, one.options, workdir):
+        read = _read(one.path, one.options, workdir, between(progress, "receive", "normalise"))
+        plans = _plan(house, one.path, read, one.options, between(progress, "plan", "plan"))
+        return _encode(house, plans, one.options, workdir, between(progress, "encode", "pack"))
 
 
 @contextmanager
@@ -176,4 +218,5 @@ def _drafts(house: House, packed: Sequence[Packed]) -> list[Draft]:
 
 def _release(house: House, one: Packed, draft: Draft) -> Release:
     source, tilesets = one.made.stored(house.storage.put)
-    return Release(draft, source, tilesets, one.plan.expected)
+    assets = tuple(Asset(beside.name, house.storage.put(beside.file), beside.about) for beside in one.beside)
+    return Release(draft, source, tilesets, one.plan.expected, assets)

@@ -133,8 +133,17 @@ class Tileset:
 
 
 @dataclass(frozen=True)
+class Asset:
+    """A file that belongs to a version beside its tilesets: a native grid, a mesh, models. `about`: what it is."""
+
+    name: str  # "grid", "mesh", "models" …: one of each a version
+    archive: Archive
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Version:
-    """One state of a layer: its source archive and its tilesets."""
+    """One state of a layer: its source archive, its tilesets, and what else belongs to it."""
 
     layer_id: str
     number: int  # 1, 2, 3 … within the layer
@@ -142,6 +151,7 @@ class Version:
     tilesets: tuple[Tileset, ...]
     report: Mapping[str, Any]  # the IngestReport, as JSON
     created: datetime
+    assets: Mapping[str, Asset] = field(default_factory=dict)  # by name
 
 
 @dataclass(frozen=True)
@@ -187,6 +197,7 @@ class Release:
     source: Archive | None
     tilesets: tuple[Tileset, ...]
     expected: int | None  # the live version when the work began; None: no such layer then
+    assets: tuple[Asset, ...] = ()
 
 
 @dataclass(frozen=True)

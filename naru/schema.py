@@ -110,6 +110,20 @@ tilesets = sa.Table(
     sa.ForeignKeyConstraint(["sha256", "suffix"], ["archives.sha256", "archives.suffix"]),
 )
 
+# What belongs to a version beside its tilesets: native grids, meshes, models, reports.
+assets = sa.Table(
+    "assets",
+    metadata,
+    _column("layer_id", sa.String(64), primary_key=True),
+    _column("number", sa.Integer, primary_key=True),
+    _column("name", sa.String(32), primary_key=True),
+    _column("sha256", sa.String(64)),
+    _column("suffix", sa.String(16)),
+    _column("about", sa.JSON),
+    sa.ForeignKeyConstraint(["layer_id", "number"], ["versions.layer_id", "versions.number"], ondelete="CASCADE"),
+    sa.ForeignKeyConstraint(["sha256", "suffix"], ["archives.sha256", "archives.suffix"]),
+)
+
 keys = sa.Table(
     "keys",
     metadata,

@@ -8,7 +8,7 @@ transaction that moves them there: run twice, or killed half-way, they are what 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -28,6 +28,7 @@ MOST_COMPOSITES = 256  # names of several layers at once that are kept apart, in
 TIDY_EVERY_S = 600
 _DAY = 24 * 60
 _PATIENCE_S = 5.0
+_MOST_NUMBERS = 65_536  # that a ledger remembers: some 20 MB
 _PERIODS = ("hour", "day", "month")
 
 
@@ -37,6 +38,7 @@ class Ledger:
     def __init__(self, database: Database, zone: ZoneInfo) -> None:
         self.database, self.zone = database, zone
         self._composites: set[str] | None = None
+        self._numbers: dict[Dims, int] = {}  # as in `usage_dims`, whose rows are never changed nor removed
 
     # --- pages come in ------------------------------------------------------------------------------
 
@@ -54,23 +56,34 @@ class Ledger:
                 self._write(connection, page)
                 return True
         except BaseException:
-            self._composites = None  # names that were met in a transaction that came to nothing
+            self._composites, self._numbers = None, {}  # what was met in a transaction that came to nothing
             raise
 
     def _write(self, connection: sa.Connection, page: Page) -> None:
+        if len(self._numbers) > _MOST_NUMBERS:
+            self._numbers = {}
+        named = [(self._named(connection, dims), sums) for dims, sums in page.sums.items()]
+        self._learn_numbers(connection, {dims for dims, _ in named if dims not in self._numbers})
         rows = [
-            {"p_minute": page.minute, "p_requests": sums.requests, "p_bytes": sums.bytes}
-            | {f"p_{name}": value for name, value in self._named(connection, dims)._asdict().items()}
-            for dims, sums in page.sums.items()
+            {"minute": page.minute, "dims": self._numbers[dims], "requests": sums.requests, "bytes": sums.bytes}
+            for dims, sums in named
         ]
         if rows:
-            connection.execute(_give_number(connection, by_hour=True), rows)
-            connection.execute(_give_number(connection, by_hour=False), rows)
-            connection.execute(_ADD_MINUTE, rows)
+            connection.execute(tables.minutes.insert(), rows)
         if page.callers:
             self._write_visits(connection, page)
         if page.heat:
             self._write_heat(connection, page)
+
+    def _learn_numbers(self, connection: sa.Connection, wanted: Collection[Dims]) -> None:
+        """Remember the numbers of dims, entering those that have none yet."""
+        if not wanted:
+            return
+        rows = [{f"p_{name}": value for name, value in dims._asdict().items()} for dims in wanted]
+        connection.execute(_give_number(connection, by_hour=True), rows)
+        connection.execute(_give_number(connection, by_hour=False), rows)
+        for dims, row in zip(wanted, rows, strict=True):
+            self._numbers[dims] = connection.execute(_NUMBER, row).scalar_one()
 
     def _named(self, connection: sa.Connection, dims: Dims) -> Dims:
         return dims if "," not in dims.layer else dims._replace(layer=self._kept(connection, dims.layer))
@@ -196,8 +209,7 @@ def _same(*, any_zoom: bool = False) -> sa.ColumnElement[bool]:
 
 
 def _parameter(name: str) -> sa.BindParameter[Any]:
-    column = tables.dims.c.get(name, tables.minutes.c.get(name))
-    return sa.bindparam(f"p_{name}", type_=column.type if column is not None else None)
+    return sa.bindparam(f"p_{name}", type_=tables.dims.c[name].type)
 
 
 def _give_number(connection: sa.Connection, *, by_hour: bool) -> sa.Insert:
@@ -209,10 +221,7 @@ def _give_number(connection: sa.Connection, *, by_hour: bool) -> sa.Insert:
     return insert(connection, tables.dims).values(values).on_conflict_do_nothing()
 
 
-_ADD_MINUTE = tables.minutes.insert().from_select(
-    ["minute", "dims", "requests", "bytes"],
-    sa.select(_parameter("minute"), tables.dims.c.id, _parameter("requests"), _parameter("bytes")).where(_same()),
-)
+_NUMBER = sa.select(tables.dims.c.id).where(_same())
 
 
 def _salt(connection: sa.Connection, day: int) -> bytes:

@@ -1,4 +1,4 @@
-"""What a terrain file says, once it is read: every path absolute, every length in metres, every default filled in."""
+"""What a terrain file says, once read: every path absolute, every length in metres, every default filled in."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""The river bed between surveyed cross-sections, in coordinates that follow the channel."""

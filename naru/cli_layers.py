@@ -11,7 +11,7 @@ import click
 from naru import grid_jobs
 from naru.errors import BadSelection, UnknownVersion
 from naru.house import House
-from naru.records import Archive, Layer, Tileset, Version
+from naru.records import Archive, Asset, Layer, Tileset, Version
 from naru.settings import Settings
 from naru.terminal import json_option, open_house, print_json
 
@@ -74,13 +74,14 @@ def show(settings: Settings, layer_id: str, as_json: bool) -> None:
     """Show one layer, its versions, and where each came from."""
     catalogue = open_house(settings).catalogue
     layer = catalogue.layer(layer_id)
-    versions = [
+    versions: list[dict[str, Any]] = [
         {
             "version": v.number,
             "live": v.number == layer.live.number,
             "created": v.created.isoformat(),
             "source": v.source.name if v.source else None,
             "tilesets": [_tileset(tileset) for tileset in v.tilesets],
+            "assets": [_asset(asset) for asset in v.assets.values()],
             "report": v.report,
         }
         for v in catalogue.versions(layer_id)
@@ -96,6 +97,8 @@ def show(settings: Settings, layer_id: str, as_json: bool) -> None:
         click.echo(
             f"  v{version['version']} {mark} {version['created']}  {report.get('crs')}: {report.get('crs_how')}"
         )
+        if beside := ", ".join(asset["name"] for asset in version["assets"]):
+            click.echo(f"{'':<12} with {beside}")
 
 
 def _tileset(tileset: Tileset) -> dict[str, Any]:
@@ -106,6 +109,10 @@ def _tileset(tileset: Tileset) -> dict[str, Any]:
         "maxzoom": tileset.maxzoom,
         "tiles": tileset.tiles,
     }
+
+
+def _asset(asset: Asset) -> dict[str, Any]:
+    return {"name": asset.name, "archive": asset.archive.name, "bytes": asset.archive.size}
 
 
 @layers.command()

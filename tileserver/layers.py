@@ -14,6 +14,7 @@ from tileserver.documents import json_document
 from tileserver.legends import legend
 from tileserver.managing.guard import may_manage
 from tileserver.routes import LAYER_ID, Route, Service
+from tileserver.twin.links import asset_links
 
 
 def list_layers(service: Service, caller: Caller) -> Response:
@@ -54,6 +55,7 @@ def describe(layer: Layer, service: Service) -> dict[str, Any]:
         "updated": layer.updated.isoformat(),
         "tilejson": f"{base}/tiles/{layer.id}.json",
         "style": f"{base}/styles/{layer.id}.json",
+        "assets": asset_links(layer, base),
         **legend(layer),
     }
 

@@ -1,0 +1,38 @@
+"""Where what belongs to a layer beside its tiles is served: `assets` of `/api/layers` and of OGC collections."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from naru.records import Layer
+
+BED_FORMATS = ("glb", "stl", "obj", "xml")  # of river-bed solids; xml: LandXML
+
+
+def asset_links(layer: Layer, base: str, query: str = "") -> dict[str, Any]:
+    """Return the address of each thing that the live version has, by name; `base` and `query` go around each path.
+
+    `mesh`, `models`, `river`, `section` are addresses, `bed` maps formats to addresses.
+    """
+    terrain, models, there = f"{base}/terrain/{layer.id}", f"{base}/models/{layer.id}", layer.live.assets
+    found: dict[str, Any] = {}
+    if "mesh" in there:
+        found["mesh"] = f"{terrain}/layer.json{query}"
+    if "models" in there:
+        found["models"] = f"{models}/tileset.json{query}"
+    if "river" in there:
+        found["river"] = f"{terrain}/river.json{query}"
+    if has_section(layer):
+        found["section"] = f"{terrain}/section{query}"
+    if bed := {kind: f"{models}/bed.{kind}{query}" for kind in BED_FORMATS if f"bed.{kind}" in there}:
+        found["bed"] = bed
+    return found
+
+
+def has_section(layer: Layer) -> bool:
+    """Tell whether sections can be cut: through a river terrain's native grid, or through any layer of heights."""
+    if "grid" in layer.live.assets:
+        return True
+    source = layer.live.source
+    roles = ((tileset.rules.get("raster") or {}).get("role") for tileset in layer.live.tilesets)
+    return source is not None and source.suffix == ".tif" and "elevation" in roles

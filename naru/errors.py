@@ -215,6 +215,27 @@ class ParserDied(BadInput):
     code = "PARSER_DIED"
 
 
+# --- river terrains -------------------------------------------------------------------------------
+
+
+class BadSpec(BadInput):
+    """A terrain file that cannot be followed: a field unknown, missing, or with a value that it cannot have."""
+
+    code = "SPEC"
+
+
+class BadSurvey(BadInput):
+    """A survey that contradicts itself, its river or its ground: says which section, line or row."""
+
+    code = "SURVEY"
+
+
+class DatumRefused(BadInput):
+    """Heights above different zeros (or none that is known) would be mixed, and nothing converts them."""
+
+    code = "DATUM"
+
+
 # --- places ---------------------------------------------------------------------------------------
 
 

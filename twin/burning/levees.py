@@ -1,0 +1,73 @@
+"""Levees keep their crests: neither the size of a cell nor the blend at the bank lowers them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from twin.burning.cells import Floats, Mask, distance_m, walk
+from twin.grid import Frame, Values
+
+_GRAZE_CELLS = 2.0  # a line so near to the bank has slipped into the channel; beyond, it crosses the river
+
+
+@dataclass(frozen=True)
+class Levee:
+    """A levee's crest line. A crest that is NaN is taken from the ground under the line."""
+
+    id: str
+    line: Floats  # (points, 2), metres in the frame's CRS
+    crest_m: Floats  # (points,), between points linear
+
+
+@dataclass(frozen=True)
+class Raised:
+    """What became of the levees."""
+
+    values: Values
+    cells: Mask  # that stand at a crest now
+    crossings: tuple[
+        tuple[str, float, float], ...
+    ]  # id, x, y: where a line crosses the channel
+
+
+def keep_crests(values: Values, ground: Values, levees: Sequence[Levee], channel: Mask, frame: Frame) -> Raised:
+    """Return the surface with every cell under a levee's line at least as high as the crest and the ground was.
+
+    `ground` is the surface before the bed was blended in: what the blend took from a crest is given back.
+    The raised cells share sides, so that no water gets through at their corners (see `cells.walk`). Where a line
+    crosses the channel the bed stands; a line that merely touches it at the bank, up to two cells in, is raised.
+    """
+    out, cells, crossings = values.copy(), np.zeros(values.shape, bool), list[tuple[str, float, float]]()
+    depth = distance_m(~channel, frame.cell_m, 2 * _GRAZE_CELLS * frame.cell_m)
+    for levee in levees:
+        row, column, crest = _crest(levee, ground, frame)
+        crossing = channel[row, column] & _crosses(depth[row, column], channel[row, column], frame.cell_m)
+        if crossing.any():
+            first = int(np.argmax(crossing))
+            crossings.append((levee.id, float(frame.x[column[first]]), float(frame.y[row[first]])))
+        row, column, crest = row[~crossing], column[~crossing], crest[~crossing]
+        known = ~np.isnan(crest)
+        np.fmax.at(out, (row[known], column[known]), crest[known])
+        cells[row[known], column[known]] = True
+    return Raised(out, cells, tuple(crossings))
+
+
+def _crest(levee: Levee, ground: Values, frame: Frame) -> tuple[Values, Values, Floats]:
+    """Return the cells under a levee's line, and how high each must be: the higher of crest and ground."""
+    there = walk(levee.line, frame)
+    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(levee.line, axis=0).T))])
+    stated = np.interp(there.along_m, along, levee.crest_m)
+    below = ground[there.row, there.column].astype(np.float64)
+    return there.row, there.column, np.fmax(stated, below)
+
+
+def _crosses(depth: Values, in_channel: Mask, cell_m: float) -> Mask:
+    """Return which cells of a line belong to stretches in the channel that lead deeper in than a graze."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], in_channel, [False]]).astype(np.int8)))
+    out = np.zeros(len(in_channel), bool)
+    for start, end in edges.reshape(-1, 2):
+        out[start:end] = depth[start:end].max() > _GRAZE_CELLS * cell_m * (1 + 1e-6)
+    return out

@@ -300,10 +300,10 @@ class Lane:
         """Answer for an address that was asked for before: it is not read again. Here microseconds matter."""
         pyramid, layer, function, forms, read, z, is_picture, offset, length, tile = place
         key = lease = None
-        is_permitted = False
+        is_permitted, now = False, self.clock()
         try:
-            key = identify(snapshot, environ, self.clock(), self.proxies)
-            lease = self.meter.admit(key)
+            key = identify(snapshot, environ, now, self.proxies)
+            lease = self.meter.admit(key, now)
             key_id = key.id
             if key_id not in pyramid.readers:
                 permit(key, pyramid.layer)

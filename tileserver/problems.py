@@ -70,6 +70,9 @@ KINDS: dict[type[Exception], Kind] = {
     errors.WrongTileType: Kind(
         HTTPStatus.NOT_FOUND, "The layer has no such tiles", "레이어에 없는 타일 형식입니다"
     ),
+    errors.NoSuchAsset: Kind(
+        HTTPStatus.NOT_FOUND, "The layer has nothing of this kind", "레이어에 이러한 자료가 없습니다"
+    ),
     errors.RouteUnknown: Kind(HTTPStatus.NOT_FOUND, "Nothing is served here", "주소를 찾을 수 없습니다"),
     errors.MethodNotAllowed: Kind(
         HTTPStatus.METHOD_NOT_ALLOWED, "The method is not allowed here", "허용되지 않은 메서드입니다"
@@ -102,6 +105,11 @@ KINDS: dict[type[Exception], Kind] = {
     ),
     errors.PreconditionFailed: Kind(
         HTTPStatus.PRECONDITION_FAILED, "There is another version now", "요청한 버전이 아닙니다"
+    ),
+    errors.RangeOutside: Kind(
+        HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+        "The file ends before these bytes",
+        "요청한 바이트 범위가 파일을 벗어났습니다",
     ),
     errors.UploadTooLarge: Kind(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The upload is too large", "업로드 용량이 한도를 넘었습니다"
@@ -211,6 +219,8 @@ def _special_headers(error: Exception, kind: Kind) -> list[tuple[str, str]]:
         return _quota_headers(error)
     if isinstance(error, errors.TusVersion):
         return [("Tus-Version", error.spoken)]
+    if isinstance(error, errors.RangeOutside):
+        return [("Content-Range", f"bytes */{error.size}")]
     if kind.status == HTTPStatus.UNAUTHORIZED:
         return [("WWW-Authenticate", 'Bearer realm="naru"')]
     if kind.status == HTTPStatus.SERVICE_UNAVAILABLE:

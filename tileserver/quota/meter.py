@@ -60,14 +60,18 @@ class QuotaMeter:
         self._lock = threading.Lock()  # around which leases there are; never held while the store is asked
         self._settling = threading.Lock()
 
-    def admit(self, key: Key) -> Lease:
+    def admit(self, key: Key, now: float | None = None) -> Lease:
         """Count one request of `key`; the lease returned takes it back (`refund`) if it fails.
+
+        `now` is the time by this meter's clock, where the caller has just read it.
 
         Raises:
             QuotaExceeded: the day's or the month's quota is used up, or requests come faster than they may.
             QuotaUnavailable: the store does not answer.
         """
-        now, rate = self._clock(), key.permissions.second_rate
+        if now is None:
+            now = self._clock()
+        rate = key.permissions.second_rate
         if rate is not None:
             self._gate.admit(key, rate, now)
         lease = self._leases.get(key.id)

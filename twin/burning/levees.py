@@ -28,9 +28,7 @@ class Raised:
 
     values: Values
     cells: Mask  # that stand at a crest now
-    crossings: tuple[
-        tuple[str, float, float], ...
-    ]  # id, x, y: where a line crosses the channel
+    crossings: tuple[tuple[str, float, float], ...]  # id, x, y: where a line crosses the channel
 
 
 def keep_crests(values: Values, ground: Values, levees: Sequence[Levee], channel: Mask, frame: Frame) -> Raised:

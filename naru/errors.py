@@ -236,6 +236,12 @@ class DatumRefused(BadInput):
     code = "DATUM"
 
 
+class BadModels(BadInput):
+    """A layer that cannot become 3D models: no outlines, no heights, or no ground under them."""
+
+    code = "MODELS"
+
+
 # --- places ---------------------------------------------------------------------------------------
 
 
@@ -309,6 +315,12 @@ class WrongTileType(NaruError):
     """The layer's tiles cannot be had in this type: pictures of a vector layer, or vector tiles of a raster."""
 
     code = "TILE_TYPE"
+
+
+class NoSuchAsset(NaruError):
+    """The layer has no such thing beside its tiles: no mesh, no models, no river, no heights to cut through."""
+
+    code = "ASSET"
 
 
 class KeyMissing(NaruError):
@@ -464,6 +476,13 @@ class TusVersion(NaruError):
 
     code = "TUS_VERSION"
     spoken = "1.0.0"
+
+
+class RangeOutside(NaruError):
+    """Bytes were asked for beyond the end of a file (RFC 9110 §15.5.17)."""
+
+    code = "RANGE"
+    size = 0  # bytes, of the file
 
 
 class PreconditionFailed(NaruError):

@@ -8,6 +8,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
+from twin.datum import Geoid
+
 Treatment = Literal["raise", "roughness", "ignore"]
 Unit = Literal["m", "cm", "mm", "ft", "us-ft"]
 _NONE: Mapping[str, str] = MappingProxyType({})
@@ -20,18 +22,12 @@ class Source:
     file: Path
     crs: str | None = None  # of the file's coordinates; None: as the file says, else the terrain's
     vertical_datum: str | None = None  # of the file's heights; None: the terrain's
-    unit: Unit | None = None  # of the file's heights; None: metres, or what the file says
+    unit: Unit | None = None  # of the file's heights; None: what the file says, else metres
     encoding: str | None = None  # of a text file; None: found
     layer: str | None = None  # of a file with several
     columns: Mapping[str, str] = _NONE  # what a column means → its name in the file: id, station, x, y, z, reach …
-
-
-@dataclass(frozen=True)
-class SoundingsSource:
-    """Single depths or heights; depths are below `water_level_m`."""
-
-    source: Source
-    water_level_m: float | None = None  # None: the file has elevations
+    water_level_m: float | None = None  # depths (the column "depth") are below it, in `vertical_datum`
+    keep_interpolated: bool = False  # sections that HEC-RAS interpolated (marked *) are taken for surveyed ones
 
 
 @dataclass(frozen=True)
@@ -41,8 +37,8 @@ class GroundSource:
     layer: str | None = None  # id of a layer of heights; None: files
     sources: tuple[Source, ...] = ()
     method: Literal["tin", "grid"] = "tin"  # for points
-    max_edge_m: float | None = None  # for a TIN: triangles with longer edges are holes; None: found from the points
-    max_gap_m: float | None = None  # for a grid: wider holes stay holes; None: found from the points
+    max_edge_m: float | None = None  # for points: longer triangle edges leave a hole; None: found from the points
+    margin_m: float | None = None  # around the survey; None: all of a file that is not too large, else 200 m
 
 
 @dataclass(frozen=True)
@@ -72,6 +68,7 @@ class Stage:
 
     constant_m: float | None = None
     by_chainage: tuple[tuple[str | None, float, float], ...] = ()  # reach (None: the only one), chainage, stage; m
+    by_section: tuple[tuple[str | None, str, float], ...] = ()  # reach (None: any), section id, stage in m
 
 
 @dataclass(frozen=True)
@@ -81,7 +78,7 @@ class TerrainSpec:
     path: Path  # of the terrain file
     terrain: str  # id of the layer to make
     ground: GroundSource
-    crs: str  # "EPSG:5186", or WKT where it has no code
+    crs: str  # "EPSG:5186"
     vertical_datum: str  # canonical name: see twin.datum
     cell_m: float
     sections: tuple[Source, ...]
@@ -89,16 +86,17 @@ class TerrainSpec:
     title_en: str | None = None
     centreline: Source | None = None
     banks: Source | None = None
-    soundings: tuple[SoundingsSource, ...] = ()
+    soundings: tuple[Source, ...] = ()
     islands: Source | None = None  # polygons
     levees: Source | None = None  # lines; the crest is their Z, or the column "crest"
-    bridges: Source | None = None  # polygons or lines of decks; columns "width" (of lines, metres)
-    method: str = "auto"  # of the bed's interpolation: "auto", or the name of one
+    bridges: Source | None = None  # polygons or lines of decks; lines have the column "width", metres
+    method: str = "auto"  # of the bed's interpolation: "auto", or one of twin.bed.records.METHODS
     bank_blend_m: float = 5.0
-    margin_m: float | None = None  # of ground around the survey; None: as wide as the river, 50 m at least
     buildings: Buildings | None = None
     manning_n: Roughness = field(default_factory=Roughness)
     water_stage_m: Stage | None = None  # None: no raster of depths
+    geoid: Geoid | None = None  # between the ellipsoid and `vertical_datum`, as the user gives it
+    height_tolerance_m: float = 5.0  # ends of sections may lie so far from the ground, all the same way
     visibility: str = "public"
     licence: str = ""
     attribution: str = ""

@@ -1,0 +1,129 @@
+"""Reads the fields of a file that people write: each is asked for by name, what nobody asked for is an error."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from naru.errors import BadSpec, FileMissing
+
+_NEEDED = object()  # default of a field that must be there
+
+
+class Fields:
+    """One mapping of such a file. `path` is where it stands in it, such as "sections" or "sections[2]"."""
+
+    def __init__(self, given: Mapping[str, Any], file: Path, path: str = "") -> None:
+        self._given = given
+        self.file = file
+        self.path = path
+        self._asked: list[str] = []
+
+    def where(self, name: str) -> str:
+        """Return a field's path from the top of the file."""
+        return f"{self.path}.{name}" if self.path else name
+
+    def has(self, name: str) -> bool:
+        """Whether the field has a value (an empty one, `field:`, counts as none)."""
+        self._note(name)
+        return self._given.get(name) is not None
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a field's value as it is."""
+        self._note(name)
+        value = self._given.get(name)
+        if value is not None:
+            return value
+        if default is _NEEDED:
+            raise self.wrong(name, "is missing", "Give it.")
+        return default
+
+    def needed(self, name: str) -> Any:
+        """Return a field's value. Raises BadSpec where there is none."""
+        return self.get(name, _NEEDED)
+
+    def text(self, name: str, default: str | None = None) -> str | None:
+        """Return a text. Numbers are taken as they are written: ids and column names may look like some."""
+        value = self.get(name)
+        if value is None:
+            return default
+        if isinstance(value, bool) or not isinstance(value, str | int | float) or not str(value).strip():
+            raise self.wrong(name, f"is {_shown(value)} where a text is expected", "Give a text.")
+        return str(value).strip()
+
+    def number(
+        self, name: str, low: float, high: float, unit: str, default: float | None = None, *, needed: bool = False
+    ) -> float | None:
+        """Return a number from `low` to `high`, both allowed. Raises BadSpec, which names range and unit."""
+        value = self.get(name, _NEEDED if needed else None)
+        return default if value is None else self.as_number(value, name, low, high, unit)
+
+    def as_number(self, value: Any, name: str, low: float, high: float, unit: str) -> float:
+        """Return a value as a number from `low` to `high`. Raises BadSpec."""
+        allowed = f"a number from {low:g} to {high:g}" + (f" {unit}" if unit else "")
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise self.wrong(name, f"is {_shown(value)} where {allowed} is expected", "Give a number.")
+        if not (math.isfinite(value) and low <= value <= high):
+            raise self.wrong(name, f"is {value:g} where {allowed} is expected", "Check the unit.")
+        return float(value)
+
+    def choice(self, name: str, choices: Sequence[str], default: str | None = None) -> str:
+        """Return one of `choices`. Raises BadSpec, which names them and the nearest."""
+        value = self.get(name, _NEEDED if default is None else default)
+        if value not in choices:
+            raise self.wrong(name, f"is {_shown(value)}", _nearest(str(value), choices))
+        return str(value)
+
+    def source_file(self, name: str) -> Path:
+        """Return the absolute path of a file that is there; relative ones begin at the file that names it."""
+        value = self.needed(name)
+        if not isinstance(value, str) or not value.strip() or "\x00" in value:
+            raise self.wrong(name, f"is {_shown(value)} where a file's name is expected", "Give a path.")
+        path = found_file(self.file, value.strip())
+        if path is None:
+            raise FileMissing(
+                f"there is no file '{value}' beside the terrain file",
+                file=str(self.file),
+                field=self.where(name),
+                remedy="Paths begin at the folder of the terrain file, or are absolute.",
+            )
+        return path
+
+    def done(self) -> None:
+        """Say that all fields were asked for. Raises BadSpec on one that was not, with the nearest known."""
+        for name in self._given:
+            if name not in self._asked:
+                raise self.wrong(str(name), "is unknown", _nearest(str(name), self._asked))
+
+    def wrong(self, name: str, what: str, remedy: str) -> BadSpec:
+        """Return the error that names a field."""
+        where = self.where(name)
+        return BadSpec(f"field '{where}' {what}", file=str(self.file), field=where, remedy=remedy)
+
+    def _note(self, name: str) -> None:
+        if name not in self._asked:
+            self._asked.append(name)
+
+
+def found_file(named_in: Path, name: str) -> Path | None:
+    """Return the absolute path of a file that another names, or None where there is none."""
+    try:
+        path = (named_in.parent / Path(name).expanduser()).resolve()
+        return path if path.exists() else None
+    except (OSError, RuntimeError, ValueError):  # too long, no such user, a loop of links
+        return None
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    close = get_close_matches(name.lower(), [k.lower() for k in known], n=1, cutoff=0.6)
+    match = next((k for k in known if close and k.lower() == close[0]), None)
+    listed = ", ".join(sorted(known))
+    return f"Did you mean '{match}'? Known are: {listed}." if match else f"Known are: {listed}."
+
+
+def _shown(value: Any) -> str:
+    kinds = {list: "a list", dict: "a group of fields", type(None): "empty"}
+    return kinds.get(type(value)) or f"'{str(value)[:60]}'"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, cast, get_args
 
 from naru.catalogue import check_layer_id
@@ -30,7 +29,7 @@ from twin.strict_yaml import load_yaml
 __all__ = ["Buildings", "GroundSource", "Roughness", "Source", "Stage", "TerrainSpec", "read_spec"]
 
 _COLUMNS = {  # what columns mean something in which files
-    "sections": ("id", "reach", "station", "x", "y", "z", "depth", "chainage", "code", "left", "right"),
+    "sections": ("id", "reach", "station", "x", "y", "z", "depth", "chainage", "code"),
     "points": ("x", "y", "z"),
     "soundings": ("x", "y", "z", "depth"),
     "centreline": ("reach", "downstream"),
@@ -180,7 +179,7 @@ def _one_source(fields: Fields, columns: Sequence[str], file: Path | None = None
         unit=cast(Unit | None, fields.choice("unit", get_args(Unit)) if fields.has("unit") else None),
         encoding=fields.text("encoding"),
         layer=fields.text("layer") if file is None else None,
-        columns=MappingProxyType(known),
+        columns=known,
         water_level_m=level,
         keep_interpolated=_flag(fields, "keep_interpolated") if "station" in columns else False,
     )

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Literal
 
 from twin.datum import Geoid
 
 Treatment = Literal["raise", "roughness", "ignore"]
 Unit = Literal["m", "cm", "mm", "ft", "us-ft"]
-_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -25,7 +23,9 @@ class Source:
     unit: Unit | None = None  # of the file's heights; None: what the file says, else metres
     encoding: str | None = None  # of a text file; None: found
     layer: str | None = None  # of a file with several
-    columns: Mapping[str, str] = _NONE  # what a column means → its name in the file: id, station, x, y, z, reach …
+    columns: Mapping[str, str] = field(
+        default_factory=dict
+    )  # what a column means → its name in the file: id, station, x, y, z, reach …
     water_level_m: float | None = None  # depths (the column "depth") are below it, in `vertical_datum`
     keep_interpolated: bool = False  # sections that HEC-RAS interpolated (marked *) are taken for surveyed ones
 

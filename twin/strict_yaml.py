@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import yaml
 
@@ -23,8 +23,8 @@ _DEEPEST = 20
 class _Loader(yaml.SafeLoader):
     """Tags of the core schema only (YAML 1.2.2 §10.3.2)."""
 
-    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}  # none of YAML 1.1
 
+_Loader.yaml_implicit_resolvers = {}  # none of YAML 1.1
 
 for _tag, _pattern, _first in (
     ("null", r"~|null|Null|NULL|", [*"~nN", ""]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Response, request
@@ -19,19 +20,25 @@ from tileserver.twin.links import asset_links
 
 def list_layers(service: Service, caller: Caller) -> Response:
     """Every layer that the caller may see."""
-    snapshot = service.keeper.current
-    seen = [layer for layer in snapshot.layers.values() if caller.sees(layer)]
+    seen = [layer for layer in _known(service, caller).values() if caller.sees(layer)]
     return json_document({"layers": [describe(layer, service) for layer in seen]}, shared=False)
 
 
 def show_layer(service: Service, caller: Caller, layer: str) -> Response:
     """One layer."""
-    found = service.keeper.current.layers.get(layer)
+    found = _known(service, caller).get(layer)
     manages = found is not None and may_manage(caller, found)
     if found is None or not (manages or caller.sees(found)):
         raise UnknownLayer(layer)
     told = describe(found, service)
     return json_document(told | (provenance(found, service) if manages else {}), shared=False)
+
+
+def _known(service: Service, caller: Caller) -> Mapping[str, Layer]:
+    """Return the layers; to who changes them as they are now, also where another worker made the change."""
+    if caller.key is not None and "manage" in caller.key.permissions.functions:
+        service.keeper.refresh()
+    return service.keeper.current.layers
 
 
 def describe(layer: Layer, service: Service) -> dict[str, Any]:

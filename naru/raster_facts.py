@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from naru.errors import ArchiveDamaged
@@ -11,8 +11,9 @@ from naru.errors import ArchiveDamaged
 RasterRole = Literal["imagery", "elevation", "classes", "data"]
 Encoding = Literal["mapbox", "terrarium"]  # of heights as colours: naru/terrain_rgb.py
 ENCODINGS: tuple[Encoding, ...] = ("mapbox", "terrarium")
-RAMPS = ("", "slope")  # that data may name in styles/ramps.json; "": its role's
+RAMPS = ("", "slope", "vegetation", "water", "difference", "roughness")  # of styles/ramps.json; "": its role's
 Colour = tuple[int, int, int, int]  # red, green, blue, alpha, 0 … 255
+_LONGEST_NAME = 100  # characters
 _REMEDY = "Ingest the raster again."
 
 
@@ -44,6 +45,7 @@ class RasterFacts:
     ranges: tuple[BandRange, ...]  # by band
     colormap: Mapping[int, Colour]  # classes: value to colour; empty: none given
     ramp: str = ""  # of RAMPS
+    class_names: Mapping[int, str] = field(default_factory=dict)  # classes: what they are called
 
     @classmethod
     def of(cls, rules: Mapping[str, Any]) -> RasterFacts:
@@ -85,6 +87,7 @@ def _facts(found: Mapping[str, Any]) -> RasterFacts:
         ranges=tuple(_range(band) for band in found.get("statistics") or ()),
         colormap={int(value): _colour(rgba) for value, *rgba in found.get("colormap") or ()},
         ramp=str(found.get("ramp", "")),
+        class_names={int(value): str(name)[:_LONGEST_NAME] for value, name in found.get("class_names") or ()},
     )
 
 

@@ -33,7 +33,8 @@ def raster_legend(facts: RasterFacts) -> list[dict[str, str]]:
     if facts.role == "imagery":
         return []
     if facts.role == "classes":
-        return [{"label": str(value), "color": colour} for value, colour in _classes(facts)]
+        names = facts.class_names
+        return [{"label": names.get(value, str(value)), "color": colour} for value, colour in _classes(facts)]
     unit = f" {facts.unit}" if facts.unit else ""
     stops = ramp_stops(facts.ramp or facts.role, _span(facts))
     return [{"label": f"{value:.{_digits(stops)}f}{unit}", "color": colour} for value, colour in stops]

@@ -18,6 +18,9 @@ from ingest.raster_layers import RasterWish
 from naru.cog import Cog
 from naru.errors import BadOption, NoFeatures, UnknownFormat
 from naru.pmtiles import PMTilesReader, mapped
+from naru.ramps import ramp_colours, ramp_names
+from naru.raster_facts import RAMPS, RasterFacts
+from naru.raster_style import raster_legend
 from tests.raster_input import SEOUL, cut, lonlat, on_grid, ramp, write
 
 GRID = {"crs": "EPSG:3857", "transform": on_grid(14, 13968, 6344)}
@@ -277,3 +280,42 @@ def test_a_large_archive_is_a_bigtiff_with_the_same_pixels(tmp_path: Path, monke
         assert not path.with_suffix(".spool").exists()
     np.testing.assert_array_equal(read["classic"], pixels)
     np.testing.assert_array_equal(read["big"], pixels)
+
+
+# --- legends --------------------------------------------------------------------------------------
+
+
+def tagged(path: Path, **tags: str) -> Path:
+    """Write metadata of the first band into a file."""
+    with rasterio.open(path, "r+") as raster:
+        raster.update_tags(1, **tags)
+    return path
+
+
+def test_legend_of_classes_has_the_names_in_the_files_metadata(tmp_path: Path) -> None:
+    cover = np.tile(np.array([1, 2, 3], "u1"), (128, 43))[:, :128]
+    file = tagged(
+        write(tmp_path / "cover.tif", cover), CLASS_NAME_1="논", CLASS_NAME_3="숲\n\x07", CLASS_NAME_x="?"
+    )
+    made = cut(file, tmp_path / "work")
+    facts = RasterFacts.of({"raster": made.facts})
+    assert facts.class_names == {1: "논", 3: "숲"}
+    assert [entry["label"] for entry in raster_legend(facts)] == ["논", "2", "숲"]
+
+
+@pytest.mark.parametrize(("said", "ramp"), [("water", "water"), ("WATER", "water"), ("jet", ""), ("../x", "")])
+def test_data_is_drawn_in_the_ramp_that_the_file_asks_for(tmp_path: Path, said: str, ramp: str) -> None:
+    file = tagged(write(tmp_path / "depth.tif", ramp() / 100), COLOR_RAMP=said)
+    facts = RasterFacts.of({"raster": cut(file, tmp_path / "work", kind="data").facts})
+    assert facts.ramp == ramp
+    assert raster_legend(facts)[-1]["color"] == ramp_colours(ramp or "data")[-1]
+
+
+def test_every_ramp_that_files_may_ask_for_is_there() -> None:
+    assert set(RAMPS) - {""} <= set(ramp_names())
+
+
+def test_heights_are_in_doubt_only_where_nobody_said_so(tmp_path: Path) -> None:
+    file = write(tmp_path / "dem.tif", ramp())
+    assert any("taken for heights" in warning for warning in cut(file, tmp_path / "a").read.warnings)
+    assert not cut(file, tmp_path / "b", kind="elevation").read.warnings

@@ -146,6 +146,10 @@ def _facts(work: _Work, order: Order) -> dict[str, Any]:
         "pyramid": order.pyramid,
         "source_bands": list(treatment.bands),
     }
+    if treatment.names:
+        facts["class_names"] = [[value, text] for value, text in treatment.names.items()]
+    if treatment.ramp:
+        facts["ramp"] = treatment.ramp
     if codec.name != "webp" and treatment.role != "classes":
         facts["render"] = _render(codec, statistics)
     return facts

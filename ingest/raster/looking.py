@@ -83,6 +83,7 @@ def _recipe(dataset: Dataset, kind: str, main: Path, placed: Place, treatment: T
         "gcps": placed.gcps,
         "treatment": asdict(treatment)
         | {"colours": [[k, *v] for k, v in treatment.colours.items()] if treatment.colours else None}
+        | {"names": [[k, text] for k, text in treatment.names.items()] if treatment.names else None}
         | {"src_nodata": None if treatment.src_nodata is None else str(treatment.src_nodata)},
     }
 

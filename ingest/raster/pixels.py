@@ -50,6 +50,7 @@ class Recipe:
         told = dict(said["treatment"])
         colours = told["colours"]
         told["colours"] = {k: tuple(v) for k, *v in colours} if colours else None
+        told["names"] = dict(told["names"]) if told["names"] else None
         told["src_nodata"] = None if told["src_nodata"] is None else float(told["src_nodata"])
         told["bands"], told["warnings"] = tuple(told["bands"]), ()
         plain = {f.name: said[f.name] for f in fields(cls) if f.name not in {"path", "treatment"}}

@@ -6,8 +6,9 @@ The rules are those of docs/formats.md; `--kind` and `--bands` go before them. D
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -18,6 +19,7 @@ from rasterio.windows import Window
 
 from ingest.raster.encode import fits
 from naru.errors import BadOption
+from naru.raster_facts import RAMPS
 
 Role = Literal["imagery", "elevation", "classes", "data"]
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -26,6 +28,9 @@ _SAMPLE_WINDOWS, _SAMPLE_SIDE = 5, 256
 _MOST_CLASSES, _FEWEST_PIXELS = 48, 1024
 _PALETTE_CLASSES = 64
 _HIGHEST_CLASS = 1000
+_RAMP_TAG, _NAME_TAG = "COLOR_RAMP", "CLASS_NAME_"  # metadata of a file: COLOR_RAMP=water, CLASS_NAME_3=Forest
+_CLASS, _MOST_NAMES, _LONGEST_NAME = re.compile(r"0|-?[1-9][0-9]{0,8}"), 256, 100
+_DOUBT = "taken for heights in metres; if it is something else, say --kind data"
 _LOWEST, _HIGHEST = -11_500.0, 9_000.0  # places on Earth: the deepest sea, the highest mountain, metres
 _FEET = {"ft": 0.3048, "foot": 0.3048, "feet": 0.3048, "us-ft": 1200 / 3937, "us survey foot": 1200 / 3937}
 _WIDER = {"int8": "int16", "int64": "float64", "uint64": "float64", "float16": "float32"}
@@ -47,6 +52,8 @@ class Treatment:
     offset: float = 0.0
     unit: str | None = None
     warnings: tuple[str, ...] = ()
+    names: dict[int, str] | None = None  # of classes: what the file calls them
+    ramp: str = ""  # of data: the ramp of styles/ramps.json that the file asks for
 
     @property
     def painted(self) -> bool:
@@ -67,7 +74,26 @@ def treat(source: DatasetReader, kind: str, wanted: str | None, bands: Sequence[
     role = _role(source, kind, plain, colours, values) if wanted is None else _wanted(wanted)
     if role == "imagery":
         return _imagery(source, chosen or _colour_bands(source, plain), alpha, colours, len(plain))
-    return _measured(source, role, tuple(chosen or plain), alpha, colours, kind)
+    measured = _measured(source, role, tuple(chosen or plain), alpha, colours)
+    sure = wanted is not None or kind in ("DTED", "ASCII grid")
+    doubt = () if role != "elevation" or sure else (_DOUBT,)
+    return _as_tagged(source, replace(measured, warnings=(*measured.warnings, *doubt)))
+
+
+def _as_tagged(source: DatasetReader, treatment: Treatment) -> Treatment:
+    """Return the treatment with what the file's metadata say of its legend (docs/formats.md, Rasters)."""
+    tags = {**source.tags(), **source.tags(treatment.bands[0])}
+    wished = tags.get(_RAMP_TAG, "").lower()
+    if treatment.role != "classes":
+        return replace(treatment, ramp=wished) if treatment.role == "data" and wished in RAMPS else treatment
+    said = {key.removeprefix(_NAME_TAG): text for key, text in tags.items() if key.startswith(_NAME_TAG)}
+    names = {int(value): _legible(text) for value, text in said.items() if _CLASS.fullmatch(value)}
+    kept = dict(sorted((value, text) for value, text in names.items() if text)[:_MOST_NAMES])
+    return replace(treatment, names=kept or None)
+
+
+def _legible(text: str) -> str:
+    return "".join(sign for sign in text if sign.isprintable()).strip()[:_LONGEST_NAME]
 
 
 def _wanted(role: str) -> Role:
@@ -183,7 +209,6 @@ def _measured(
     bands: tuple[int, ...],
     alpha: int | None,
     colours: dict[int, Colour] | None,
-    kind: str,
 ) -> Treatment:
     """Return the treatment of elevation, classes or data: values are kept."""
     band = bands[0] - 1
@@ -199,8 +224,6 @@ def _measured(
         if (factor, offset) != (1.0, 0.0) or dtype == "float64":
             dtype = "float32"
         unit, bands = "m", bands[:1]
-        if kind not in ("DTED", "ASCII grid"):
-            warnings.append("taken for heights in metres; if it is something else, say --kind data")
     nodata = _kept_nodata(src_nodata if (factor, offset) == (1.0, 0.0) else None, dtype)
     if nodata is None and np.dtype(dtype).kind == "f":
         nodata = -9999.0 if role == "elevation" else float(np.finfo(np.float32).min)

@@ -303,12 +303,12 @@ def test_legend_of_classes_has_the_names_in_the_files_metadata(tmp_path: Path) -
     assert [entry["label"] for entry in raster_legend(facts)] == ["논", "2", "숲"]
 
 
-@pytest.mark.parametrize(("said", "ramp"), [("water", "water"), ("WATER", "water"), ("jet", ""), ("../x", "")])
-def test_data_is_drawn_in_the_ramp_that_the_file_asks_for(tmp_path: Path, said: str, ramp: str) -> None:
+@pytest.mark.parametrize(("said", "drawn"), [("water", "water"), ("WATER", "water"), ("jet", ""), ("../x", "")])
+def test_data_is_drawn_in_the_ramp_that_the_file_asks_for(tmp_path: Path, said: str, drawn: str) -> None:
     file = tagged(write(tmp_path / "depth.tif", ramp() / 100), COLOR_RAMP=said)
     facts = RasterFacts.of({"raster": cut(file, tmp_path / "work", kind="data").facts})
-    assert facts.ramp == ramp
-    assert raster_legend(facts)[-1]["color"] == ramp_colours(ramp or "data")[-1]
+    assert facts.ramp == drawn
+    assert raster_legend(facts)[-1]["color"] == ramp_colours(drawn or "data")[-1]
 
 
 def test_every_ramp_that_files_may_ask_for_is_there() -> None:

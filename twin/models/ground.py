@@ -1,0 +1,139 @@
+"""The ground under outlines, from a raster of heights: read block by block, so that its size does not matter."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+from pyproj import Transformer
+from rasterio.windows import Window
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+_BLOCK = 256  # cells of a side that are read at a time
+_KEPT = 64  # blocks in memory
+_FINEST = 8  # a triangle's sides are asked at this many steps at most
+
+
+@dataclass(frozen=True)
+class GroundFile:
+    """Which band of which raster is the ground: EL metres, in any system of coordinates."""
+
+    path: Path
+    band: int = 1
+
+
+class Ground:
+    """An opened raster of heights. For one thread; use it as a context manager."""
+
+    def __init__(self, file: GroundFile, crs: str) -> None:
+        """Open `file`; points will come in `crs` (x before y)."""
+        self._raster = rasterio.open(file.path)
+        self._band = file.band
+        self._move = Transformer.from_crs(crs, self._raster.crs, always_xy=True)
+        self._inverse = ~self._raster.transform
+        self._blocks: OrderedDict[tuple[int, int], Floats] = OrderedDict()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._raster.close()
+
+    def at(self, x: Floats, y: Floats) -> Floats:
+        """Return the heights at points, bilinear between cell centres; NaN where the raster says nothing."""
+        there = self._move.transform(x, y)
+        column, row = self._cells(*there)
+        out = np.full(len(x), np.nan)
+        inside = (row > -0.5) & (row < self._raster.height - 0.5) & (column > -0.5)
+        inside &= column < self._raster.width - 0.5
+        index = np.flatnonzero(inside)
+        row, column = np.maximum(row[index], 0.0), np.maximum(column[index], 0.0)
+        block = (row.astype(np.int64) // _BLOCK) << 32 | (column.astype(np.int64) // _BLOCK)
+        order = np.argsort(block, kind="stable")
+        for some in np.split(order, np.flatnonzero(np.diff(block[order])) + 1):
+            if len(some):
+                out[index[some]] = self._within(int(block[some[0]]), row[some], column[some])
+        return out
+
+    def lowest(self, points: Floats, triangles: Ints, feature: Ints, count: int) -> Floats:
+        """Return the lowest ground under each feature's triangles; NaN where there is none.
+
+        Asked at the corners and between them, at most a cell apart or an eighth of a triangle's longest side.
+        """
+        corners = points[triangles]
+        sides = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max(axis=1)
+        steps = np.clip(np.ceil(sides / self._cell(points)), 1, _FINEST).astype(int)
+        out = np.full(count, np.inf)
+        for step in np.unique(steps):
+            chosen = steps == step
+            weights = _lattice(int(step))
+            asked = np.einsum("wk,tkd->twd", weights, corners[chosen])
+            heights = self.at(asked[..., 0].ravel(), asked[..., 1].ravel())
+            whose = np.repeat(feature[triangles[chosen, 0]], len(weights))
+            known = np.isfinite(heights)
+            np.minimum.at(out, whose[known], heights[known])
+        return np.where(np.isfinite(out), out, np.nan)
+
+    def _cells(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """Return columns and rows, as fractions: the centre of the first cell is 0, 0."""
+        a = self._inverse
+        x, y = np.asarray(x, float), np.asarray(y, float)
+        return a.a * x + a.b * y + a.c - 0.5, a.d * x + a.e * y + a.f - 0.5
+
+    def _cell(self, points: Floats) -> float:
+        """Return the length of a cell, in the units of the points' system, about where they lie."""
+        middle = points.mean(axis=0)
+        step = 1e-3 * max(1.0, float(np.ptp(points)))
+        near = middle + np.array([[0.0, 0.0], [step, 0.0]])
+        column, row = self._cells(*self._move.transform(near[:, 0], near[:, 1]))
+        cells = float(np.hypot(np.diff(column)[0], np.diff(row)[0]))
+        return step / cells if np.isfinite(cells) and cells > 0 else 1.0
+
+    def _within(self, block: int, row: Floats, column: Floats) -> Floats:
+        top, left = (block >> 32) * _BLOCK, (block & 0xFFFFFFFF) * _BLOCK
+        values = self._block(top, left)
+        up, west = np.floor(row).astype(int) - top, np.floor(column).astype(int) - left
+        down, east = np.minimum(up + 1, values.shape[0] - 1), np.minimum(west + 1, values.shape[1] - 1)
+        v, h = row - np.floor(row), column - np.floor(column)
+        cells = np.array([values[up, west], values[up, east], values[down, west], values[down, east]])
+        shares = np.array([(1 - v) * (1 - h), (1 - v) * h, v * (1 - h), v * h])
+        shares[~np.isfinite(cells)] = 0.0
+        total = shares.sum(axis=0)
+        mixed = (np.where(np.isfinite(cells), cells, 0.0) * shares).sum(axis=0)
+        out: Floats = np.where(total >= 0.25, mixed / np.where(total > 0, total, 1.0), np.nan)
+        return out
+
+    def _block(self, top: int, left: int) -> Floats:
+        """Return a block and a row and column more, to the right and below."""
+        key = top, left
+        if key in self._blocks:
+            self._blocks.move_to_end(key)
+            return self._blocks[key]
+        height = min(_BLOCK + 1, self._raster.height - top)
+        width = min(_BLOCK + 1, self._raster.width - left)
+        read = self._raster.read(self._band, window=Window(left, top, width, height), masked=True)
+        values: Floats = np.ma.filled(read.astype(np.float64), np.nan)
+        self._blocks[key] = values
+        if len(self._blocks) > _KEPT:
+            self._blocks.popitem(last=False)
+        return values
+
+
+def _lattice(steps: int) -> Floats:
+    """Return shares of a triangle's corners, at points so many steps apart.
+
+    >>> _lattice(1).tolist()
+    [[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
+    """
+    pairs = [(i, j) for i in range(steps + 1) for j in range(steps + 1 - i)]
+    return np.array([(i, j, steps - i - j) for i, j in pairs]) / steps

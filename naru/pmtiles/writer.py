@@ -21,7 +21,7 @@ from naru.pmtiles.directory import Directory, with_leaves
 from naru.pmtiles.hilbert import tile_of
 
 ROOT_ROOM = 16_384 - heads.LENGTH  # header and root directory lie in the first 16 KiB
-_CODES = {name: code for code, name in heads.TILE_TYPES.items()}
+_CODES = {"unknown": 0} | {name: code for code, name in heads.TILE_TYPES.items()}  # PMTiles v3 §3.2
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -236,6 +236,12 @@ class DatumRefused(BadInput):
     code = "DATUM"
 
 
+class BadFacility(BadInput):
+    """A facility (weir, gate, pump …) that cannot be as it is said to be: says which, and in which field."""
+
+    code = "FACILITY"
+
+
 class BadModels(BadInput):
     """A layer that cannot become 3D models: no outlines, no heights, or no ground under them."""
 

@@ -15,7 +15,7 @@ from twin.burning.buildings import footprint_cells, raise_buildings
 from twin.burning.cells import distance_m, walk
 from twin.burning.levees import Levee, keep_crests
 from twin.burning.roughness import from_land_cover, roughness
-from twin.burning.volume import volume_change
+from twin.burning.volume import volume_changes
 from twin.burning.water import water_depth
 from twin.grid import Frame, Values
 
@@ -120,11 +120,13 @@ def test_hole_wider_than_the_blend_stays_a_hole() -> None:
     assert np.isnan(out[:8]).all()
 
 
-def test_volume_is_the_sum_over_the_cells() -> None:
+def test_volume_is_the_sum_over_the_cells_by_where_they_come_from() -> None:
     before = np.array([[5.0, 5.0], [np.nan, 1.0]])
-    change = volume_change(before, np.array([[3.5, 5.25], [2.0, 1.0]]), 10.0)
-    assert (change.cut_m3, change.fill_m3, change.net_m3) == (150.0, 25.0, -125.0)
-    assert (change.cells, change.unknown_before) == (2, 1)
+    codes = np.array([[1, 0], [0, 1]], np.uint8)
+    other, channel = volume_changes(before, np.array([[3.5, 5.25], [2.0, 1.0]]), codes, 10.0, 2)
+    assert (channel.cut_m3, channel.fill_m3) == (150.0, 0.0)
+    assert (other.cut_m3, other.fill_m3) == (0.0, 25.0)
+    assert (other + channel).net_m3 == -125.0
 
 
 @given(st.lists(st.tuples(st.floats(-20, 100), st.floats(-20, 80)), min_size=2, max_size=6))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from twin.burning.cells import Floats, Mask, distance_m, walk
+from twin.burning.cells import Floats, Mask, distance_m, inside, walk
 from twin.grid import Frame, Values
 
 _GRAZE_CELLS = 2.0  # a line so near to the bank has slipped into the channel; beyond, it crosses the river
@@ -15,11 +16,15 @@ _GRAZE_CELLS = 2.0  # a line so near to the bank has slipped into the channel; b
 
 @dataclass(frozen=True)
 class Levee:
-    """A levee's crest line. A crest that is NaN is taken from the ground under the line."""
+    """A levee's crest line. A crest that is NaN is taken from the ground under the line.
+
+    With an `area` (a shapely polygon, the line its outline) all of it is raised, to the mean of the crest inside.
+    """
 
     id: str
     line: Floats  # (points, 2), metres in the frame's CRS
     crest_m: Floats  # (points,), between points linear
+    area: Any = None
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,8 @@ def keep_crests(values: Values, ground: Values, levees: Sequence[Levee], channel
     out, cells, crossings = values.copy(), np.zeros(values.shape, bool), list[tuple[str, float, float]]()
     depth = distance_m(~channel, frame.cell_m, 2 * _GRAZE_CELLS * frame.cell_m)
     for levee in levees:
+        if levee.area is not None:
+            _raise_area(levee, out, cells, ground, channel, frame)
         row, column, crest = _crest(levee, ground, frame)
         crossing = channel[row, column] & _crosses(depth[row, column], channel[row, column], frame.cell_m)
         if crossing.any():
@@ -51,6 +58,13 @@ def keep_crests(values: Values, ground: Values, levees: Sequence[Levee], channel
         np.fmax.at(out, (row[known], column[known]), crest[known])
         cells[row[known], column[known]] = True
     return Raised(out, cells, tuple(crossings))
+
+
+def _raise_area(levee: Levee, out: Values, cells: Mask, ground: Values, channel: Mask, frame: Frame) -> None:
+    under = inside([levee.area], frame) & ~channel
+    crest = float(np.nanmean(levee.crest_m)) if np.isfinite(levee.crest_m).any() else np.nan
+    out[under] = np.fmax(out[under], np.fmax(ground[under], crest))
+    cells |= under & ~np.isnan(out)
 
 
 def _crest(levee: Levee, ground: Values, frame: Frame) -> tuple[Values, Values, Floats]:

@@ -1,0 +1,59 @@
+"""At which height the surveyed bed ends at either bank."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+from twin.bed.records import Bed
+from twin.burning.banks import Bank, outermost
+from twin.burning.cells import inside, neighbours
+from twin.grid import Frame
+from twin.survey.records import CrossSection, Reach, Survey
+
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+_AT_BANK_CELLS = 1.5  # a cell of the channel whose centre is so near to a bank line lies beside it
+
+
+def beside_banks(bed: Bed) -> Mask:
+    """Return the channel's cells beside a bank or an island: not those where the survey ends across the river."""
+    out: Mask = bed.mask & (bed.bank_distance_m <= _AT_BANK_CELLS * bed.elevation.frame.cell_m)
+    return out
+
+
+def bank_ends(section: CrossSection) -> tuple[float, float]:
+    """Return the section's heights at its left and right bank, metres."""
+    left, right = section.banks or (0, -1)
+    return float(section.z[left]), float(section.z[right])
+
+
+def bank_profile(reach: Reach) -> tuple[Floats, Floats, Floats]:
+    """Return chainages of the reach's sections, and the heights of the left and the right bank there."""
+    ends = np.array([bank_ends(section) for section in reach.sections])
+    return np.array([section.chainage_m for section in reach.sections]), ends[:, 0], ends[:, 1]
+
+
+def surveyed_banks(survey: Survey, bed: Bed, at_bank: Mask) -> Bank:
+    """Return the channel's outermost cells, each with the height at which the bed ends at the bank beside it.
+
+    That is where the sections end, linear between them. The bed of the outermost cell itself counts where it is
+    higher (the section ended short of the bank), and around islands, which sections do not measure the edge of.
+    """
+    frame = bed.elevation.frame
+    row, column = np.nonzero(outermost(bed.elevation.values, at_bank))
+    z = bed.elevation.values[row, column].astype(np.float64)
+    ends = np.full(len(z), -np.inf)
+    for number, reach in enumerate(survey.reaches):
+        chainage, left, right = bank_profile(reach)
+        mine = bed.reach[row, column] == number
+        s, u = bed.s[row, column][mine], bed.u[row, column][mine]
+        ends[mine] = np.where(u < 0, np.interp(s, chainage, left), np.interp(s, chainage, right))
+    ends[_beside_islands(survey, frame)[row, column]] = -np.inf
+    return Bank(frame.x[column], frame.y[row], np.maximum(z, ends))
+
+
+def _beside_islands(survey: Survey, frame: Frame) -> Mask:
+    rings = [shapely.Polygon(ring) for ring in survey.islands]
+    return neighbours(inside(rings, frame, touched=True)) if rings else np.zeros((frame.rows, frame.columns), bool)

@@ -19,7 +19,9 @@ _FLOAT32 = "FLOAT32"
 BUILT = (  # of every building
     Property("feature", "번호", "SCALAR", "INT32", "Number of the feature, by which /ogc/ serves it"),
     Property("height_m", "모형 높이", "SCALAR", _FLOAT32, "Height of the block above its ground, metres"),
-    Property("height_source", "모형 높이의 출처", "STRING", None, "field; floors (3.0 m each); assumed (one storey)"),
+    Property(
+        "height_source", "모형 높이의 출처", "STRING", None, "field; floors (3.0 m each); assumed (one storey)"
+    ),
     Property("ground_m", "지반고", "SCALAR", _FLOAT32, "Ground on which the block stands, EL metres"),
     Property("ground_source", "지반고의 출처", "STRING", None, "terrain (the lowest under the outline); stated"),
 )

@@ -51,12 +51,38 @@ class Ground:
 
     def at(self, x: Floats, y: Floats) -> Floats:
         """Return the heights at points, bilinear between cell centres; NaN where the raster says nothing."""
-        there = self._move.transform(x, y)
-        column, row = self._cells(*there)
-        out = np.full(len(x), np.nan)
+        return self._heights(*self._cells(x, y))
+
+    def lowest(self, points: Floats, triangles: Ints, feature: Ints, count: int) -> Floats:
+        """Return the lowest ground under each feature's triangles; NaN where there is none.
+
+        Asked at the corners and between them, at most a cell apart or an eighth of a triangle's longest side.
+        """
+        corners = np.column_stack(self._cells(points[:, 0], points[:, 1]))[triangles]
+        sides = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max(axis=1)
+        steps = np.clip(np.ceil(np.nan_to_num(sides, nan=1.0)), 1, _FINEST).astype(int)
+        places, whose = [np.empty((0, 2))], [np.empty(0, np.int64)]
+        for step in np.unique(steps):
+            chosen, weights = steps == step, _lattice(int(step))
+            places.append((weights @ corners[chosen]).reshape(-1, 2))
+            whose.append(np.repeat(feature[triangles[chosen, 0]], len(weights)))
+        heights, owner = self._heights(*np.concatenate(places).T), np.concatenate(whose)
+        known = np.isfinite(heights)
+        out = np.full(count, np.inf)
+        np.minimum.at(out, owner[known], heights[known])
+        return np.where(np.isfinite(out), out, np.nan)
+
+    def _cells(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """Return columns and rows of points, as fractions: the centre of the first cell is 0, 0."""
+        to = self._inverse
+        there_x, there_y = (np.asarray(v, float) for v in self._move.transform(x, y))
+        return to.a * there_x + to.b * there_y + to.c - 0.5, to.d * there_x + to.e * there_y + to.f - 0.5
+
+    def _heights(self, column: Floats, row: Floats) -> Floats:
+        """Return the heights at fractions of columns and rows, block by block."""
+        out = np.full(len(column), np.nan)
         inside = (row > -0.5) & (row < self._raster.height - 0.5) & (column > -0.5)
-        inside &= column < self._raster.width - 0.5
-        index = np.flatnonzero(inside)
+        index = np.flatnonzero(inside & (column < self._raster.width - 0.5))
         row, column = np.maximum(row[index], 0.0), np.maximum(column[index], 0.0)
         block = (row.astype(np.int64) // _BLOCK) << 32 | (column.astype(np.int64) // _BLOCK)
         order = np.argsort(block, kind="stable")
@@ -64,40 +90,6 @@ class Ground:
             if len(some):
                 out[index[some]] = self._within(int(block[some[0]]), row[some], column[some])
         return out
-
-    def lowest(self, points: Floats, triangles: Ints, feature: Ints, count: int) -> Floats:
-        """Return the lowest ground under each feature's triangles; NaN where there is none.
-
-        Asked at the corners and between them, at most a cell apart or an eighth of a triangle's longest side.
-        """
-        corners = points[triangles]
-        sides = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max(axis=1)
-        steps = np.clip(np.ceil(sides / self._cell(points)), 1, _FINEST).astype(int)
-        out = np.full(count, np.inf)
-        for step in np.unique(steps):
-            chosen = steps == step
-            weights = _lattice(int(step))
-            asked = np.einsum("wk,tkd->twd", weights, corners[chosen])
-            heights = self.at(asked[..., 0].ravel(), asked[..., 1].ravel())
-            whose = np.repeat(feature[triangles[chosen, 0]], len(weights))
-            known = np.isfinite(heights)
-            np.minimum.at(out, whose[known], heights[known])
-        return np.where(np.isfinite(out), out, np.nan)
-
-    def _cells(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
-        """Return columns and rows, as fractions: the centre of the first cell is 0, 0."""
-        a = self._inverse
-        x, y = np.asarray(x, float), np.asarray(y, float)
-        return a.a * x + a.b * y + a.c - 0.5, a.d * x + a.e * y + a.f - 0.5
-
-    def _cell(self, points: Floats) -> float:
-        """Return the length of a cell, in the units of the points' system, about where they lie."""
-        middle = points.mean(axis=0)
-        step = 1e-3 * max(1.0, float(np.ptp(points)))
-        near = middle + np.array([[0.0, 0.0], [step, 0.0]])
-        column, row = self._cells(*self._move.transform(near[:, 0], near[:, 1]))
-        cells = float(np.hypot(np.diff(column)[0], np.diff(row)[0]))
-        return step / cells if np.isfinite(cells) and cells > 0 else 1.0
 
     def _within(self, block: int, row: Floats, column: Floats) -> Floats:
         top, left = (block >> 32) * _BLOCK, (block & 0xFFFFFFFF) * _BLOCK

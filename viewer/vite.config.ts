@@ -4,7 +4,7 @@ import { shippedFiles } from "./tools/shipped-files.ts";
 
 const here = import.meta.dirname;
 
-// The pages are served at `/`, `/docs`, `/upload`, `/usage` and `/keys`, their files under `/static/`. Every address is relative, so that
+// The pages are served at `/`, `/docs`, `/upload`, `/usage`, `/keys` and `/3d`, their files under `/static/`. Every address is relative, so that
 // the whole also works under a path prefix of a reverse proxy.
 export default defineConfig({
   root: here,

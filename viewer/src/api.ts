@@ -9,6 +9,14 @@ export interface LegendEntry {
   color: string;
 }
 
+export interface LayerAssets {
+  mesh?: string;
+  models?: string;
+  river?: string;
+  section?: string;
+  bed?: Record<string, string>;
+}
+
 /** One entry of `GET /api/layers`. Bounds are west, south, east, north in degrees (WGS 84). */
 export interface LayerInfo {
   id: string;
@@ -27,6 +35,8 @@ export interface LayerInfo {
   updated: string | null;
   tilejson: string;
   style: string;
+  /** Addresses of what belongs to the layer beside its tiles; `section` where heights along a line can be had. */
+  assets: LayerAssets;
   legend: LegendEntry[];
   /** `ramp`: the colours run into each other from the first entry, the lowest value, to the last. */
   legend_type?: "classes" | "ramp";
@@ -126,7 +136,7 @@ function checkedLayer(value: unknown): LayerInfo {
     if (typeof layer?.[name] !== "string") throw new ApiError(-1, `/api/layers: ${name}`);
   }
   const info = layer as LayerInfo;
-  return { ...info, title: titles(info), legend: Array.isArray(info.legend) ? info.legend : [] };
+  return { ...info, title: titles(info), legend: Array.isArray(info.legend) ? info.legend : [], assets: info.assets ?? {} };
 }
 
 /** Both titles; a missing one is the other, or the id. */

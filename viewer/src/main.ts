@@ -4,6 +4,7 @@ import "./styles/tokens.css";
 import "./styles/page.css";
 import "./styles/panel.css";
 import "./styles/map.css";
+import "./styles/twin.css";
 import { loadFonts } from "./fonts.ts";
 import { pageBase } from "./urls.ts";
 import { Viewer } from "./viewer.ts";

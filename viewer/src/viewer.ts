@@ -9,6 +9,7 @@ import { storedKey, storeKey } from "./session.ts";
 import { choicesFor, type LayerChoice, visibleLayers } from "./state.ts";
 import { type Language, preferredLanguage, speaking, type Translate } from "./texts.ts";
 import { plainWords, statusOf } from "./trouble.ts";
+import { Tools } from "./twin/tools.ts";
 import { boxOf, type Download, fileName, keep } from "./ui/download.ts";
 import { FeatureCard } from "./ui/feature-card.ts";
 import { KeyForm } from "./ui/key-form.ts";
@@ -30,6 +31,7 @@ export class Viewer {
   private say: Translate;
   private link: Permalink;
   private drawing: Drawing | null = null;
+  private tools: Tools | null = null;
   /** Counts the requests for the catalogue: only the latest answer counts. */
   private requests = 0;
   private catalogue: "coming" | "here" | "failed" = "coming";
@@ -108,6 +110,7 @@ export class Viewer {
     this.card.hide();
     this.notices.clearAll();
     if (!this.link.position) this.home(false);
+    this.tools?.reset(this.layers);
     this.drawing?.reset(this.layers);
     this.describeSources();
     this.remember();
@@ -136,6 +139,10 @@ export class Viewer {
   zoomTo(id: string): void {
     const bounds = this.info(id)?.bounds;
     if (bounds) this.view?.fit(bounds, page.freeRoom(), true);
+  }
+
+  openRiver(id: string): void {
+    void this.tools?.openRiver(id);
   }
 
   /** Saves a layer as a file; fails with words for the reader. */
@@ -195,8 +202,17 @@ export class Viewer {
     const { map } = this.view;
     this.drawing = new Drawing(this.view, this.api, {
       choice: (id) => this.choices.get(id) ?? { visible: false, opacity: 1 },
+      added: (info, style) => this.tools?.added(info, style),
       failed: (info, error) => this.layerFailed(info, error),
     });
+    const hooks = {
+      language: () => this.language,
+      say: () => this.say,
+      changed: () => this.remember(),
+      failed: (topic: string, error: unknown) => this.notices.show(topic, plainWords(error, this.say), this.say),
+      isVisible: (id: string) => this.choices.get(id)?.visible ?? false,
+    };
+    this.tools = new Tools(this.view, this.api, hooks, this.link.relief);
     wireMap(this.view, { home: () => this.home(true), identify: (at, byKey) => this.identify(at, byKey) });
     map.on("error", ({ error }) => this.mapFailed(error));
     map.on("moveend", () => this.remember());
@@ -213,6 +229,7 @@ export class Viewer {
   }
 
   private identify(point: { x: number; y: number }, byKeyboard: boolean): void {
+    if (this.tools?.takesClicks) return;
     const hits = this.view?.hits(point) ?? [];
     if (hits.length === 0) {
       this.card.hide();
@@ -221,7 +238,7 @@ export class Viewer {
     }
     const layerTitle = (hit: Hit) => this.info(hit.layer)?.title[this.language] ?? hit.layer;
     const nameOf = (hit: Hit) => this.view?.nameOf(hit) ?? null;
-    this.card.show({ hits, layerTitle, nameOf, say: this.say }, byKeyboard);
+    this.card.show({ hits, layerTitle, nameOf, say: this.say, language: this.language }, byKeyboard);
     this.view?.lift(point, page.cardTop());
   }
 
@@ -256,7 +273,8 @@ export class Viewer {
   private translate(): void {
     page.translatePage(this.language, this.say);
     this.describePanel();
-    this.card.translate(this.say);
+    this.card.translate(this.say, this.language);
+    this.tools?.translate();
     this.view?.map.getCanvas().setAttribute("aria-label", this.say("mapHelp"));
     this.keyForm.inUse(storedKey() !== null, this.say);
   }
@@ -265,6 +283,7 @@ export class Viewer {
   private follow(link: Permalink): void {
     if (link.position) this.view?.jump(link.position);
     if (link.language && link.language !== this.language) this.speak(link.language);
+    this.tools?.follow(link.relief);
     if (!link.layers) return;
     this.choices = choicesFor(this.layers, link.layers, this.choices);
     for (const id of this.choices.keys()) this.draw(id);
@@ -274,7 +293,8 @@ export class Viewer {
 
   private remember(): void {
     if (!this.view || this.layers.length === 0) return;
-    history.replaceState(null, "", writePermalink(this.view.position(), visibleLayers(this.choices), this.language));
+    const seen = [this.view.position(), visibleLayers(this.choices), this.language] as const;
+    history.replaceState(null, "", writePermalink(...seen, this.tools?.choice ?? null));
   }
 
   private busy(): void {

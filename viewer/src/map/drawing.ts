@@ -1,4 +1,5 @@
 // Brings the map in line with what was chosen, fetching a layer's style the first time it is shown.
+import type { StyleSpecification } from "maplibre-gl";
 import type { Api, LayerInfo } from "../api.ts";
 import type { LayerChoice } from "../state.ts";
 import type { MapView } from "./view.ts";
@@ -6,6 +7,7 @@ import type { MapView } from "./view.ts";
 export interface DrawingHooks {
   /** The choice as it stands now: it may change while a style is on its way. */
   choice(id: string): LayerChoice;
+  added(info: LayerInfo, style: StyleSpecification): void;
   failed(info: LayerInfo, error: unknown): void;
 }
 
@@ -54,6 +56,7 @@ export class Drawing {
       const style = await this.api.style(info);
       if (generation !== this.generation) return;
       this.view.add(info, style, position);
+      this.hooks.added(info, style);
       this.follow(id);
     } catch (error) {
       if (generation === this.generation) this.hooks.failed(info, error);

@@ -3,6 +3,7 @@ import {
   type LayerSpecification,
   Map as MapLibreMap,
   type MapOptions,
+  type RasterDEMSourceSpecification,
   ScaleControl,
   type StyleSpecification,
   setWorkerUrl,
@@ -18,7 +19,10 @@ import { scaledPaint } from "./opacity.ts";
 import { heightOf, isPicture, Stack } from "./stack.ts";
 
 const PAPER = "#f3f1ec";
+const SHADE = "naru-ground-shade--hillshade";
 const KOREA: [number, number, number, number] = [124.5, 33.0, 131.0, 38.7];
+
+const TOP = [99];
 
 export type Bounds = [west: number, south: number, east: number, north: number];
 export type Padding = { top: number; bottom: number; left: number; right: number };
@@ -69,14 +73,50 @@ export class MapView {
     this.drawn.set(info.id, { info, style, layers: [...layers, ...marks], labelFields: labelFields(style) });
   }
 
+  /** Every layer that is on the map, with its style. */
+  get styles(): [info: LayerInfo, style: StyleSpecification][] {
+    return [...this.drawn.values()].map(({ info, style }) => [info, style]);
+  }
+
+  /** Adds more style layers to a layer that is on the map already: they come and go, fade and are hit with it. */
+  extend(id: string, layers: readonly LayerSpecification[], position: number): void {
+    const drawn = this.drawn.get(id);
+    if (!drawn) return;
+    layers.forEach((layer, index) => this.place(layer, heightOf(layer.type, drawn.info.function, position, index)));
+    for (const layer of layers) this.owners.set(layer.id, id);
+    drawn.layers.push(...layers);
+  }
+
+  /** Takes style layers off the map that were added by `extend`. */
+  shrink(id: string, ids: readonly string[]): void {
+    const drawn = this.drawn.get(id);
+    if (!drawn) return;
+    for (const layer of drawn.layers.filter((one) => ids.includes(one.id))) this.take(layer.id);
+    drawn.layers = drawn.layers.filter((one) => !ids.includes(one.id));
+  }
+
+  /** Adds a style layer over all others, which no click finds. */
+  placeOnTop(layer: LayerSpecification): void {
+    this.place(layer, TOP);
+  }
+
+  /** Shades the ground from heights under all areas, or (null) no more. */
+  shade(heights: { source: string; sourceIn(): RasterDEMSourceSpecification } | null): void {
+    const there = this.map.getLayer(SHADE);
+    if (heights && !there) {
+      this.map.addSource(heights.source, heights.sourceIn());
+      this.place({ id: SHADE, type: "hillshade", source: heights.source }, heightOf("hillshade", "twin", 0, 0));
+    } else if (!heights && there) {
+      const { source } = there;
+      this.take(SHADE);
+      this.map.removeSource(source);
+    }
+  }
+
   remove(id: string): void {
     const drawn = this.drawn.get(id);
     if (!drawn) return;
-    for (const layer of drawn.layers) {
-      this.map.removeLayer(layer.id);
-      this.stack.remove(layer.id);
-      this.owners.delete(layer.id);
-    }
+    for (const layer of drawn.layers) this.take(layer.id);
     for (const name of Object.keys(drawn.style.sources)) this.map.removeSource(name);
     this.drawn.delete(id);
   }
@@ -133,6 +173,12 @@ export class MapView {
 
   jump(position: Position): void {
     this.map.jumpTo(startingAt(position));
+  }
+
+  private take(layer: string): void {
+    this.map.removeLayer(layer);
+    this.stack.remove(layer);
+    this.owners.delete(layer);
   }
 
   private place(layer: LayerSpecification, height: readonly number[]): void {

@@ -1,7 +1,9 @@
 // The card of the features that a click hit: one at a time, all attributes, whole.
 import { byId, el, nameButton } from "../dom.ts";
 import type { Hit } from "../map/identify.ts";
-import type { Translate } from "../texts.ts";
+import type { Language, Translate } from "../texts.ts";
+import { isFacility } from "../twin/facility.ts";
+import { facilityCard } from "../twin/facility-card.ts";
 
 export interface CardModel {
   hits: readonly Hit[];
@@ -9,6 +11,7 @@ export interface CardModel {
   nameOf(hit: Hit): string | null;
   layerTitle(hit: Hit): string;
   say: Translate;
+  language: Language;
 }
 
 export class FeatureCard {
@@ -50,12 +53,12 @@ export class FeatureCard {
   }
 
   /** Says the same in another language. */
-  translate(say: Translate): void {
+  translate(say: Translate, language: Language): void {
     nameButton(this.close, say("close"));
     nameButton(this.previous, say("previous"));
     nameButton(this.next, say("next"));
     if (this.model) {
-      this.model = { ...this.model, say };
+      this.model = { ...this.model, say, language };
       this.render();
     }
   }
@@ -74,13 +77,13 @@ export class FeatureCard {
   private render(): void {
     const hit = this.model?.hits[this.index];
     if (!this.model || !hit) return;
-    const { hits, say } = this.model;
+    const { hits, say, language } = this.model;
     const name = this.model.nameOf(hit) ?? unnamed(hit, say);
     byId("card-layer").textContent = this.model.layerTitle(hit);
     byId("card-title").textContent = name;
     byId("card-pager").hidden = hits.length < 2;
     byId("card-page").textContent = say("page", { index: this.index + 1, count: hits.length });
-    byId("card-body").replaceChildren(attributes(hit, say));
+    byId("card-body").replaceChildren(isFacility(hit.properties) ? facilityCard(hit.properties, language) : attributes(hit, say));
     const place = { layer: this.model.layerTitle(hit), name, index: this.index + 1, count: hits.length };
     byId("announcement").textContent = say("featureFound", place);
     this.shown(hit);

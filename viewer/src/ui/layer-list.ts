@@ -1,6 +1,6 @@
 // The list of layers, grouped by function, with what can be done to each.
 import type { LayerFunction, LayerInfo } from "../api.ts";
-import { el, iconButton, svgIcon } from "../dom.ts";
+import { button, el, iconButton, svgIcon } from "../dom.ts";
 import type { LayerChoice } from "../state.ts";
 import type { Language, TextId, Translate } from "../texts.ts";
 import { type Downloading, downloadForm } from "./download.ts";
@@ -10,6 +10,7 @@ export interface LayerActions extends Downloading {
   toggle(id: string, visible: boolean): void;
   fade(id: string, opacity: number): void;
   zoomTo(id: string): void;
+  openRiver(id: string): void;
 }
 
 export interface ListModel {
@@ -94,9 +95,18 @@ function disclosure(info: LayerInfo, title: string, details: HTMLElement, model:
 function detailsOf(info: LayerInfo, model: ListModel, actions: LayerActions): HTMLElement {
   const details = el("div", { class: "layer-details", hidden: true });
   if (info.legend.length > 1) details.append(legend(info));
-  details.append(opacity(info, model, actions), facts(info, model));
+  details.append(opacity(info, model, actions), facts(info, model), ...twinActions(info, model, actions));
   if (info.kind === "vector") details.append(downloadForm(info, info.title[model.language], model.say, actions));
   return details;
+}
+
+/** What a river terrain has beside its tiles: a long profile, a scene of meshes and models. */
+function twinActions(info: LayerInfo, { say, language }: ListModel, actions: LayerActions): HTMLElement[] {
+  const { river, mesh, models } = info.assets;
+  const parts: HTMLElement[] = [];
+  if (river) parts.push(button(say("river"), "line-button", () => actions.openRiver(info.id)));
+  if (mesh || models) parts.push(el("a", { class: "line-button", href: `3d?layer=${info.id}#lang=${language}` }, say("scene")));
+  return parts.length > 0 ? [el("div", { class: "download-row" }, ...parts)] : [];
 }
 
 function legend(info: LayerInfo): HTMLElement {

@@ -47,7 +47,8 @@ function wirePointer(view: MapView, actions: MapActions): void {
     asked = true;
     requestAnimationFrame(() => {
       asked = false;
-      view.map.getCanvas().style.cursor = view.hits(point).length > 0 ? "pointer" : "";
+      const drawing = view.map.getCanvas().classList.contains("drawing");
+      view.map.getCanvas().style.cursor = drawing ? "crosshair" : view.hits(point).length > 0 ? "pointer" : "";
     });
   });
 }

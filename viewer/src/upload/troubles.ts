@@ -51,6 +51,26 @@ const WORDS: Record<string, Words> = {
     "이 파일을 읽던 프로그램이 멈췄습니다. 다른 형식으로 내보내 올리십시오.",
     "The reader stopped on this file. Export it in another format.",
   ],
+  SPEC: [
+    "지형 설정 파일에 모르는 항목이 있거나, 빠졌거나, 쓸 수 없는 값이 있습니다. 메시지가 가리키는 항목을 고치십시오.",
+    "A terrain file has a field that is unknown, missing or has an impossible value. The message names it.",
+  ],
+  SURVEY: [
+    "측량 자료가 서로, 또는 하천·지형과 맞지 않습니다. 메시지가 가리키는 단면이나 행을 고치십시오.",
+    "The survey contradicts itself, its river or its ground. The message names the section or the row.",
+  ],
+  DATUM: [
+    "기준이 다른 높이가 섞였거나 높이 기준을 알 수 없습니다. 한 기준으로 맞추거나 지오이드 격자를 주십시오.",
+    "Heights above different zeros would be mixed, or their datum is unknown. Give one datum, or a geoid grid.",
+  ],
+  FACILITY: [
+    "시설 자료가 성립하지 않습니다. 메시지가 가리키는 시설과 항목을 고치십시오.",
+    "A facility cannot be as it is said to be. The message names it and the field.",
+  ],
+  MODELS: [
+    "3D 모형을 만들 수 없습니다. 윤곽이나 높이, 밑의 지형이 없습니다.",
+    "No 3D models can be made: outlines, heights or the ground beneath are missing.",
+  ],
   POINT_NUMBER: ["국가지점번호가 올바르지 않습니다. ‘다사 5392 5204’처럼 쓰십시오.", "A national point number is malformed."],
   LAYER_ID: ["레이어 id는 영문 소문자, 숫자, 하이픈만 쓸 수 있습니다.", "A layer id has small letters, digits and hyphens."],
   LAYER_EXISTS: ["같은 id의 레이어가 이미 있습니다. 다른 id를 쓰십시오.", "A layer of that id exists. Use another id."],

@@ -47,6 +47,7 @@ GOOD: Mapping[str, tuple[str, ...]] = {
     "column": ("873", "436", "1746", "0"),
     "extension": ("mvt", "png", "webp", "jpg", "json", "csv", "geojson", "xlsx", "kml"),
     "feature": ("1", "2"),
+    "entry": ("tileset.json", "tiles/0.glb"),
     "name": ("viewer.js", "viewer.css"),
     "upload": ("0" * 16,),
     "job": ("0" * 16,),

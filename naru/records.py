@@ -122,7 +122,7 @@ class Tileset:
     """A pyramid of tiles in one archive."""
 
     archive: Archive
-    tile_type: Literal["mvt", "png", "jpg", "webp"]
+    tile_type: Literal["mvt", "png", "jpg", "webp", "terrain"]
     tile_matrix_set: str  # id, e.g. "WebMercatorQuad"
     minzoom: int
     maxzoom: int

@@ -21,6 +21,7 @@ from naru.house import House
 from naru.records import Draft, IngestReport, Release
 from tests.serving import SEOUL, Fake, make_home, open_app, publish, service_of, settings_of
 from tests.sources import write_source
+from tests.terrains import attach_all
 from tileserver.app import ROUTES
 from tileserver.keys.ring import Permissions
 from tileserver.keys.text import make_key_text
@@ -71,6 +72,13 @@ SAMPLES: dict[tuple[str, str], Sample] = {
     ("GET", "/legends/<layer>.png"): Sample("layer", "/legends/{layer}.png"),
     ("GET", "/fonts/<stack>/<letters>.pbf"): Sample("open", "/fonts/Pretendard Regular/0-255.pbf"),
     ("GET", "/content/<layer>.<extension>"): Sample("layer", "/content/{layer}.geojson"),
+    ("GET", "/terrain/<layer>/layer.json"): Sample("layer", "/terrain/{layer}/layer.json"),
+    ("GET", "/terrain/<layer>/<z>/<x>/<y>.terrain"): Sample("layer", "/terrain/{layer}/10/1746/725.terrain"),
+    ("GET", "/terrain/<layer>/river.json"): Sample("layer", "/terrain/{layer}/river.json"),
+    ("GET", "/terrain/<layer>/section"): Sample("layer", "/terrain/{layer}/section?line=126.93,37.55;126.94,37.55"),
+    ("GET", "/models/<layer>/tileset.json"): Sample("layer", "/models/{layer}/tileset.json"),
+    ("GET", "/models/<layer>/bed.<extension>"): Sample("layer", "/models/{layer}/bed.stl"),
+    ("GET", "/models/<layer>/<path:entry>"): Sample("layer", "/models/{layer}/tiles/0.glb"),
     ("GET", "/ogc/"): Sample("open", "/ogc/"),
     ("GET", "/ogc/conformance"): Sample("open", "/ogc/conformance"),
     ("GET", "/ogc/api"): Sample("visible", "/ogc/api"),
@@ -276,6 +284,7 @@ def publish_whole(house: House, layer_id: str, visibility: str, function: str) -
     names = (layer_id, before.title_ko, before.title_en, before.function, visibility, "CC-BY", "© 서울")
     draft = Draft(*names, "vector", "polygon", before.style, report)
     house.catalogue.publish([Release(draft, house.storage.put(source), before.live.tilesets, 1)])
+    attach_all(house, layer_id)
 
 
 class Apps(NamedTuple):

@@ -14,6 +14,7 @@ from naru.house import House
 from tests.protocols import make_protocols_home
 from tests.rasters import Scene, publish_raster
 from tests.serving import Fake, make_home, new_key, open_app, publish, service_of, settings_of
+from tests.terrains import attach_all
 from tileserver.keys.ring import ANONYMOUS
 
 SECRETS = ("secret", "secret-photo", "secret-values")  # vector, pictures that lie ready, pictures to be drawn
@@ -37,6 +38,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     house = House.open(settings_of(home))
     publish_raster(house, Scene("secret-photo", visibility="private"))
     publish_raster(house, Scene("secret-values", "hills", "private"))
+    attach_all(house, "secret-values")
     house.close()
     app = open_app(settings_of(home))
     yield app
@@ -94,6 +96,15 @@ ADDRESSES = (
     "/ogc/styles/{}",
     "/ogc/styles/{}/metadata",
     "/content/{}.geojson",
+    "/terrain/{}/layer.json",
+    "/terrain/{}/0/0/0.terrain",
+    "/terrain/{}/10/0/0.terrain",
+    "/terrain/{}/river.json",
+    "/terrain/{}/section",
+    "/terrain/{}/section?line=126.93,37.55;126.94,37.55",
+    "/models/{}/tileset.json",
+    "/models/{}/tiles/0.glb",
+    "/models/{}/bed.glb",
     "/api/layers/{}",
     "/common/elevation?lon=127&lat=37.5&layer={}",
     "/common/region?lon=127&lat=37.5&layer={}",

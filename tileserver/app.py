@@ -32,6 +32,7 @@ from tileserver.receiving import tus, uploads
 from tileserver.routes import Route
 from tileserver.service import Service
 from tileserver.tms import routes as tms
+from tileserver.twin import models, sections, terrain
 from tileserver.usage import views as usage
 from tileserver.usage.noting import name_caller, note_answer
 from tileserver.watching import metrics
@@ -67,6 +68,9 @@ ROUTES: tuple[Route, ...] = (
     *legend_routes.ROUTES,
     *fonts.ROUTES,
     *content.ROUTES,
+    *terrain.ROUTES,
+    *sections.ROUTES,
+    *models.ROUTES,
     *ogc.ROUTES,
     *ogc_features.ROUTES,
     *ogc_tiles.ROUTES,

@@ -128,7 +128,7 @@ def _download(service: Service, layer: Layer, export: Export, *, packed: bool) -
         response.headers["Content-Encoding"] = "gzip"
     if export.selection.crs:
         response.headers["Content-Crs"] = f"<{uri(export.selection.crs)}>"
-    response.headers["Content-Disposition"] = disposition(layer, export.format)
+    response.headers["Content-Disposition"] = disposition(layer, export.format.suffix)
     return response
 
 
@@ -204,10 +204,13 @@ def _tag(layer: Layer, export: Export) -> str:
     return hashlib.sha256(f"{naru.__version__} {question!r}".encode()).hexdigest()[:20]
 
 
-def disposition(layer: Layer, chosen: Format) -> str:
-    """Return Content-Disposition: the layer's id for old programs, its title for others (RFC 6266, RFC 8187)."""
+def disposition(layer: Layer, ending: str) -> str:
+    """Return Content-Disposition: the layer's id for old programs, its title for others (RFC 6266, RFC 8187).
+
+    `ending` follows both: ".csv".
+    """
     title = "".join("_" if not c.isprintable() or c in '/\\:*?"<>|' else c for c in layer.title_ko or layer.id)
-    plain, full = f"{layer.id}{chosen.suffix}", f"{title}{chosen.suffix}"
+    plain, full = f"{layer.id}{ending}", f"{title}{ending}"
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(full, safe='')}"
 
 

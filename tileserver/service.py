@@ -13,12 +13,14 @@ from zoneinfo import ZoneInfo
 from naru.errors import QuotaUnavailable
 from naru.house import House
 from naru.settings import Clock, Settings, key_pepper
+from tileserver.kept import Kept
 from tileserver.keys.ring import KeyRing
 from tileserver.quota.meter import QuotaMeter
 from tileserver.quota.stores import open_store
 from tileserver.rasters.studio import Studio
 from tileserver.rendering.gallery import Gallery
 from tileserver.snapshot import SnapshotKeeper
+from tileserver.twin.pieces import Piece, keep_pieces
 from tileserver.usage.counting import BEAT_S, Usage
 from tileserver.usage.ledger import Ledger
 from tileserver.usage.tables import open_database
@@ -46,6 +48,7 @@ class Service:
     studio: Studio = field(default_factory=Studio)
     gallery: Gallery = field(default_factory=Gallery)
     letters: Gallery = field(default_factory=Gallery)  # for maps that are drawn elsewhere
+    pieces: Kept[Piece] = field(default_factory=keep_pieces)  # of 3D models and the like, packed
     traces: Traces | None = None
     stopping: threading.Event = field(default_factory=threading.Event)  # what lasts should end now
 

@@ -86,6 +86,7 @@ class Snapshot:
     places: dict[str, Place] = field(default_factory=dict, repr=False)  # by address: where its tile lies
     documents: Kept[Markup] = field(default_factory=lambda: Kept(_MOST_DOCUMENT_CHARACTERS, len), repr=False)
     drawn: dict[str, Drawn] = field(default_factory=dict, repr=False)  # by address with what it says of the look
+    meshes: dict[str, LayerPyramid] = field(default_factory=dict, repr=False)  # by layer, opened when asked for
 
     def met(self, text: str) -> Credential | None:
         """Return what a key's text stands for if it was presented before."""

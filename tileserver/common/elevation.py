@@ -27,6 +27,7 @@ from tileserver.common.asking import (
     read_query,
     whole,
 )
+from tileserver.common.lines import along
 from tileserver.common.systems import SYSTEMS, known, moved
 from tileserver.documents import json_document
 from tileserver.problems import PROBLEM_MEDIA_TYPE
@@ -80,7 +81,7 @@ def show_profile(service: Service, caller: Caller) -> Response:
     line = positions(needed(given, "line", "126.97,37.55;126.99,37.57"), "line", least=2, degrees=True)
     samples = whole(given, "samples", _USUAL_SAMPLES, least=2, most=MOST_SAMPLES)
     terrains = _terrains(service, caller, given.get("layer"))
-    length_m, places = _along(line, samples)
+    length_m, places = along(line, samples, _LONGEST_M)
     found = _heights(service, terrains, places)
     points = [
         {
@@ -109,28 +110,6 @@ def _asked(given: dict[str, str]) -> tuple[str, list[Position]]:
         raise bad("points", "points goes without lon and lat", "Give one or the other.")
     crs = known(given.get("crs", CRS84), "crs")
     return crs, positions(given["points"], "points", degrees=crs == CRS84)
-
-
-def _along(line: Sequence[Position], samples: int) -> tuple[float, list[Position]]:
-    """Return a line's length in metres, and positions at equal distances along it, both ends among them."""
-    from pyproj import Geod
-
-    geod = Geod(ellps="WGS84")
-    lons, lats = zip(*line, strict=True)
-    azimuths, _, lengths = geod.inv(lons[:-1], lats[:-1], lons[1:], lats[1:])
-    total = math.fsum(lengths)
-    if not 0 < total <= _LONGEST_M:
-        raise bad("line", f"line is {total:.0f} m long", f"Give a line of up to {_LONGEST_M / 1000:.0f} km.")
-    found, before, segment = [], 0.0, 0
-    for number in range(samples):
-        at = total * number / (samples - 1)
-        while segment < len(lengths) - 1 and at > before + lengths[segment]:
-            before += lengths[segment]
-            segment += 1
-        lon, lat, _ = geod.fwd(lons[segment], lats[segment], azimuths[segment], at - before)
-        found.append(Position(lon, lat))
-    found[-1] = line[-1]
-    return total, found
 
 
 # --- where the heights are ------------------------------------------------------------------------
@@ -168,6 +147,17 @@ def _terrain(layer: Layer) -> list[Terrain]:
             pixel_m = 2 * WEB_MERCATOR_EDGE_M / BLOCK / 2**tileset.maxzoom * math.cos(middle)
             return [Terrain(layer, float(facts.get("resolution_m") or pixel_m))]
     return []
+
+
+def heights_of(service: Service, layer: Layer, lonlat: Sequence[Position]) -> tuple[list[float], float]:
+    """Return a layer's heights at positions (NaN: none), and the side of its pixels on the ground, in metres.
+
+    Raises:
+        ArchiveDamaged: the layer cannot be read, or has no heights after all.
+    """
+    for terrain in _terrain(layer):
+        return _read(service, terrain, lonlat), terrain.resolution_m
+    raise ArchiveDamaged("the layer has no heights", layer=layer.id)
 
 
 def _heights(service: Service, terrains: Sequence[Terrain], lonlat: Sequence[Position | None]) -> list[Height]:

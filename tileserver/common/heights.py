@@ -34,7 +34,8 @@ def heights_at(path: Path, lonlat: Sequence[Position]) -> Floats:
     """
     try:
         with rasterio.Env(**_GDAL), rasterio.open(path, driver="GTiff") as dataset:
-            return _between_pixels(dataset, *_pixels(dataset, lonlat))
+            values: Floats = between_pixels(dataset, *_pixels(dataset, lonlat), [1])[0]
+            return values
     except (RasterioError, OSError) as cause:
         log.error("%s cannot be read: %s", path, cause)
         raise ArchiveDamaged("the raster archive cannot be read") from cause
@@ -50,34 +51,46 @@ def _pixels(dataset: DatasetReader, lonlat: Sequence[Position]) -> tuple[Floats,
     return (x - place.c) / place.a - 0.5, (y - place.f) / place.e - 0.5
 
 
-def _between_pixels(dataset: DatasetReader, columns: Floats, rows: Floats) -> Floats:
-    """Return values at places between pixels, read block by block: a block is unpacked once."""
-    out = np.full(len(columns), np.nan)
+def between_pixels(dataset: DatasetReader, columns: Floats, rows: Floats, bands: Sequence[int]) -> Floats:
+    """Return values (bands, places) at places between pixels, read block by block: a block is unpacked once.
+
+    `columns` and `rows` count from the middle of the first pixel. Bilinear, as `heights_at` says.
+    """
+    out = np.full((len(bands), len(columns)), np.nan)
     inside = (columns >= -0.5) & (columns < dataset.width - 0.5) & (rows >= -0.5) & (rows < dataset.height - 0.5)
     index = np.flatnonzero(inside)
     left, top = np.floor(columns[index]).astype(int), np.floor(rows[index]).astype(int)
     blocks = np.column_stack([left // BLOCK, top // BLOCK])
     for column, row in np.unique(blocks, axis=0):
         chosen = index[(blocks == (column, row)).all(axis=1)]
-        out[chosen] = _in_block(dataset, int(column), int(row), columns[chosen], rows[chosen])
+        window, x, y = _block(dataset, int(column), int(row), columns[chosen], rows[chosen])
+        values = dataset.read(list(bands), window=window, masked=True).astype(float).filled(np.nan)
+        out[:, chosen] = _mixed(values, x, y)
     return out
 
 
-def _in_block(dataset: DatasetReader, column: int, row: int, columns: Floats, rows: Floats) -> Floats:
-    """Return values within one block and half a pixel around it."""
+def _block(
+    dataset: DatasetReader, column: int, row: int, columns: Floats, rows: Floats
+) -> tuple[Window, Floats, Floats]:
+    """Return a block with the pixels beside it, and places counted from its first pixel."""
     first, above = max(0, column * BLOCK), max(0, row * BLOCK)
     width = min(dataset.width, (column + 1) * BLOCK + 1) - first
     height = min(dataset.height, (row + 1) * BLOCK + 1) - above
-    values = dataset.read(1, window=Window(first, above, width, height), masked=True).astype(float).filled(np.nan)
     x, y = np.clip(columns - first, 0, width - 1), np.clip(rows - above, 0, height - 1)
+    return Window(first, above, width, height), x, y
+
+
+def _mixed(values: Floats, x: Floats, y: Floats) -> Floats:
+    """Return values (bands, places) within a block (bands, rows, columns)."""
+    height, width = values.shape[1:]
     left, top = np.floor(x).astype(int), np.floor(y).astype(int)
     right, low = np.minimum(left + 1, width - 1), np.minimum(top + 1, height - 1)
     fx, fy = x - left, y - top
-    corners = np.stack([values[top, left], values[top, right], values[low, left], values[low, right]])
-    weights = np.stack([(1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy])
+    corners = np.stack([values[:, top, left], values[:, top, right], values[:, low, left], values[:, low, right]])
+    weights = np.stack([(1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy])[:, None]
     weights = np.where(np.isfinite(corners), weights, 0.0)
     total = weights.sum(axis=0)
     mixed = np.where(np.isfinite(corners), corners, 0.0)
-    own = values[np.floor(y + 0.5).astype(int), np.floor(x + 0.5).astype(int)]
-    found = np.divide((weights * mixed).sum(axis=0), total, out=np.full(len(x), np.nan), where=total > 0)
+    own = values[:, np.floor(y + 0.5).astype(int), np.floor(x + 0.5).astype(int)]
+    found = np.divide((weights * mixed).sum(axis=0), total, out=np.full(total.shape, np.nan), where=total > 0)
     return np.where(np.isfinite(own), found, np.nan)

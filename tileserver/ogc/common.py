@@ -23,6 +23,7 @@ from tileserver.documents import json_document
 from tileserver.routes import LAYER_ID, Route, Service
 from tileserver.snapshot import everybody_reads
 from tileserver.tilings import VECTOR, tilings
+from tileserver.twin.links import BED_TYPES, asset_links
 
 GEOJSON = "application/geo+json"
 _OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
@@ -189,6 +190,7 @@ def collection(service: Service, layer: Layer, site: Site) -> dict[str, Any]:
             site.link("self", path, "application/json", "This document"),
             site.link("describedby", f"/styles/{layer.id}.json", "application/json", "How it is drawn"),
             *_tilesets(service, layer, site),
+            *_beside(layer, site),
         ],
     }
     if layer.attribution:
@@ -233,10 +235,25 @@ def _tilesets(service: Service, layer: Layer, site: Site) -> list[Link]:
     return [*([vector] if VECTOR in types else []), *([pictures] if types - {VECTOR} else [])]
 
 
+def _beside(layer: Layer, site: Site) -> list[Link]:
+    """Return the links to what belongs to a layer beside its tiles."""
+    found = asset_links(layer, "")
+    bed = found.pop("bed", {})
+    return [
+        *(
+            site.link("related", found[name], "application/json", _ASSETS[name])
+            for name in found
+            if name in _ASSETS
+        ),
+        *(site.link("enclosure", path, BED_TYPES[kind], f"The river bed as {kind}") for kind, path in bed.items()),
+    ]
+
+
 def _moment(edge: datetime) -> str:
     return edge.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
+_ASSETS = {"mesh": "Terrain mesh (quantized-mesh)", "models": "3D models (3D Tiles)", "river": "The river"}
 _QUERYABLES = f"{_REL}/queryables"
 _JSON: Mapping[int, tuple[str, str]] = {
     200: ("JSON", "application/json"),

@@ -6,7 +6,8 @@ from typing import Any
 
 from naru.records import Layer
 
-BED_FORMATS = ("glb", "stl", "obj", "xml")  # of river-bed solids; xml: LandXML
+# Media types of river-bed files by format; xml is LandXML.
+BED_TYPES = {"glb": "model/gltf-binary", "stl": "model/stl", "obj": "model/obj", "xml": "application/xml"}
 
 
 def asset_links(layer: Layer, base: str, query: str = "") -> dict[str, Any]:
@@ -24,7 +25,7 @@ def asset_links(layer: Layer, base: str, query: str = "") -> dict[str, Any]:
         found["river"] = f"{terrain}/river.json{query}"
     if has_section(layer):
         found["section"] = f"{terrain}/section{query}"
-    if bed := {kind: f"{models}/bed.{kind}{query}" for kind in BED_FORMATS if f"bed.{kind}" in there}:
+    if bed := {kind: f"{models}/bed.{kind}{query}" for kind in BED_TYPES if f"bed.{kind}" in there}:
         found["bed"] = bed
     return found
 

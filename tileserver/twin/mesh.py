@@ -1,7 +1,7 @@
 """A layer's terrain mesh as one more of its pyramids: quantized-mesh tiles, packed, in WorldCRS84Quad.
 
-An address that was answered once lies among the places that the lane knows (`Snapshot.remember`): from then on a mesh
-tile costs what a vector tile costs.
+An address that was answered once lies among the places that the lane knows (`Snapshot.remember`): from then on a
+mesh tile costs what a vector tile costs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from naru.errors import ArchiveDamaged, NoSuchAsset
 from naru.pmtiles import PMTilesReader, mapped
 from naru.pmtiles.header import COMPRESSION_GZIP
 from naru.records import Asset, Layer, Tileset
-from tileserver.pyramids import Headers, LayerPyramid, TileHeaders, tile_headers
+from tileserver.pyramids import Headers, LayerPyramid, TileHeaders, keep_tiles, tile_headers
 from tileserver.service import Service
 from tileserver.snapshot import Snapshot, everybody_reads
 
@@ -53,8 +53,10 @@ def mesh_of(service: Service, snapshot: Snapshot, layer: Layer) -> MeshPyramid:
     if found is None:
         asset = asset_of(layer, "mesh", "terrain mesh", "`naru twin mesh LAYER` makes one.")
         reader = opened(service, asset, _reader)
+        tiles = snapshot.pyramids.get(layer.id)
+        kept = tiles.kept if tiles else keep_tiles()
         shared = everybody_reads(snapshot.anonymous, layer)
-        found = snapshot.meshes[layer.id] = MeshPyramid(layer, _tileset(asset), reader, shared, service.beside)
+        found = snapshot.meshes[layer.id] = MeshPyramid(layer, _tileset(asset), reader, shared, kept)
     assert isinstance(found, MeshPyramid), layer.id
     return found
 

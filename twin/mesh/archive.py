@@ -17,7 +17,7 @@ from naru.records import BBox, Progress
 from naru.storage import disk_errors
 from twin.mesh.heights import Heights, gdal
 from twin.mesh.quantized import EXTENSIONS
-from twin.mesh.tiles import LEVEL_ZERO_ERROR_M, Plan, Tile, make_tile
+from twin.mesh.tiles import LEVEL_ZERO_ERROR_M, MARGIN, Plan, Tile, make_tile
 from twin.mesh.triangulate import SPAN
 from twin.mesh.undulation import Undulation
 
@@ -109,14 +109,14 @@ def plan_of(options: MeshOptions, maxzoom: int, undulation: Undulation, span: tu
     between = [float(m) for m in (undulation.metres.min(), undulation.metres.max())]
     low, high = min(0.0, span[0]) + between[0], max(0.0, span[1]) + between[1]
     step = 2.0 ** math.ceil(math.log2(max(high - low, 1.0) / (SPAN - 2)))
-    errors = {z: LEVEL_ZERO_ERROR_M / 4 / 2**z for z in range(maxzoom + 1)}
+    errors = {z: math.floor(LEVEL_ZERO_ERROR_M / 4 / 2**z * 1000) / 1000 for z in range(maxzoom + 1)}
     errors[maxzoom] = min(errors[maxzoom], options.max_error_m)
-    if errors[maxzoom] < step / 2:
+    if errors[maxzoom] * MARGIN < step / 2:
         raise BadOption(
             f"--max-error {options.max_error_m:g} is less than the format can keep of heights from {low:.0f} to "
-            f"{high:.0f} m: {step / 2:g} m",
+            f"{high:.0f} m: {step / 2 / MARGIN:.2g} m",
             field="max-error",
-            remedy=f"Say at least {step / 2:g}.",
+            remedy=f"Say at least {step / 2 / MARGIN:.2g}.",
         )
     errors |= dict.fromkeys(range(options.minzoom), math.inf)
     return Plan(undulation, options.finer, errors, step)

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from naru.errors import ArchiveDamaged, BadInput, BadOption
+from naru.errors import ArchiveDamaged, BadInput, BadOption, DatumRefused
 from naru.house import House
 from naru.pmtiles import PMTilesReader, mapped
 from naru.raster_facts import RasterFacts
@@ -85,11 +85,23 @@ def undulation_of(subject: Subject, params: Mapping[str, Any]) -> tuple[Undulati
     if metres is not None:
         return stated(float(metres)), []
     if grid:
-        file = None if grid == "proj" else Path(grid)
-        return of_grid(subject.tileset.bounds, subject.vertical_datum, file), []
+        return _of_grid(subject, None if grid == "proj" else Path(grid)), []
     if canonical(subject.vertical_datum) == ELLIPSOIDAL:
         return stated(0.0), []
     return stated(0.0), [UNSTATED.format(datum=subject.vertical_datum)]
+
+
+def _of_grid(subject: Subject, file: Path | None) -> Undulation:
+    try:
+        return of_grid(subject.tileset.bounds, subject.vertical_datum, file)
+    except DatumRefused as refused:
+        raise DatumRefused(
+            refused.message,
+            file=refused.file,
+            layer=subject.layer.id,
+            remedy="Give --geoid a grid of undulations, in degrees, that reaches all of the layer (in Korea "
+            "KNGeoid18 as GeoTIFF or GTX), or --geoid-undulation the metres between.",
+        ) from refused
 
 
 def mesh_layer(house: House, job: Job, workdir: Path, progress: Progress) -> dict[str, Any]:

@@ -23,7 +23,9 @@ from twin.mesh.undulation import Undulation
 Floats = npt.NDArray[np.float64]
 LIMIT = 85.05112877980659  # latitude where the square world of Web Mercator ends
 _HALO = 2  # pixels beyond the tile: one for what edges share, one more for slopes
+MARGIN = 0.96  # of an error is used up on heights: the rest is for places, kept to 1/128 of a pixel
 _FLOAT32 = 1 << 24  # the header keeps lowest and highest height in 24 bits: they must be whole steps
+_FINEST_M = 2**-12
 LEVEL_ZERO_ERROR_M = 2 * math.pi * A_M * 0.25 / (65 * 2)  # Cesium's geometric error of zoom 0, 77067 m
 
 
@@ -154,7 +156,8 @@ def _latitude(row: Any, side: int) -> Floats:
 def _meshed(plan: Plan, cut: Cut, window: Floats, tile: tuple[int, int, int]) -> Tile:
     z, x, y = tile
     nodes, low, step = _nodes(plan, cut, window)
-    made = triangulate(nodes, plan.max_error_m[z], parts_of(z, plan.max_error_m[z]))
+    limit = plan.max_error_m[z] * MARGIN
+    made = triangulate(nodes, limit, parts_of(z, plan.max_error_m[z]))
     heights = nodes.kept[made.row, made.column]
     mesh = Mesh(
         bounds=cut.bounds,
@@ -176,12 +179,17 @@ def _nodes(plan: Plan, cut: Cut, window: Floats) -> tuple[Nodes, float, float]:
     low = math.floor(float(true.min()) / plan.step_m) * plan.step_m
     high = math.ceil(float(true.max()) / plan.step_m) * plan.step_m
     step = plan.step_m
-    while (high - low) / step * 2 <= SPAN and max(abs(low), low + SPAN * step / 2) / step * 2 < _FLOAT32:
+    while step > _FINEST_M and (high - low) / step * 2 <= SPAN and _whole_steps(low, step / 2):
         step /= 2
     kept = np.rint((true - low) / step) * step + low
     for edge in ((0, ...), (-1, ...), (..., 0), (..., -1)):
         kept[edge] = np.rint(true[edge] / plan.step_m) * plan.step_m
     return Nodes(cut.u, cut.v, true, kept), low, step
+
+
+def _whole_steps(low: float, step: float) -> bool:
+    """Return whether the header can keep the lowest and the highest height exactly."""
+    return max(abs(low), abs(low + SPAN * step)) / step < _FLOAT32
 
 
 def _between(values: Floats, at: Floats, axis: int) -> Floats:

@@ -21,14 +21,16 @@ from pyproj import Transformer
 from naru.errors import BadModels
 from naru.features.source import FeatureSource
 from naru.geoparquet import CORNERS
-from naru.records import BBox, Progress
-from twin.datum import Geoid, geoid_undulation_m
+from naru.records import Progress
+from twin.crs import horizontal
+from twin.datum import Geoid, canonical, geoid_undulation_m
 from twin.models.archive import ArchiveWriter
 from twin.models.attributes import BUILT, Attributes, schema
 from twin.models.building_tiles import GEOMETRY, HEIGHT, ROW, SOURCE, UNDULATION, Recipe, TileMade, make_tile
 from twin.models.globe import Region
 from twin.models.ground import GroundFile
 from twin.models.heights import SOURCES, HeightFields
+from twin.models.made import ModelsMade
 from twin.models.spool import Spool
 from twin.models.tileset import About, Content, tileset_json
 from twin.models.tree import MOST, Node, plan
@@ -55,21 +57,6 @@ class BuildingPlan:
     closed: bool = False
     most: int = MOST  # features a tile
     workers: int = 1
-
-
-@dataclass(frozen=True)
-class ModelsMade:
-    """What became of a layer; the asset's `about` is made of it."""
-
-    features: int
-    tiles: int
-    bounds: BBox  # lon/lat
-    heights_m: tuple[float, float]  # lowest ground, highest roof: EL
-    undulation_m: tuple[float, float]  # lowest, highest
-    undulation_how: str
-    sources: dict[str, int]  # features by source of their height
-    without_outline: int
-    without_ground: int  # of `features`: the terrain says nothing under them
 
 
 @dataclass(frozen=True)
@@ -118,7 +105,7 @@ def build_buildings(
             rows=spool.schema,
             attributes=attributes,
             schema=schema("building", [*BUILT, *attributes.properties], wish.title or "건물"),
-            crs=source.crs.to_wkt(),
+            crs=horizontal(source.crs).to_wkt(),
             ground=wish.ground,
             stated_m=wish.stated_m,
             closed=wish.closed,
@@ -141,7 +128,9 @@ def _survey(source: FeatureSource, wish: BuildingPlan) -> _Survey:
     height = np.concatenate(heights) if heights else np.empty(0)
     there = np.isfinite(x)
     undulation = np.zeros(len(x))
-    lon, lat = Transformer.from_crs(source.crs, "OGC:CRS84", always_xy=True).transform(x[there], y[there])
+    lon, lat = Transformer.from_crs(horizontal(source.crs), "OGC:CRS84", always_xy=True).transform(
+        x[there], y[there]
+    )
     found = geoid_undulation_m(lon, lat, wish.vertical_datum, geoid=wish.geoid)
     undulation[there] = found.metres
     size = np.sqrt(np.nan_to_num(_across(source, box)) ** 2 + height**2)
@@ -206,7 +195,7 @@ def _pack(
             progress(0.2 + 0.79 * len(done) / len(nodes), "raising the buildings")
         if not done:
             raise BadModels("no feature has an outline", remedy="Give a layer of polygons with an area.")
-        result = _result(done, survey, wanted)
+        result = _result(done, survey, wish, wanted)
         if recipe.ground is not None and result.without_ground == result.features:
             raise BadModels(
                 "the terrain says nothing under any of the buildings",
@@ -227,7 +216,7 @@ def _in_order(pool: Executor, recipe: Recipe, tasks: Sequence[Any], ahead: int) 
         yield waiting.popleft().result()
 
 
-def _result(done: Sequence[TileMade], survey: _Survey, wanted: int) -> ModelsMade:
+def _result(done: Sequence[TileMade], survey: _Survey, wish: BuildingPlan, wanted: int) -> ModelsMade:
     region: Region = done[0].region
     for made in done[1:]:
         region = region.with_other(made.region)
@@ -241,6 +230,8 @@ def _result(done: Sequence[TileMade], survey: _Survey, wanted: int) -> ModelsMad
         heights_m=(min(made.heights_m[0] for made in done), max(made.heights_m[1] for made in done)),
         undulation_m=(float(survey.undulation_m[there].min()), float(survey.undulation_m[there].max())),
         undulation_how=survey.undulation_how,
+        classes=("building",),
+        vertical_datum=canonical(wish.vertical_datum),
         sources={name: int(count) for name, count in zip(SOURCES, counts, strict=True) if count},
         without_outline=wanted - features,
         without_ground=sum(made.without_ground for made in done),

@@ -29,15 +29,18 @@ class Mesh:
     region: Region  # that holds all of it
 
 
-def faceted(solids: Sequence[Solid], lonlat: Sequence[tuple[Floats, Floats]], undulation: float) -> Mesh:
+def faceted(
+    solids: Sequence[Solid], lonlat: Sequence[tuple[Floats, Floats]], undulation_m: Sequence[float]
+) -> Mesh:
     """Return solids as one mesh whose edges are sharp; faces in one plane share their vertices.
 
-    `lonlat` are longitudes and latitudes of each solid's points (degrees); `undulation` is what lies between the
-    heights' datum and the ellipsoid (metres), added to them.
+    `lonlat` are longitudes and latitudes of each solid's points (degrees), `undulation_m` how high the zero of
+    its heights lies above the ellipsoid.
     """
     lon = np.concatenate([points[0] for points in lonlat])
     lat = np.concatenate([points[1] for points in lonlat])
-    height = np.concatenate([solid.positions[:, 2] for solid in solids]) + undulation
+    lifted = zip(solids, undulation_m, strict=True)
+    height = np.concatenate([solid.positions[:, 2] + up for solid, up in lifted])
     region = Region.of(lon, lat, float(height.min()), float(height.max()))
     frame = LocalFrame((region.west + region.east) / 2, (region.south + region.north) / 2, float(height.min()))
     local = frame.local(lon, lat, height)

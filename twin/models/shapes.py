@@ -11,9 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import shapely
+
+from twin.models.outlines import outlines
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Heights = Floats | float
 
 
 @dataclass(frozen=True)
@@ -33,19 +37,18 @@ class Solid:
 
 
 def prism(ring: Floats, bottom: float, top: float, kind: str, feature: int) -> Solid:
-    """Return the upright body over a convex ring (points, 2), from one height to another.
+    """Return the upright body over a ring (points, 2; need not be closed or convex), from one height to another.
 
     >>> round(prism(np.array([[0, 0], [4, 0], [4, 2], [0, 2.0]]), 1.0, 4.0, "pier", 0).volume_m3, 9)
     24.0
     """
-    ring = _counter_clockwise(np.asarray(ring, float))
-    n = len(ring)
+    shape = outlines(np.array([shapely.Polygon(ring)], object))
+    n = len(shape.points)
     low, high = np.full((n, 1), bottom), np.full((n, 1), top)
-    positions = np.vstack([np.hstack([ring, low]), np.hstack([ring, high])])
-    fan = np.array([(0, i, i + 1) for i in range(1, n - 1)])
-    after = np.roll(np.arange(n), -1)
-    walls = np.vstack([np.c_[np.arange(n), after, after + n], np.c_[np.arange(n), after + n, np.arange(n) + n]])
-    return Solid(positions, np.vstack([fan[:, ::-1], fan + n, walls]), kind, feature)
+    positions = np.vstack([np.hstack([shape.points, low]), np.hstack([shape.points, high])])
+    here, there = np.arange(n), shape.after
+    walls = [np.column_stack([here, there, there + n]), np.column_stack([here, there + n, here + n])]
+    return Solid(positions, np.vstack([shape.triangles[:, ::-1], shape.triangles + n, *walls]), kind, feature)
 
 
 def box(
@@ -91,27 +94,19 @@ def sweep(line: Floats, profiles: Sequence[Floats] | Floats, kind: str, feature:
     return solid if solid.volume_m3 > 0 else Solid(solid.positions, triangles[:, ::-1], kind, feature)
 
 
-def wall(line: Floats, bottom: Floats, top: Floats, thickness: float, made: tuple[str, int]) -> Solid:
-    """Return an upright wall along a line (points, 2), its bottom and top by point. `made` is kind and feature."""
-    low, high = np.broadcast_to(bottom, len(line)), np.broadcast_to(top, len(line))
-    return sweep(line, _profiles([-thickness / 2, thickness / 2], low, high), *made)
+def band(line: Floats, sides: tuple[float, float], low: Heights, high: Heights, made: tuple[str, int]) -> Solid:
+    """Return a wall or slab along a line (points, 2), from one distance to its left to another (metres).
+
+    Heights of its underside and top are by point, or one for all. `made` is kind and feature.
+    """
+    low, high = np.broadcast_to(low, len(line)), np.broadcast_to(high, len(line))
+    right, left = (np.full(len(line), side) for side in sides)
+    return sweep(line, corners((right, low), (left, low), (left, high), (right, high)), *made)
 
 
-def embankment(
-    line: Floats, ground: Floats, crest: Floats, shape: tuple[float, float], made: tuple[str, int]
-) -> Solid:
-    """Return a dike along a line: crest and ground by point, `shape` is crest width and run of slope per metre."""
-    low, high = np.broadcast_to(ground, len(line)), np.broadcast_to(crest, len(line))
-    half = shape[0] / 2
-    foot = half + shape[1] * (high - low)
-    corners = [(-foot, low), (foot, low), (np.full(len(line), half), high), (np.full(len(line), -half), high)]
-    return sweep(line, np.stack([np.column_stack(corner) for corner in corners], axis=1), *made)
-
-
-def _profiles(sides: list[float], low: Floats, high: Floats) -> Floats:
-    right, left = (np.full(len(low), side) for side in sides)
-    corners = [(right, low), (left, low), (left, high), (right, high)]
-    return np.stack([np.column_stack(corner) for corner in corners], axis=1)
+def corners(*columns: tuple[Floats, Floats]) -> Floats:
+    """Return profiles for `sweep` of each corner's offsets and heights by point."""
+    return np.stack([np.column_stack(column) for column in columns], axis=1)
 
 
 def _mitres(line: Floats) -> Floats:
@@ -130,8 +125,3 @@ def _mitres(line: Floats) -> Floats:
 def _cap(profile: Floats) -> Ints:
     """Return the triangles that close the end of a sweep; the profile is convex."""
     return np.array([(0, i, i + 1) for i in range(1, len(profile) - 1)])
-
-
-def _counter_clockwise(ring: Floats) -> Floats:
-    x, y = ring.T
-    return ring if np.sum(x * np.roll(y, -1) - y * np.roll(x, -1)) > 0 else ring[::-1]

@@ -56,14 +56,15 @@ class Table:
         cells = self.rows[row]
         return cells[place].strip() if place < len(cells) else ""
 
-    def number(self, row: int, name: str) -> float:
-        """Return a cell as a finite number. Raises BadSurvey with line and column."""
+    def number(self, row: int, name: str, feature: str | None = None) -> float:
+        """Return a cell as a finite number. Raises BadSurvey with line and column, and `feature`, whose it is."""
         text = self.text(row, name)
         value = parse_number(text, comma_parts=self.delimiter == ",")
         if value is None:
             raise BadSurvey(
                 f"line {self.lines[row]}: {_quoted(text)} in column '{name}' is no number",
                 file=str(self.file),
+                feature=feature,
                 field=name,
                 remedy="Correct it, or leave the line out.",
             )

@@ -22,6 +22,7 @@ class CrossSection:
     station_m: Floats  # (points,) distance along the section from its first point, not falling
     chainage_m: float  # along the reach's centre line, from its upstream end
     banks: tuple[int, int] | None = None  # which points are the left and the right bank; None: the ends
+    manning_n: tuple[tuple[float, float], ...] = ()  # as surveyed: from which station (metres) on, n
 
     @property
     def thalweg_m(self) -> float:

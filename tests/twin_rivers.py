@@ -17,6 +17,10 @@ import numpy.typing as npt
 import shapely
 import yaml
 
+from twin.bed.records import INTERPOLATED, OUTSIDE, Bed
+from twin.grid import Frame, Grid
+from twin.survey.records import CrossSection, Reach, Survey
+
 Floats = npt.NDArray[np.float64]
 CRS = "EPSG:5186"
 WEST, SOUTH = 199_600.0, 549_800.0
@@ -49,7 +53,8 @@ class River:
         line = shapely.LineString(self.centreline)
         points = shapely.points(x, y)
         s = shapely.line_locate_point(line, points)
-        near, ahead = shapely.line_interpolate_point(line, s - 0.5), shapely.line_interpolate_point(line, s + 0.5)
+        back, on = np.clip(s - 0.5, 0, line.length - 1), np.clip(s + 0.5, 1, line.length)
+        near, ahead = shapely.line_interpolate_point(line, back), shapely.line_interpolate_point(line, on)
         dx, dy = shapely.get_x(ahead) - shapely.get_x(near), shapely.get_y(ahead) - shapely.get_y(near)
         side = dx * (y - shapely.get_y(near)) - dy * (x - shapely.get_x(near))
         return s, np.sign(side) * shapely.distance(line, points)
@@ -64,7 +69,8 @@ class River:
     def at(self, s: float, left_m: float) -> Floats:
         """Return the point (x, y) at chainage s, so far to the left of the centre line."""
         line = shapely.LineString(self.centreline)
-        a, b, c = (np.array(line.interpolate(s + d).coords[0]) for d in (-0.5, 0.5, 0.0))
+        ways = (np.clip(s - 0.5, 0, line.length - 1), np.clip(s + 0.5, 1, line.length), s)
+        a, b, c = (np.array(line.interpolate(way).coords[0]) for way in ways)
         ahead = (b - a) / np.hypot(*(b - a))
         return c + left_m * np.array([-ahead[1], ahead[0]])
 
@@ -191,3 +197,47 @@ def _write_geojson(path: Path, features: list[tuple[dict[str, object], shapely.G
         for properties, geometry in features
     ]
     path.write_text(json.dumps({"type": "FeatureCollection", "features": made}, ensure_ascii=False), "utf-8")
+
+
+def true_survey(river: River, every_m: float = 80.0) -> Survey:
+    """Return the survey as records, as reading sections.csv should give it."""
+    length = shapely.LineString(river.centreline).length
+    sections = []
+    for number, s in enumerate(np.arange(20.0, length - 20.0, every_m), 1):
+        u = np.linspace(-1, 1, 21)
+        points = np.array([river.at(float(s), -v * river.half_width_m) for v in u])
+        station = (u + 1) * river.half_width_m
+        z = river.bed(np.full(21, s), u)
+        sections.append(CrossSection(f"X{number:02d}", "river", *points.T, z, station, float(s)))
+    banks = [river.offset(side * river.half_width_m) for side in (1, -1)]
+    reach = Reach("river", river.centreline, banks[0], banks[1], tuple(sections))
+    return Survey((reach,), CRS, "KVD1964")
+
+
+def true_bed(river: River, frame: Frame, survey: Survey) -> Bed:
+    """Return the bed itself on a frame, from the first section to the last."""
+    x, y = (v.ravel() for v in np.meshgrid(frame.x, frame.y))
+    s, left = river.beside(x, y)
+    u = -left / river.half_width_m
+    first, last = survey.sections[0].chainage_m, survey.sections[-1].chainage_m
+    within = ((np.abs(u) < 1) & (s >= first) & (s <= last)).reshape(frame.rows, frame.columns)
+    shaped = [v.reshape(within.shape) for v in (river.bed(s, u), s, u, river.half_width_m - np.abs(left))]
+    z, s, u, distance = (np.where(within, v, np.nan) for v in shaped)
+    return Bed(
+        elevation=Grid(z, frame, vertical_datum="KVD1964"),
+        s=s.astype("f4"),
+        u=u.astype("f4"),
+        reach=np.where(within, 0, -1).astype(np.int16),
+        bank_distance_m=distance.astype("f4"),
+        source=np.where(within, INTERPOLATED, OUTSIDE).astype(np.uint8),
+        method="linear",
+    )
+
+
+def true_ground(river: River, cell_m: float = 4.0, bank_jump_m: float = 0.6, bridge: bool = False) -> Grid:
+    """Return the ground as a grid."""
+    columns, rows = round((river.length_m + 200) / cell_m), round(400 / cell_m)
+    frame = Frame(WEST, SOUTH + 400, cell_m, rows, columns, CRS)
+    x, y = (v.ravel() for v in np.meshgrid(frame.x, frame.y))
+    values = ground_at(river, x, y, bank_jump_m, bridge).reshape(rows, columns)
+    return Grid(values, frame, vertical_datum="KVD1964")

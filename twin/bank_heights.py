@@ -17,9 +17,18 @@ Mask = npt.NDArray[np.bool_]
 _AT_BANK_CELLS = 1.5  # a cell of the channel whose centre is so near to a bank line lies beside it
 
 
-def beside_banks(bed: Bed) -> Mask:
+def beside_banks(survey: Survey, bed: Bed) -> Mask:
     """Return the channel's cells beside a bank or an island: not those where the survey ends across the river."""
-    out: Mask = bed.mask & (bed.bank_distance_m <= _AT_BANK_CELLS * bed.elevation.frame.cell_m)
+    frame = bed.elevation.frame
+    near = _AT_BANK_CELLS * frame.cell_m
+    row, column = np.nonzero(bed.mask & (bed.bank_distance_m <= near))
+    x, y = frame.x[column], frame.y[row]
+    ends = [section for reach in survey.reaches for section in (reach.sections[0], reach.sections[-1])]
+    across = shapely.MultiLineString([np.column_stack([end.x, end.y]) for end in ends])
+    shapely.prepare(across)
+    at_end = shapely.dwithin(across, shapely.points(x, y), near)
+    out = np.zeros(bed.mask.shape, bool)
+    out[row[~at_end], column[~at_end]] = True
     return out
 
 

@@ -58,6 +58,20 @@ def _pairs(values: Values, axis: int) -> tuple[Values, Values]:
     return (values[:-1], values[1:]) if axis == 0 else (values[:, :-1], values[:, 1:])
 
 
+def bank_gap_m(surface: Values, at_bank: Mask, channel: Mask, bank: Bank, frame: Frame) -> float | None:
+    """Return by how much the surface beside the channel is off the bank's height, at most; None without a bank.
+
+    What is left of a step is the bank's own slope, from the outermost cell of the bed up to its edge.
+    """
+    row, column = np.nonzero(neighbours(channel & at_bank) & ~neighbours(channel & ~at_bank) & ~channel)
+    known = ~np.isnan(surface[row, column])
+    row, column = row[known], column[known]
+    if not len(row) or not len(bank.x):
+        return None
+    target = _bank_height(bank, frame.x[column], frame.y[row])
+    return float(np.abs(surface[row, column] - target).max())
+
+
 def outermost(bed: Values, at_bank: Mask) -> Mask:
     """Return the channel's cells at a bank that have a neighbour outside the channel."""
     out: Mask = at_bank & neighbours(np.isnan(bed)) & ~np.isnan(bed)

@@ -285,6 +285,8 @@ def _facing(section: RawSection, way: Floats, directed: bool, notes: Notes) -> R
 
 def _turned(manning_n: tuple[tuple[float, float], ...], width: float) -> tuple[tuple[float, float], ...]:
     """Return roughness by where it begins, from the other end."""
+    if not manning_n:
+        return ()
     ends = [*(station for station, _ in manning_n[1:]), width]
     return tuple((width - end, n) for (_, n), end in zip(manning_n[::-1], ends[::-1], strict=True))
 

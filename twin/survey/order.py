@@ -18,8 +18,8 @@ from twin.survey.records import Floats
 
 _MOST = 3000  # sections: the ways between all of them are looked at
 _ROUNDS = 50  # of improvement, each over all pairs of steps
-_LEAST_COSINE = 0.15
-_AS_GOOD = 1.05  # an order that somebody gave is kept where it is hardly longer than the shortest found
+_BEND, _TWIST = 0.5, 2.0  # by how much a way is longer per square radian
+_AS_GOOD = 0.5  # steps by which an order that somebody gave may be longer than the shortest found
 Ints = npt.NDArray[np.int64]
 
 
@@ -43,20 +43,30 @@ def passed_order(sections: Sequence[RawSection], middles: Floats, chords: Floats
     given = [np.arange(count), _natural(sections)]
     found = _improved(_nearest(costs), costs)
     best = min([found, *(_improved(order, costs) for order in given)], key=lambda order: _cost(order, costs))
-    kept = [order for order in given if _cost(order, costs) <= _AS_GOOD * _cost(best, costs)]
+    most = _cost(best, costs) + _AS_GOOD * float(np.median(costs[best[:-1], best[1:]]))
+    kept = [order for order in given if _cost(order, costs) <= most]
     return kept[0] if kept else best
 
 
 def _costs(middles: Floats, chords: Floats) -> Floats:
-    """Return how long the way between each two sections is taken to be (n, n)."""
+    """Return how long the way between each two sections is taken to be (n, n).
+
+    On an arc the way turns as much towards the chord as away from it. So of the angles from one section's normal to
+    the chord, and from the chord to the other's normal, the mean is what the arc is longer by, and half the
+    difference, which no single bend has, counts more.
+    """
     steps = middles[None, :, :] - middles[:, None, :]
-    sizes = np.hypot(steps[..., 0], steps[..., 1])
-    units = chords / np.maximum(np.hypot(*chords.T), 1e-9)[:, None]
-    across = np.abs(steps[..., 0] * units[:, None, 1] - steps[..., 1] * units[:, None, 0])
-    with np.errstate(invalid="ignore", divide="ignore"):
-        cosines = np.where(sizes > 0, across / sizes, 1.0)
-    cosines = np.maximum(cosines, _LEAST_COSINE)
-    out: Floats = sizes / np.sqrt(cosines * cosines.T)
+    ways = np.arctan2(steps[..., 1], steps[..., 0])
+    normals = np.arctan2(chords[:, 0], -chords[:, 1])
+    leaving, arriving = _folded(ways - normals[:, None]), _folded(normals[None, :] - ways)
+    bend, twist = (leaving + arriving) / 2, (leaving - arriving) / 2
+    out: Floats = np.hypot(steps[..., 0], steps[..., 1]) * (1 + _BEND * bend**2 + _TWIST * twist**2)
+    return out
+
+
+def _folded(angles: Floats) -> Floats:
+    """Return angles between lines without direction, from -90° to 90°, in radians."""
+    out: Floats = (angles + np.pi / 2) % np.pi - np.pi / 2
     return out
 
 

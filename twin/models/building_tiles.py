@@ -29,6 +29,9 @@ Ints = npt.NDArray[np.int64]
 ROW, HEIGHT, SOURCE, UNDULATION, GEOMETRY = "*row", "*height", "*source", "*undulation", "*geometry"
 
 
+_BESIDE = (2.0, 8.0)  # cells about an outline in which its ground is looked for
+
+
 @dataclass(frozen=True)
 class Recipe:
     """What all tiles of a layer have in common."""
@@ -58,11 +61,11 @@ class TileMade:
 def make_tile(recipe: Recipe, places: list[Place]) -> TileMade | None:
     """Return a tile of the rows at some places of the spool; None where none of them has an outline."""
     rows = read_rows(recipe.spool, recipe.rows, places)
-    shape = outlines(shapely.from_wkb(rows.column(GEOMETRY).to_numpy(zero_copy_only=False)))
+    shape = outlines(_geometries(rows))
     rows, shape = _with_outline(rows, shape)
     if not rows.num_rows:
         return None
-    ground, known = _ground(recipe, shape, rows.num_rows)
+    ground, known = _ground(recipe, shape, _geometries(rows))
     height, undulation = _numbers(rows, HEIGHT), _numbers(rows, UNDULATION)
     lonlat = Transformer.from_crs(recipe.crs, "OGC:CRS84", always_xy=True)
     lon, lat = lonlat.transform(shape.points[:, 0], shape.points[:, 1])
@@ -81,12 +84,29 @@ def _with_outline(rows: pa.RecordBatch, shape: Outlines) -> tuple[pa.RecordBatch
     return rows.take(pa.array(there)), Outlines(shape.points, shape.after, feature, shape.triangles)
 
 
-def _ground(recipe: Recipe, shape: Outlines, count: int) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """Return each feature's ground in EL metres, and whether the terrain says so."""
+def _geometries(rows: pa.RecordBatch) -> npt.NDArray[np.object_]:
+    found: npt.NDArray[np.object_] = shapely.from_wkb(rows.column(GEOMETRY).to_numpy(zero_copy_only=False))
+    return found
+
+
+def _ground(
+    recipe: Recipe, shape: Outlines, geometries: npt.NDArray[np.object_]
+) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """Return each feature's ground in EL metres, and whether the terrain says so.
+
+    Where it says nothing under a feature, as under buildings that were raised into it, it is asked right beside.
+    """
+    count = len(geometries)
     if recipe.ground is None:
         return np.full(count, recipe.stated_m), np.zeros(count, bool)
     with Ground(recipe.ground, recipe.crs) as ground:
-        found = ground.lowest(shape.points, shape.triangles, shape.feature, count)
+        found = ground.lowest(shape, count)
+        for cells in _BESIDE:
+            unknown = np.flatnonzero(np.isnan(found))
+            if not len(unknown):
+                break
+            wider = shapely.buffer(geometries[unknown], cells * ground.cell(*shape.points[0]), quad_segs=2)
+            found[unknown] = ground.lowest(outlines(wider), len(unknown))
     known = np.isfinite(found)
     return np.where(known, found, recipe.stated_m), known
 

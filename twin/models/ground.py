@@ -14,6 +14,8 @@ import rasterio
 from pyproj import Transformer
 from rasterio.windows import Window
 
+from twin.models.outlines import Outlines
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
@@ -24,10 +26,15 @@ _FINEST = 8  # a triangle's sides are asked at this many steps at most
 
 @dataclass(frozen=True)
 class GroundFile:
-    """Which band of which raster is the ground: EL metres, in any system of coordinates."""
+    """Which band of which raster is the ground: EL metres, in any system of coordinates.
+
+    Where the band `origins` says `barred` it is none: buildings that were raised into a terrain, say.
+    """
 
     path: Path
     band: int = 1
+    origins: int | None = None
+    barred: int = -1
 
 
 class Ground:
@@ -36,7 +43,7 @@ class Ground:
     def __init__(self, file: GroundFile, crs: str) -> None:
         """Open `file`; points will come in `crs` (x before y)."""
         self._raster = rasterio.open(file.path)
-        self._band = file.band
+        self._file = file
         self._move = Transformer.from_crs(crs, self._raster.crs, always_xy=True)
         self._inverse = ~self._raster.transform
         self._blocks: OrderedDict[tuple[int, int], Floats] = OrderedDict()
@@ -53,11 +60,12 @@ class Ground:
         """Return the heights at points, bilinear between cell centres; NaN where the raster says nothing."""
         return self._heights(*self._cells(x, y))
 
-    def lowest(self, points: Floats, triangles: Ints, feature: Ints, count: int) -> Floats:
+    def lowest(self, shape: Outlines, count: int) -> Floats:
         """Return the lowest ground under each feature's triangles; NaN where there is none.
 
         Asked at the corners and between them, at most a cell apart or an eighth of a triangle's longest side.
         """
+        points, triangles, feature = shape.points, shape.triangles, shape.feature
         corners = np.column_stack(self._cells(points[:, 0], points[:, 1]))[triangles]
         sides = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max(axis=1)
         steps = np.clip(np.ceil(np.nan_to_num(sides, nan=1.0)), 1, _FINEST).astype(int)
@@ -71,6 +79,12 @@ class Ground:
         out = np.full(count, np.inf)
         np.minimum.at(out, owner[known], heights[known])
         return np.where(np.isfinite(out), out, np.nan)
+
+    def cell(self, x: float, y: float) -> float:
+        """Return the length of a cell at a place, in the units of the points' system."""
+        step = 1e-6 * max(1.0, abs(x), abs(y))
+        column, row = self._cells(np.array([x, x + step]), np.array([y, y]))
+        return step / float(np.hypot(np.diff(column)[0], np.diff(row)[0]))
 
     def _cells(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
         """Return columns and rows of points, as fractions: the centre of the first cell is 0, 0."""
@@ -113,8 +127,11 @@ class Ground:
             return self._blocks[key]
         height = min(_BLOCK + 1, self._raster.height - top)
         width = min(_BLOCK + 1, self._raster.width - left)
-        read = self._raster.read(self._band, window=Window(left, top, width, height), masked=True)
+        window = Window(left, top, width, height)
+        read = self._raster.read(self._file.band, window=window, masked=True)
         values: Floats = np.ma.filled(read.astype(np.float64), np.nan)
+        if self._file.origins is not None:
+            values[self._raster.read(self._file.origins, window=window) == self._file.barred] = np.nan
         self._blocks[key] = values
         if len(self._blocks) > _KEPT:
             self._blocks.popitem(last=False)

@@ -73,7 +73,8 @@ def make_tile(recipe: Recipe, places: list[Place]) -> TileMade | None:
     mesh = extrude(Blocks(shape, np.asarray(lon), np.asarray(lat), low, low + height), closed=recipe.closed)
     glb = write_glb(mesh, _table(recipe, rows, ground, known))
     heights = float(ground.min()), float((ground + height).max())
-    return TileMade(glb, mesh.frame, mesh.region, rows.num_rows, int((~known).sum()), heights)
+    without = int((~known).sum()) if recipe.ground else 0
+    return TileMade(glb, mesh.frame, mesh.region, rows.num_rows, without, heights)
 
 
 def _with_outline(rows: pa.RecordBatch, shape: Outlines) -> tuple[pa.RecordBatch, Outlines]:

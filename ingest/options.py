@@ -13,6 +13,7 @@ from ingest.relief_layers import ReliefWish
 from ingest.vector_layers import VectorWish
 from naru.grants import Grant
 from naru.records import Function
+from naru.symbols import parse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,7 @@ class IngestOptions:
     hillshade: bool = False  # of heights: a layer of them in oblique sun, beside theirs
     slope: bool = False  # of heights: a layer of how steep the ground is
     contours: float | None = None  # of heights: a layer of lines every so many metres
+    symbols: Mapping[str, Any] | None = None  # how the layer is drawn, where our own work knows: naru.symbols.parse
     grant: Grant | None = None  # what the key that handed it in may make; None: anything
 
     @classmethod
@@ -65,7 +67,7 @@ class IngestOptions:
     @property
     def vector(self) -> VectorWish:
         """What was said of vector tiles."""
-        return VectorWish(self.minzoom, self.maxzoom, self.keep_all, self.grids)
+        return VectorWish(self.minzoom, self.maxzoom, self.keep_all, self.grids, parse(self.symbols))
 
     @property
     def raster(self) -> RasterWish:

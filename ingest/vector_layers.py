@@ -27,6 +27,7 @@ class VectorWish:
     maxzoom: int | None = None
     keep_all: bool = False
     grids: Literal["all", "web"] = "all"  # web: Web Mercator alone
+    symbols: Symbology | None = None  # how it is drawn; None: as the file draws it, if it does
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def encode_vectors(
     tiles, before = base.workdir / f"{draft.id}.pmtiles", base.before(WEB_MERCATOR)
     result = build_tileset(read.parquet, tiles, tiling, progress, before.archive if before else None)
     verify_tiles(tiles, result.tiles)
-    packed = PackedVectors(read.parquet, tiles, result, read.symbols, before)
+    packed = PackedVectors(read.parquet, tiles, result, wish.symbols or read.symbols, before)
     return in_other_grids(packed, tiling, wish, base)
 
 

@@ -1,0 +1,111 @@
+"""One worked example of each type: the rows of the template. Places and numbers are made up."""
+
+from __future__ import annotations
+
+CRS = "EPSG:5186"
+DATUM = "KVD1964"
+_SOURCE = "example: replace it by your drawing, survey or register"
+
+EXAMPLES: tuple[dict[str, str], ...] = tuple(
+    row | {"status": row.get("status", "normal"), "source": _SOURCE, "verified": "no"}
+    for row in (
+        {
+            "id": "W-1",
+            "type": "weir",
+            "name": "예시보",
+            "name_en": "Example weir",
+            "geometry": "LINESTRING (157539 524388, 157501 524526)",
+            "crest_elevation_m": "7.73",
+            "crest_elevation_m_source": "as-built drawing 12, sheet 3",
+            "crest_breadth_m": "6",
+            "height_m": "2.1",
+        },
+        {
+            "id": "G-1",
+            "type": "sluice_gate",
+            "name": "예시배수문",
+            "name_en": "Example drainage gate",
+            "geometry": "POINT (156826 524490)",
+            "bearing_deg": "350",
+            "sill_elevation_m": "6.7",
+            "units": "2",
+            "width_m": "3",
+            "height_m": "2.5",
+            "gate_kind": "vertical_lift",
+            "opening_m": "2.5",
+            "opening_rate_m_min": "0.5",
+            "rules": "close when stage(downstream) > stage(upstream); "
+            "open when stage(upstream) >= stage(downstream) + 0.2",
+        },
+        {
+            "id": "C-1",
+            "type": "culvert",
+            "name": "예시배수통문",
+            "name_en": "Example culvert",
+            "geometry": "LINESTRING (156519 524570, 156527 524603)",
+            "shape": "box",
+            "width_m": "2",
+            "height_m": "2",
+            "barrels": "2",
+            "inlet_invert_elevation_m": "6.70",
+            "outlet_invert_elevation_m": "6.55",
+            "flap": "yes",
+        },
+        {
+            "id": "P-1",
+            "type": "pump_station",
+            "name": "예시빗물펌프장",
+            "name_en": "Example pump station",
+            "geometry": "POINT (156776 524470)",
+            "status": "partial",
+            "failure_fraction": "0.25",
+            "units": "4",
+            "unit_capacity_m3_min": "90",
+            "start_level_m": "6.34",
+            "stop_level_m": "5.34",
+            "stage_interval_m": "0.15",
+            "lag_min": "5",
+            "ramp_min": "2",
+            "pump_curve": "0:104; 3:98; 6:90; 8:78; 10:60",
+            "sump_volume_m3": "1800",
+            "sump_floor_elevation_m": "3.04",
+            "outlet_elevation_m": "9.64",
+            "outlet_x": "156790",
+            "outlet_y": "524535",
+        },
+        {
+            "id": "L-1",
+            "type": "levee",
+            "name": "예시제방",
+            "name_en": "Example levee",
+            "geometry": "LINESTRING (157000 524480, 156800 524495, 156600 524560)",
+            "crest_profile": "0:13.7; 200:13.5; 410:13.2",
+            "crest_width_m": "6",
+            "side_slope": "2.5",
+        },
+        {
+            "id": "B-1",
+            "type": "bridge",
+            "name": "예시교",
+            "name_en": "Example bridge",
+            "geometry": "LINESTRING (157817 524508, 157703 524681)",
+            "low_chord_elevation_m": "15.74",
+            "deck_thickness_m": "1.1",
+            "deck_width_m": "12",
+            "openings": "5",
+            "piers": "4",
+            "pier_width_m": "1.8",
+            "parapet_height_m": "1.1",
+        },
+        {
+            "id": "R-1",
+            "type": "retention_basin",
+            "name": "예시유수지",
+            "name_en": "Example retention basin",
+            "geometry": "POLYGON ((156543 524140, 156605 524147, 156603 524290, 156545 524285, 156543 524140))",
+            "floor_elevation_m": "4.2",
+            "crest_elevation_m": "7.2",
+            "stage_volume": "4.2:0; 5.2:6600; 6.2:14000; 7.2:22300",
+        },
+    )
+)

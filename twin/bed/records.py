@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from twin.grid import Grid, Values
 
-Method = Literal["linear", "pchip", "aligned", "aligned-pchip"]
-METHODS: tuple[Method, ...] = ("linear", "pchip", "aligned", "aligned-pchip")
+Method = Literal["linear", "pchip", "aligned", "kriging", "aligned-kriging"]
+METHODS: tuple[Method, ...] = ("linear", "pchip", "aligned", "kriging", "aligned-kriging")  # simpler ones first
 
 # where a cell's bed elevation is from: `Bed.source`
 OUTSIDE, SURVEYED, INTERPOLATED, EXTRAPOLATED = 0, 1, 2, 3

@@ -1,0 +1,48 @@
+"""Kriging along the channel: how much each of the nearest sections counts between two of them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from twin.survey.records import Floats
+
+NEAREST = 3  # sections on either side
+STEPS = 32  # of the way between two sections
+_LONG, _SHORT, _SHARE = 8.0, 0.25, 0.005  # widths; of the variance, what is of short range
+
+
+def weights(middle: Floats, width_m: float) -> Floats:
+    """Return weights (sections − 1, STEPS + 1, 2·NEAREST) of the sections about each gap, summing to 1.
+
+    Ordinary kriging (Matheron 1963) in one dimension with a Matérn 3/2 covariance of long range, whose limit is
+    the natural cubic spline, and a little of short range: what sections do not share dies out near them.
+    """
+    gaps = len(middle) - 1
+    out = np.zeros((gaps, STEPS + 1, 2 * NEAREST))
+    for gap in range(gaps):
+        low, high = max(0, gap + 1 - NEAREST), min(len(middle), gap + 1 + NEAREST)
+        at = middle[low:high] / width_m
+        wanted = np.linspace(at[gap - low], at[gap - low + 1], STEPS + 1)
+        place = low - (gap + 1 - NEAREST)
+        out[gap, :, place : place + high - low] = _ordinary(at, wanted).T
+    return out
+
+
+def _ordinary(at: Floats, wanted: Floats) -> Floats:
+    count = len(at)
+    left = np.ones((count + 1, count + 1))
+    left[:count, :count] = _covariance(at[:, None] - at)
+    left[count, count] = 0
+    right = np.ones((count + 1, len(wanted)))
+    right[:count] = _covariance(at[:, None] - wanted)
+    found = np.linalg.lstsq(left, right, rcond=1e-14)[0]
+    return np.asarray(found[:count], np.float64)
+
+
+def _covariance(apart: Floats) -> Floats:
+    """Return Matérn 3/2 of both ranges: (1 + √3 h/r) exp(−√3 h/r) (Rasmussen & Williams 2006, eq. 4.17)."""
+    total: Floats = np.zeros_like(apart)
+    for reach, share in ((_LONG, 1 - _SHARE), (_SHORT, _SHARE)):
+        h = np.sqrt(3.0) * np.abs(apart) / reach
+        total = total + share * (1 + h) * np.exp(-h)
+    return total

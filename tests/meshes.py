@@ -90,9 +90,8 @@ def decode(data: bytes) -> Decoded:
         at += 5 + length
     low, high = head[3:5]
     height = low + columns[2] / 32767 * (high - low)
-    return Decoded(
-        head[:3], low, high, head[5:9], head[9:], *columns[:2], height, triangles, tuple(edges), extensions
-    )
+    u, v = columns[:2]
+    return Decoded(head[:3], low, high, head[5:9], head[9:], u, v, height, triangles, tuple(edges), extensions)
 
 
 def _low_water(coded: Any) -> NDArray[np.int64]:

@@ -111,12 +111,12 @@ def plan_of(options: MeshOptions, maxzoom: int, undulation: Undulation, span: tu
     step = 2.0 ** math.ceil(math.log2(max(high - low, 1.0) / (SPAN - 2)))
     errors = {z: math.floor(LEVEL_ZERO_ERROR_M / 4 / 2**z * 1000) / 1000 for z in range(maxzoom + 1)}
     errors[maxzoom] = min(errors[maxzoom], options.max_error_m)
-    if errors[maxzoom] * MARGIN < step / 2:
+    if errors[maxzoom] * MARGIN < step:
         raise BadOption(
             f"--max-error {options.max_error_m:g} is less than the format can keep of heights from {low:.0f} to "
-            f"{high:.0f} m: {step / 2 / MARGIN:.2g} m",
+            f"{high:.0f} m: {step / MARGIN:.2g} m",
             field="max-error",
-            remedy=f"Say at least {step / 2 / MARGIN:.2g}.",
+            remedy=f"Say at least {step / MARGIN:.2g}.",
         )
     errors |= dict.fromkeys(range(options.minzoom), math.inf)
     return Plan(undulation, options.finer, errors, step)

@@ -203,17 +203,23 @@ def _between(values: Floats, at: Floats, axis: int) -> Floats:
 
 
 def _normals(cut: Cut, window: Floats, row: Any, column: Any) -> Floats:
-    """Return unit vectors east, north, up at nodes: from slopes across two pixels, also beyond the edge."""
-    metres = math.radians(abs(cut.lon[1] - cut.lon[0])) * A_M * np.cos(np.radians(cut.lat))  # a pixel, either way
-    down, right = np.gradient(window)
-    slopes = np.stack([-right, down], axis=-1) / metres[:, None, None]
-    r, c = cut.row[row], cut.column[column]
-    r0 = np.clip(np.floor(r).astype(int), 0, len(window) - 2)
-    c0 = np.floor(c).astype(int)
-    dr, dc = (r - r0)[:, None], (c - c0)[:, None]
-    upper = slopes[r0, c0] * (1 - dc) + slopes[r0, c0 + 1] * dc
-    lower = slopes[r0 + 1, c0] * (1 - dc) + slopes[r0 + 1, c0 + 1] * dc
-    flat = upper * (1 - dr) + lower * dr
-    out = np.column_stack([flat, np.ones(len(flat))])
+    """Return unit vectors east, north, up at nodes: from slopes over 3 × 3 pixels (Horn 1981), across edges too."""
+    metres = math.radians(abs(cut.lon[1] - cut.lon[0])) * A_M * np.cos(np.radians(cut.lat[1:-1]))  # a pixel
+    across = (window[:, 2:] - window[:, :-2]) / 8
+    down = (window[2:] - window[:-2]) / 8
+    east = (across[:-2] + 2 * across[1:-1] + across[2:]) / -metres[:, None]
+    north = (down[:, :-2] + 2 * down[:, 1:-1] + down[:, 2:]) / metres[:, None]
+    at = cut.row[row] - 1, cut.column[column] - 1  # the window's outermost pixels have no slope
+    out = np.column_stack([_at(east, *at), _at(north, *at), np.ones(len(row))])
     unit: Floats = out / np.linalg.norm(out, axis=1, keepdims=True)
     return unit
+
+
+def _at(values: Floats, row: Any, column: Any) -> Floats:
+    """Return values at fractional places, bilinear."""
+    r, c = np.clip(np.floor(row).astype(int), 0, len(values) - 2), np.floor(column).astype(int)
+    down, right = row - r, column - c
+    upper = values[r, c] * (1 - right) + values[r, c + 1] * right
+    lower = values[r + 1, c] * (1 - right) + values[r + 1, c + 1] * right
+    out: Floats = upper * (1 - down) + lower * down
+    return out

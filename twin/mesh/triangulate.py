@@ -50,7 +50,8 @@ def triangulate(nodes: Nodes, max_error_m: float, parts: int = 1) -> Triangles:
     """Return triangles from which no node of the tile is off by more than `max_error_m` metres.
 
     The four corners are points always, and with `parts` those nodes that cut the tile in so many parts each way:
-    a triangle is flat, and the Earth is round. `max_error_m` must be at least what `kept` is off `true` anywhere.
+    a triangle is flat, and the Earth is round. `max_error_m` must be at least twice what `kept` is off `true`
+    anywhere.
     """
     u, v = nodes.u.astype(np.int64), nodes.v.astype(np.int64)
     seeds = _seeds(u, parts), _seeds(v, parts)
@@ -324,7 +325,7 @@ def _place(points: Any, nodes: Any, p: int, r: int, k: int) -> float:
 @inner
 def _begin(mesh: Any, points: Any, nodes: Any, seeds: Any, limit: float, work: Any) -> Any:
     """Make the corners, the points of the edges and the seeds a mesh; return how many points and triangles it has,
-    and how far an edge is off."""
+    and how far an edge is off. Edges are kept to half the limit: light and shade show them most."""
     u, v, z, kept = nodes
     stack, changed = work
     last_row, last_column = z.shape[0] - 1, z.shape[1] - 1
@@ -333,10 +334,10 @@ def _begin(mesh: Any, points: Any, nodes: Any, seeds: Any, limit: float, work: A
     rim = np.zeros(z.shape, np.bool_)
     off = 0.0
     for r in (0, last_row):
-        rim[r], left = _edge(u, z[r].copy(), kept[r].copy(), limit, seeds[0])
+        rim[r], left = _edge(u, z[r].copy(), kept[r].copy(), limit / 2, seeds[0])
         off = max(off, left)
     for k in (0, last_column):
-        rim[:, k], left = _edge(v, z[:, k].copy(), kept[:, k].copy(), limit, seeds[1])
+        rim[:, k], left = _edge(v, z[:, k].copy(), kept[:, k].copy(), limit / 2, seeds[1])
         off = max(off, left)
     for r in seeds[1][1:-1]:
         for k in seeds[0][1:-1]:

@@ -66,10 +66,10 @@ def burn(
     cleared = remove_decks(before, lowered, obstacles.decks, frame)
     before_blend = bank_step(np.where(channel, lowered, cleared.values), channel, at_bank, frame)
     banks = surveyed_banks(survey, bed, at_bank)
-    gaps = [bank_gap_m(cleared.values, at_bank, channel, banks, frame)]
+    gaps = [bank_gap_m(cleared.values, at_bank, channel, banks, frame, spec.bank_blend_m)]
     surface, strip = blend(cleared.values, lowered, frame, spec.bank_blend_m, at_bank, banks)
     step = bank_step(surface, channel, at_bank, frame)
-    gaps.append(bank_gap_m(surface, at_bank, channel, banks, frame))
+    gaps.append(bank_gap_m(surface, at_bank, channel, banks, frame, spec.bank_blend_m))
     raised = keep_crests(surface, cleared.values, obstacles.levees, channel, frame)
     surface, houses = _with_buildings(raised.values, obstacles.footprints, channel, frame, spec)
     surface = surface.astype(np.float32, copy=False)

@@ -58,12 +58,17 @@ def _pairs(values: Values, axis: int) -> tuple[Values, Values]:
     return (values[:-1], values[1:]) if axis == 0 else (values[:, :-1], values[:, 1:])
 
 
-def bank_gap_m(surface: Values, at_bank: Mask, channel: Mask, bank: Bank, frame: Frame) -> float | None:
+def bank_gap_m(
+    surface: Values, at_bank: Mask, channel: Mask, bank: Bank, frame: Frame, width_m: float
+) -> float | None:
     """Return by how much the surface beside the channel is off the bank's height, at most; None without a bank.
 
-    What is left of a step is the bank's own slope, from the outermost cell of the bed up to its edge.
+    What is left of a step is the bank's own slope, from the outermost cell of the bed up to its edge. Within
+    `width_m` (of the blend) from where the survey ends across the river nothing is asked: there the blend tapers.
     """
-    row, column = np.nonzero(neighbours(channel & at_bank) & ~neighbours(channel & ~at_bank) & ~channel)
+    ends = channel & ~at_bank & neighbours(~channel)
+    beside = neighbours(channel & at_bank) & ~channel & np.isinf(distance_m(ends, frame.cell_m, width_m))
+    row, column = np.nonzero(beside)
     known = ~np.isnan(surface[row, column])
     row, column = row[known], column[known]
     if not len(row) or not len(bank.x):

@@ -170,7 +170,7 @@ def check_place(x: Floats, y: Floats, crs: CRS | str, file: str) -> None:
             field="x",
             remedy="Exchange the names of the columns x and y in the terrain file.",
         )
-    guesses = likely_systems(box, but=crs)
+    guesses = likely_systems(box, but=crs)[:4]
     looks = f"; they could be {' or '.join(guesses)}" if guesses else ""
     raise CrsRefused(
         f"the coordinates ({shown}) cannot be of '{crs.name}'{looks}",
@@ -191,7 +191,7 @@ def likely_systems(box: tuple[float, float, float, float], but: CRS) -> list[str
             out.append(f"EPSG:{code}")
         elif _fits(crs, (box[1], box[0], box[3], box[2]), _KOREA):
             out.append(f"EPSG:{code} (x and y exchanged)")
-    return out[:4]
+    return out
 
 
 @lru_cache(maxsize=32)

@@ -83,7 +83,7 @@ def build(row: Row, problems: Problems) -> Facility | None:
 
 def _begin(row: Row, problems: Problems) -> _Reading | None:
     said = {plain(column): raw for column, raw in row.cells.items() if not is_empty(raw)}
-    name = next((str(raw) for column, raw in said.items() if _is_id(column)), row.where)
+    name = name_of(row.cells, row.where)
     word = next((str(said[plain(t)]) for t in TYPE if plain(t) in said), None)
     kind = type_named(word) if word else None
     if kind is None:
@@ -91,6 +91,11 @@ def _begin(row: Row, problems: Problems) -> _Reading | None:
         problems.add(name, "type", what, f"Say one of {', '.join(TYPES)}.")
         return None
     return _Reading(row, kind, name, problems, {}, {}, {})
+
+
+def name_of(cells: Mapping[str, Any], where: str) -> str:
+    """Return the id that a row has, or where it stands."""
+    return next((str(raw) for column, raw in cells.items() if not is_empty(raw) and _is_id(column)), where)
 
 
 def _is_id(column: str) -> bool:

@@ -45,8 +45,9 @@ def _common(it: Facility, problems: Problems) -> None:
         problems.add(it.id, "failure_fraction", f"is {share:g}, but the status is normal", "Correct one of them.")
     if it.status == "failed" and share not in (None, 1.0):
         problems.add(it.id, "failure_fraction", f"is {share:g}, but the status is failed", "Say partial, or 1.")
-    if it.verified and not it.source and not it.sources:
-        problems.add(it.id, "verified", "is yes, but no source is named", "Name the source, or say no.")
+    if it.verified and (bare := [name for name, said in it.sources.items() if not said.source]):
+        said = f"is yes, but no source is named for {bare[0]}"
+        problems.add(it.id, "verified", said, f"Fill in source, or {bare[0]}_source; or say no.")
     _shape(it, problems)
 
 

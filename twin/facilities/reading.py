@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import shapely
 
-from naru.errors import BadFacility, CrsUnknown, FileDamaged, NoFeatures, UnknownFormat
+from naru.errors import BadFacility, CrsRefused, CrsUnknown, FileDamaged, NoFeatures, UnknownFormat
 from twin.crs import Mover, check_place, read_claim, terrain_crs, usable_crs
 from twin.datum import canonical
-from twin.facilities.building import Row, build, check_columns
+from twin.facilities.building import Row, build, check_columns, name_of
 from twin.facilities.checks import check_all
 from twin.facilities.columns import GEOMETRY, XY, plain
 from twin.facilities.problems import FacilitiesRefused, Problems
@@ -92,7 +92,11 @@ def _facility(where: str, cells: dict[str, Any], raw: Any, mover: Mover, problem
     try:
         shape = _moved(_shape(raw), mover) if raw is not None else None
     except ValueError as error:
-        problems.add(where, "geometry", str(error), "Draw it as one point, one line, or one outline without holes.")
+        remedy = "Draw it as one point, one line, or one outline without holes."
+        problems.add(name_of(cells, where), "geometry", str(error), remedy)
+        return None
+    except CrsRefused as error:
+        problems.add(name_of(cells, where), "geometry", error.message, "Check its coordinates, or give --crs.")
         return None
     return build(Row(where, _with_outlet(cells, mover), shape), problems)
 

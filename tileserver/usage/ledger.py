@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection, Iterable, Iterator
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -28,7 +28,7 @@ MOST_COMPOSITES = 256  # names of several layers at once that are kept apart, in
 TIDY_EVERY_S = 600
 _DAY = 24 * 60
 _PATIENCE_S = 5.0
-_MOST_NUMBERS = 65_536  # that a ledger remembers: some 20 MB
+_MOST_NUMBERS = 32_768  # that a ledger remembers: some 7 MB
 _PERIODS = ("hour", "day", "month")
 
 
@@ -61,7 +61,8 @@ class Ledger:
 
     def _write(self, connection: sa.Connection, page: Page) -> None:
         if len(self._numbers) > _MOST_NUMBERS:
-            self._numbers = {}
+            for dims in list(islice(self._numbers, _MOST_NUMBERS // 4)):  # the oldest
+                del self._numbers[dims]
         named = [(self._named(connection, dims), sums) for dims, sums in page.sums.items()]
         self._learn_numbers(connection, {dims for dims, _ in named if dims not in self._numbers})
         rows = [

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from flask import Response
@@ -30,7 +31,8 @@ _USUAL_SAMPLES = 200
 _LONGEST_M = 50_000.0
 _FINE = 2000  # points of the line where it is met with the river's: 25 m apart on the longest
 _DIGITS_M, _DIGITS_DEG, _DIGITS_N = 3, 7, 4
-PROVENANCE = ("terrain", "surveyed", "interpolated", "levee", "bridge_removed", "building", "blended")  # by number
+_KINDS = ("terrain", "surveyed", "interpolated", "levee", "bridge_removed", "building", "blended")
+PROVENANCE = MappingProxyType({str(number): name for number, name in enumerate(_KINDS)})  # where a grid does not say
 
 
 def show_section(service: Service, caller: Caller, layer: str) -> Response:
@@ -75,7 +77,7 @@ def _values(service: Service, layer: Layer, places: list[Position]) -> dict[str,
         "water_stage_m": grid.about.get("water_stage_m"),
         "water_depth_m": None if depth is None else _numbers(depth, _DIGITS_M),
         "manning_n": None if roughness is None else _numbers(roughness, _DIGITS_N),
-        "provenance": None if source is None else _names(source),
+        "provenance": None if source is None else _names(source, grid.about.get("provenance") or PROVENANCE),
         "vertical_datum": grid.about.get("vertical_datum"),
         "resolution_m": round(found.cell_m, _DIGITS_M),
     }
@@ -85,10 +87,9 @@ def _numbers(values: Iterable[float], digits: int) -> list[float | None]:
     return [round(float(value), digits) if math.isfinite(value) else None for value in values]
 
 
-def _names(values: Floats) -> list[str | None]:
+def _names(values: Floats, names: Mapping[str, str]) -> list[str | None]:
     """Return what the grid's numbers of provenance mean; None where there is none, or one that is not known."""
-    numbers = (int(value) if math.isfinite(value) else -1 for value in values)
-    return [PROVENANCE[number] if 0 <= number < len(PROVENANCE) else None for number in numbers]
+    return [names.get(f"{value:.0f}") if math.isfinite(value) else None for value in values]
 
 
 def _met(service: Service, layer: Layer, line: list[Position]) -> dict[str, Any]:

@@ -32,7 +32,7 @@ _LONGEST_M = 50_000.0
 _FINE = 2000  # points of the line where it is met with the river's: 25 m apart on the longest
 _DIGITS_M, _DIGITS_DEG, _DIGITS_N = 3, 7, 4
 _KINDS = ("terrain", "surveyed", "interpolated", "levee", "bridge_removed", "building", "blended")
-PROVENANCE = MappingProxyType({str(number): name for number, name in enumerate(_KINDS)})  # where a grid does not say
+PROVENANCE = MappingProxyType({str(number): name for number, name in enumerate(_KINDS)})  # unless the grid says
 
 
 def show_section(service: Service, caller: Caller, layer: str) -> Response:

@@ -38,6 +38,7 @@ def _check_crossings(reaches: Sequence[Laid], notes: Notes) -> None:
         place = shapely.get_coordinates(shapely.intersection(lines[a], lines[b]))[0]
         pair = f"{one.id} and {other.id}"
         if reach != other_reach:
+            pair = f"{one.id} of {reach} and {other.id} of {other_reach}"
             notes.add("sections of different reaches cross; the bed has two heights there", pair)
         elif not (_within_banks(one, place) and _within_banks(other, place)):
             notes.add("sections cross outside the banks", pair)

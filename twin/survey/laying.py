@@ -92,6 +92,23 @@ def lay(group: Group, notes: Notes) -> Laid:
     return replace(laid, sections=sections, file=file)
 
 
+def trimmed(laid: Laid, notes: Notes) -> Laid:
+    """Cut what a centre line goes on beyond the survey; the way into another reach stays."""
+    margin = _BEYOND * laid.width
+    whole = length(laid.centreline)
+    first = laid.chainage[0] - margin if laid.chainage[0] > 2 * margin else 0.0
+    ends = laid.downstream is None and whole - laid.chainage[-1] > 2 * margin
+    last = laid.chainage[-1] + margin if ends else whole
+    if first <= 0 and last >= whole:
+        return laid
+    notes.add(
+        f"the centre line of reach '{laid.id}' is cut to the survey: {first:.0f} m upstream and "
+        f"{whole - last:.0f} m downstream of it are left out (chainages begin anew)"
+    )
+    line = part(laid.centreline, first, last)
+    return replace(laid, centreline=line, chainage=laid.chainage - first)
+
+
 # --- a centre line is given ---------------------------------------------------------------------------
 
 
@@ -116,7 +133,7 @@ def _on_given(group: Group, notes: Notes) -> Laid:
             f"reach '{group.id}': the bed rises along the centre line by {slope * (s[-1] - s[0]):.2f} m: "
             "if the line is drawn upstream, turn it round"
         )
-    return _trimmed(Laid(group.id, sections, s, line, True, group.downstream, sections[0].file), notes)
+    return Laid(group.id, sections, s, line, True, group.downstream, sections[0].file)
 
 
 def _met(section: RawSection, line: Floats) -> tuple[float, float]:
@@ -152,21 +169,6 @@ def _check_distances(sections: Sequence[RawSection], found: Sequence[tuple[float
         f"the section lies {away:.0f} m off the centre line",
         "Correct its coordinates or the centre line, or leave the section out.",
     )
-
-
-def _trimmed(laid: Laid, notes: Notes) -> Laid:
-    """Cut what a centre line goes on beyond the survey."""
-    margin = _BEYOND * laid.width
-    whole = length(laid.centreline)
-    first, last = max(0.0, laid.chainage[0] - margin), min(whole, laid.chainage[-1] + margin)
-    if first <= 0 and last >= whole:
-        return laid
-    notes.add(
-        f"the centre line of reach '{laid.id}' is cut to the survey: {first:.0f} m upstream and "
-        f"{whole - last:.0f} m downstream of it are left out (chainages begin anew)"
-    )
-    line = part(laid.centreline, first, last)
-    return replace(laid, centreline=line, chainage=laid.chainage - first)
 
 
 # --- none is given --------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from twin.spec_records import Source, TerrainSpec
 from twin.survey.banks import BankLine, banks_of
 from twin.survey.checks import check_sections
 from twin.survey.hecras import looks_like_geometry, read_hecras
-from twin.survey.laying import Laid, lay
+from twin.survey.laying import Laid, lay, trimmed
 from twin.survey.network import Centreline, grouped, joined
 from twin.survey.notes import Notes
 from twin.survey.placing import Placing, place_survey
@@ -51,7 +51,7 @@ def load_survey(spec: TerrainSpec) -> Survey:
     raw = _sections(spec, notes)
     sections = [tidied(section, notes) for section in raw.sections]
     groups = grouped(sections, raw.reaches, _centrelines(spec, notes), raw.directed, notes)
-    laid = joined([lay(group, notes) for group in groups], notes)
+    laid = [trimmed(each, notes) for each in joined([lay(group, notes) for group in groups], notes)]
     check_sections(laid, notes)
     lines = _bank_lines(spec, notes)
     reaches = tuple(_reach(each, lines, notes) for each in laid)

@@ -15,6 +15,8 @@ from twin.bed.scores import choose, leave_out
 from twin.grid import Frame, Grid
 from twin.survey.records import Floats, Survey
 
+_NOTHING_M = 0.01  # a bed so near its survey meets it
+
 
 def interpolate_bed(survey: Survey, frame: Frame, method: str = "auto", *, ground: Grid | None = None) -> Bed:
     """Return the bed elevation between the banks, from each reach's first section to its last.
@@ -36,9 +38,11 @@ def interpolate_bed(survey: Survey, frame: Frame, method: str = "auto", *, groun
         laid = patch(parts[number], frame, method, survey.soundings)
         if laid is not None:
             canvas.lay(laid, number)
-    rings, warnings = openings(parts)
+    meeting = openings(parts)
+    for mouth in meeting.mouths:
+        canvas.open_mouth(mouth, frame)
     if len(parts) > 1:
-        canvas.join(rings, frame)
+        canvas.join(meeting.rings, frame)
     bare = np.isnan(canvas.z)
     if survey.islands:
         bare |= inside(list(survey.islands), frame)
@@ -49,7 +53,8 @@ def interpolate_bed(survey: Survey, frame: Frame, method: str = "auto", *, groun
     apart = distances(_banks(parts, survey.islands, ~bare, frame), ~bare, frame)
     elevation = Grid(canvas.z, frame, "m", survey.vertical_datum)
     found = (elevation, canvas.s, canvas.u, canvas.reach, apart, canvas.source)
-    return Bed(*found, method, scores, deviation(parts, method), tuple(warnings))
+    largest, warnings = deviation(parts, method)
+    return Bed(*found, method, scores, largest, (*meeting.warnings, *warnings))
 
 
 def parted(survey: Survey, ground: Grid | None = None) -> list[Part]:
@@ -59,15 +64,22 @@ def parted(survey: Survey, ground: Grid | None = None) -> list[Part]:
     ]
 
 
-def deviation(parts: list[Part], method: str) -> float:
-    """Return the largest |bed − survey| at the surveyed points in the channel, metres."""
-    largest = 0.0
+def deviation(parts: list[Part], method: str) -> tuple[float, list[str]]:
+    """Return the largest |bed − survey| at surveyed points in the channel, metres, and where it is not nothing."""
+    largest, warnings = 0.0, []
     for part in parts:
-        for number in range(len(part.shapes.middle)):
-            s, u, z = part.shapes.points(number)
+        for place, number in enumerate(part.numbers):
+            s, u, z = part.shapes.points(place)
             found, _, _ = part.shapes.bed(s, u, method)
-            largest = max(largest, float(np.nanmax(np.abs(found - z), initial=0.0)))
-    return largest
+            apart = float(np.nanmax(np.abs(found - z), initial=0.0))
+            largest = max(largest, apart)
+            if apart > _NOTHING_M or np.isnan(found).any():
+                section = part.reach.sections[number]
+                warnings.append(
+                    f"Section {section.id} of reach {section.reach}: the bed misses its points by up to "
+                    f"{apart:.2f} m. It crosses another section in the channel, or doubles back on itself."
+                )
+    return largest, warnings
 
 
 def _upstream_first(survey: Survey) -> list[int]:

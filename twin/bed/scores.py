@@ -6,6 +6,7 @@ import numpy as np
 
 from twin.bed.patch import Part
 from twin.bed.records import METHODS, Score, SectionScore
+from twin.bed.weights import NEAREST
 from twin.survey.records import Floats, Survey
 
 USUAL = "kriging"  # best on average where the bed is known everywhere: `bench/bed.py`
@@ -45,7 +46,7 @@ def _rows(part: Part, method: str) -> list[SectionScore]:
     for number in range(1, len(shapes.middle) - 1):
         section = part.reach.sections[part.numbers[number]]
         s, u, z = shapes.points(number)
-        found, _, _ = shapes.without(number).bed(s, u, method)
+        found, _, _ = shapes.about(number, NEAREST + 1).bed(s, u, method)
         known = ~np.isnan(found)
         if known.any():
             rows.append(_row(section.reach, section.id, section.chainage_m, u[known], z[known], found[known]))

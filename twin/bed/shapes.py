@@ -37,19 +37,27 @@ class Shapes:
         part = part[self.own[part]]
         return self.s[part], self.u[part], self.z[part]
 
-    def without(self, number: int) -> Shapes:
-        """Return the shapes without one section."""
-        a, b = self.first[number], self.first[number + 1]
-        first = np.concatenate((self.first[: number + 1], self.first[number + 2 :] - (b - a)))
+    def shape(self, number: int) -> Floats:
+        """Return u and z (points, 2) of one section, from bank to bank."""
+        number %= len(self.middle)
+        part = slice(self.first[number], self.first[number + 1])
+        return np.stack((self.u[part], self.z[part]), axis=-1)
+
+    def about(self, number: int, reach: int) -> Shapes:
+        """Return the sections within so many of one, without it."""
+        low, high = max(0, number - reach), min(len(self.middle), number + reach + 1)
+        chosen = np.array([k for k in range(low, high) if k != number])
+        lengths = np.diff(self.first)[chosen]
+        part = np.concatenate([np.arange(self.first[k], self.first[k + 1]) for k in chosen])
         return Shapes(
-            first,
-            s=np.delete(self.s, np.s_[a:b]),
-            u=np.delete(self.u, np.s_[a:b]),
-            z=np.delete(self.z, np.s_[a:b]),
-            own=np.delete(self.own, np.s_[a:b]),
-            surveyed=np.delete(self.surveyed, number, axis=0),
-            middle=np.delete(self.middle, number),
-            thalweg=np.delete(self.thalweg, number),
+            np.concatenate(([0], np.cumsum(lengths))),
+            s=self.s[part],
+            u=self.u[part],
+            z=self.z[part],
+            own=self.own[part],
+            surveyed=self.surveyed[chosen],
+            middle=self.middle[chosen],
+            thalweg=self.thalweg[chosen],
             width_m=self.width_m,
         )
 

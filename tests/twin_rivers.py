@@ -97,7 +97,7 @@ def make_river(
     bank_jump_m: float = 0.6,
     bridge: bool = False,
     levee_line: bool = True,
-    buildings: str | None = None,
+    buildings: str | dict[str, object] | None = None,
     river: River | None = None,
     **fields: object,
 ) -> Place:
@@ -133,7 +133,9 @@ def make_river(
     if bridge:
         _write_geojson(folder / "bridges.geojson", [({"name": "시험교"}, deck(river))])
         spec["bridges"] = {"file": "bridges.geojson", "crs": CRS}
-    if buildings:
+    if isinstance(buildings, dict):
+        spec["buildings"] = buildings
+    elif buildings:
         _write_geojson(folder / "buildings.geojson", [({"height": 9.0}, house) for house in houses(river)])
         spec["buildings"] = {"file": "buildings.geojson", "crs": CRS, "as": buildings, "height": "height"}
     path = folder / "terrain.yaml"

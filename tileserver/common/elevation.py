@@ -27,7 +27,7 @@ from tileserver.common.asking import (
     read_query,
     whole,
 )
-from tileserver.common.lines import along
+from tileserver.common.lines import Measured
 from tileserver.common.systems import SYSTEMS, known, moved
 from tileserver.documents import json_document
 from tileserver.problems import PROBLEM_MEDIA_TYPE
@@ -81,7 +81,8 @@ def show_profile(service: Service, caller: Caller) -> Response:
     line = positions(needed(given, "line", "126.97,37.55;126.99,37.57"), "line", least=2, degrees=True)
     samples = whole(given, "samples", _USUAL_SAMPLES, least=2, most=MOST_SAMPLES)
     terrains = _terrains(service, caller, given.get("layer"))
-    length_m, places = along(line, samples, _LONGEST_M)
+    measured = Measured.of(line, _LONGEST_M)
+    length_m, places = measured.length_m, measured.samples(samples)
     found = _heights(service, terrains, places)
     points = [
         {

@@ -43,7 +43,7 @@ def heights_at(path: Path, lonlat: Sequence[Position]) -> Floats:
 
 def _pixels(dataset: DatasetReader, lonlat: Sequence[Position]) -> tuple[Floats, Floats]:
     """Return columns and rows, counted from the middle of the first pixel; NaN beyond Web Mercator."""
-    lon, lat = np.array(lonlat, float).T
+    lon, lat = np.array([tuple(place) for place in lonlat], float).T
     lat = np.where(abs(lat) <= WEB_MERCATOR_LIMIT, lat, np.nan)
     x = lon / 180 * WEB_MERCATOR_EDGE_M
     y = np.arctanh(np.sin(np.radians(lat))) / np.pi * WEB_MERCATOR_EDGE_M

@@ -66,7 +66,7 @@ def _cut(dataset: DatasetReader, lonlat: Sequence[Position]) -> Cut:
 
 def _cells(dataset: DatasetReader, lonlat: Sequence[Position]) -> tuple[Floats, Floats]:
     """Return columns and rows, counted from the middle of the first cell; NaN where the system has no place."""
-    lon, lat = np.array(lonlat, float).T
+    lon, lat = np.array([tuple(place) for place in lonlat], float).T
     x, y = _way_to(dataset.crs.to_wkt()).transform(lon, lat)
     x, y = (np.where(np.isfinite(axis), axis, np.nan) for axis in (x, y))
     place = dataset.transform

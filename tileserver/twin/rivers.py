@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from pyproj import Transformer
 
 from naru.errors import ArchiveDamaged
-from tileserver.common.asking import Position
 
 Floats = NDArray[np.float64]
 BANKS = {"left_bank": "left", "right_bank": "right"}  # as seen looking downstream
@@ -52,15 +51,10 @@ class River:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A line that was drawn, as points close to each other; both ends among them."""
+    """A line that was drawn, as points close to each other; all its corners among them."""
 
-    points: Sequence[Position]  # at equal distances
-    length_m: float
-
-    @property
-    def middle(self) -> Position:
-        """The point half-way."""
-        return self.points[len(self.points) // 2]
+    points: Floats  # (points, 2), longitudes and latitudes
+    distance_m: Floats  # (points,) along the line
 
 
 @lru_cache(maxsize=16)
@@ -97,15 +91,17 @@ def meet(river: River, drawn: Drawn) -> dict[str, Any]:
     Measured on a plane that touches the ellipsoid in the middle of the line (azimuthal equidistant: true there, and
     to 10 ppm within 50 km); distances are those along the drawn line from its first point.
     """
-    plane = _plane(drawn.middle)
-    line = plane(np.array(drawn.points, float))
+    plane = _plane(*drawn.points[len(drawn.points) // 2])
+    line = plane(drawn.points)
+    flat_m = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(shapely.get_coordinates(line), axis=0).T))])
     banks: list[dict[str, Any]] = []
     centres: list[dict[str, Any]] = []
     crossed: list[Any] = []
     for way in river.ways:
         geometry = plane(way.points)
         for point in shapely.points(shapely.get_coordinates(shapely.intersection(line, geometry))):
-            at = {"distance_m": round(_distance(line, point, drawn.length_m), 3), "reach": way.reach}
+            along_m = np.interp(shapely.line_locate_point(line, point), flat_m, drawn.distance_m)
+            at = {"distance_m": round(float(along_m), 3), "reach": way.reach}
             if way.what in BANKS:
                 banks.append(at | {"side": BANKS[way.what]})
             else:
@@ -130,20 +126,15 @@ def _nearest(sections: Sequence[Surveyed], plane: Any, near: Any) -> dict[str, A
     return about | {"distance_m": round(distance, 3)}
 
 
-def _distance(line: Any, point: Any, length_m: float) -> float:
-    """Return how far along the drawn line a point lies: its points are at equal distances."""
-    return float(shapely.line_locate_point(line, point, normalized=True)) * length_m
-
-
 def _by_distance(row: Mapping[str, Any]) -> float:
     distance: float = row["distance_m"]
     return distance
 
 
-def _plane(middle: Position) -> Any:
+def _plane(lon: float, lat: float) -> Any:
     way = Transformer.from_crs(
         "OGC:CRS84",
-        f"+proj=aeqd +lon_0={middle.x!r} +lat_0={middle.y!r} +datum=WGS84 +units=m",
+        f"+proj=aeqd +lon_0={lon:.9f} +lat_0={lat:.9f} +datum=WGS84 +units=m",
         always_xy=True,
         allow_ballpark=False,
     )

@@ -15,7 +15,7 @@ from tileserver.access import Caller
 from tileserver.addresses import key_query
 from tileserver.common.asking import Position, needed, positions, read_query, whole
 from tileserver.common.elevation import heights_of
-from tileserver.common.lines import along
+from tileserver.common.lines import Measured
 from tileserver.documents import json_document
 from tileserver.ogc.common import is_shared, known
 from tileserver.problems import PROBLEM_MEDIA_TYPE
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 MOST_SAMPLES = 1000
 _USUAL_SAMPLES = 200
 _LONGEST_M = 50_000.0
-_FINE = 2000  # points of the line where it is met with the river's: 25 m apart on the longest
+_FINE = 500  # points of the line where it is met with the river's: 0.2 mm from the geodesic, on the longest
 _DIGITS_M, _DIGITS_DEG, _DIGITS_N = 3, 7, 4
 _KINDS = ("terrain", "surveyed", "interpolated", "levee", "bridge_removed", "building", "blended")
 PROVENANCE = MappingProxyType({str(number): name for number, name in enumerate(_KINDS)})  # unless the grid says
@@ -47,7 +47,8 @@ def show_section(service: Service, caller: Caller, layer: str) -> Response:
             layer=layer,
             remedy="/api/layers says which do (`section`).",
         )
-    length_m, places = along(line, samples, _LONGEST_M)
+    measured = Measured.of(line, _LONGEST_M)
+    length_m, places = measured.length_m, measured.samples(samples)
     told = {
         "layer": layer,
         "version": found.live.number,
@@ -56,7 +57,7 @@ def show_section(service: Service, caller: Caller, layer: str) -> Response:
         "lon": [round(place.x, _DIGITS_DEG) for place in places],
         "lat": [round(place.y, _DIGITS_DEG) for place in places],
         **_values(service, found, places),
-        **_met(service, found, line),
+        **_met(service, found, measured),
     }
     return json_document(told, shared=is_shared(service, found) and not key_query(caller.presented))
 
@@ -92,15 +93,14 @@ def _names(values: Floats, names: Mapping[str, str]) -> list[str | None]:
     return [names.get(f"{value:.0f}") if math.isfinite(value) else None for value in values]
 
 
-def _met(service: Service, layer: Layer, line: list[Position]) -> dict[str, Any]:
+def _met(service: Service, layer: Layer, line: Measured) -> dict[str, Any]:
     """Return where the line meets the river, if the layer has one."""
     asset = layer.live.assets.get("river")
     if asset is None:
         return {"banks": [], "centreline": [], "nearest_section": None}
     from tileserver.twin.rivers import Drawn, meet, river_at
 
-    length_m, points = along(line, _FINE, _LONGEST_M)
-    return meet(opened(service, asset, river_at), Drawn(points, length_m))
+    return meet(opened(service, asset, river_at), Drawn(*line.close_to(_FINE)))
 
 
 ROUTES = (

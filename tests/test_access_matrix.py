@@ -53,6 +53,7 @@ SAMPLES: dict[tuple[str, str], Sample] = {
     ("GET", "/upload"): Sample("open", "/upload"),
     ("GET", "/usage"): Sample("open", "/usage"),
     ("GET", "/keys"): Sample("open", "/keys"),
+    ("GET", "/3d"): Sample("open", "/3d"),
     ("GET", "/docs"): Sample("open", "/docs"),
     ("GET", "/static/<path:name>"): Sample("open", "/static/none.js", 404),
     ("GET", "/health/live"): Sample("open", "/health/live"),

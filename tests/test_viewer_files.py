@@ -6,7 +6,6 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -15,6 +14,7 @@ from ingest.tables import angles, coordinates
 from naru.errors import BadInput
 from naru.ingest_options import OPTIONS
 from tests.conftest import ROOT
+from twin.facilities.types import FIELDS, TYPES
 
 STATIC = ROOT / "tileserver" / "static"
 VIEWER = ROOT / "viewer"
@@ -25,6 +25,7 @@ SOURCES = (
     "licences",
     "package-lock.json",
     "package.json",
+    "scene.html",
     "src",
     "tools",
     "upload.html",
@@ -78,15 +79,40 @@ def test_the_lock_names_no_registry_and_every_version_is_exact() -> None:
         assert version[0].isdigit(), name
 
 
-@pytest.mark.parametrize("page", ["index.html", "docs.html", "keys.html", "upload.html", "usage.html"])
+@pytest.mark.parametrize(
+    "page", ["index.html", "docs.html", "keys.html", "scene.html", "upload.html", "usage.html"]
+)
 def test_pages_have_no_inline_code_and_load_only_their_own_files(page: str) -> None:
     text = (STATIC / page).read_text()
     assert " style=" not in text
     assert "<style" not in text
     assert "://" not in text
     assert text.count("<script") == text.count('<script type="module" crossorigin src="static/assets/')
-    for name in Path(STATIC / "assets").iterdir():
-        assert name.stat().st_size < 1_300_000, f"{name.name} makes the first visit slow"
+
+
+def test_no_page_but_the_3d_scene_loads_more_than_the_map_needs() -> None:
+    assets = {path.name: path for path in (STATIC / "assets").iterdir()}
+    large = {name for name, path in assets.items() if path.stat().st_size > 1_300_000}
+    assert [re.sub(r"-[\w-]{8}\.js$", "", name) for name in large] == ["globe"]  # CesiumJS
+    (globe,) = large
+    assert assets[globe].stat().st_size < 3_500_000
+    naming = [name for name, path in assets.items() if name.endswith(".js") and globe in path.read_text("utf-8")]
+    assert [name.partition("-")[0] for name in naming] == ["scene"]
+    assert sum(path.stat().st_size for path in assets.values()) < 9_000_000
+
+
+def test_the_card_of_facilities_names_every_field_kind_and_choice_as_the_template_does() -> None:
+    words = (VIEWER / "src" / "twin" / "facility-words.ts").read_text(encoding="utf-8")
+    kinds = (VIEWER / "src" / "twin" / "facility.ts").read_text(encoding="utf-8")
+    for kind, fields in FIELDS.items():
+        assert f'  {kind}: {{ names: ["{TYPES[kind].ko}", ' in kinds
+        for field in fields.values():
+            unit = {"–": "", "s·m^-1/3": "s·m⁻¹ᐟ³"}.get(field.unit, field.unit)
+            named = f'  ["{field.name}", "{field.ko}", "{field.en[0].upper()}{field.en[1:]}"'
+            assert named + (f', "{unit}"' if unit else "") + "]," in words, field.name
+            for choice, korean in field.choices.items():
+                assert f'  {choice}: ["{korean}", ' in words, choice
+            assert field.kind != "curve" or f"  {field.name}: {{ x: " in words
 
 
 def _codes(kind: type[BadInput]) -> Iterator[str]:

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { defineConfig } from "vite";
+import { cesium, cesiumWorkers } from "./tools/cesium.ts";
 import { shippedFiles } from "./tools/shipped-files.ts";
 
 const here = import.meta.dirname;
@@ -16,7 +17,7 @@ export default defineConfig({
     sourcemap: false,
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    chunkSizeWarningLimit: 1400,
+    chunkSizeWarningLimit: 3300, // CesiumJS, which only /3d loads
     rolldownOptions: {
       input: {
         index: resolve(here, "index.html"),
@@ -24,6 +25,7 @@ export default defineConfig({
         upload: resolve(here, "upload.html"),
         usage: resolve(here, "usage.html"),
         keys: resolve(here, "keys.html"),
+        scene: resolve(here, "scene.html"),
       },
       output: {
         entryFileNames: "assets/[name]-[hash].js",
@@ -38,7 +40,8 @@ export default defineConfig({
     renderBuiltUrl: (file, { hostType }) => (hostType === "html" ? `static/${file}` : { relative: true }),
   },
   // `npm run dev` shows the sources on port 5173 over the data of a running `naru serve`
-  server: { proxy: { "^/(api|tiles|styles|openapi.json)": "http://127.0.0.1:8000" } },
-  plugins: [shippedFiles(here)],
+  server: { proxy: { "^/(api|common|models|styles|terrain|tiles|openapi.json)": "http://127.0.0.1:8000" } },
+  plugins: [cesium(here), shippedFiles(here)],
+  worker: { format: "es", plugins: () => [cesiumWorkers()] },
   test: { include: ["tests/**/*.test.ts"], environment: "node" },
 } as Parameters<typeof defineConfig>[0]);

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { blocks, heightFields } from "../src/map/blocks.ts";
-import { fieldName, fieldValue, figures, isFacility, originOf, originOfAll, pumpCurve, rulesOf } from "../src/twin/facility.ts";
+import { curvePoints, curvesOf, fieldName, fieldValue, figures, isFacility, originOf, originOfAll, rulesOf } from "../src/twin/facility.ts";
 import { readRiver, sectionsNear } from "../src/twin/river.ts";
 import { between, roundMarks, runs, stretches, waterBodies } from "../src/twin/scales.ts";
 import { depths, readProfile, readSection, sectionCsv, typedLine, waterSurface } from "../src/twin/section.ts";
@@ -158,20 +158,20 @@ test("a facility is told from any other feature by its kind", () => {
 });
 
 test("fields have names and units; elevations say so", () => {
-  expect(fieldName("start_level_m", "ko")).toBe("가동 수위");
+  expect(fieldName("start_level_m", "ko")).toBe("가동수위");
   expect(fieldValue("start_level_m", 3.1, "en")).toBe("EL 3.1 m");
   expect(fieldValue("unit_capacity_m3_min", 90, "ko")).toBe("90 m³/min");
-  expect(fieldValue("gate_kind", "vertical_lift", "ko")).toBe("권양식");
+  expect(fieldValue("gate_kind", "vertical_lift", "ko")).toBe("인양식");
   expect(fieldName("하천_코드", "en")).toBe("하천 코드");
   expect(figures(PUMP).map(([field]) => field)).toEqual(["start_level_m"]);
 });
 
-test("a pump curve is read in every form that it has", () => {
-  const wanted = [{ head: 0, flow: 104 }, { head: 6, flow: 90 }, { head: 10, flow: 60 }];
-  expect(pumpCurve(PUMP)).toEqual(wanted);
-  expect(pumpCurve({ pump_curve: "[[10,60],[0,104],[6,90]]" })).toEqual(wanted);
-  expect(pumpCurve({ pump_curve: '[{"head_m":0,"flow_m3_min":104}]' })).toEqual([wanted[0]]);
-  expect(pumpCurve({ pump_curve: "[broken" })).toEqual([]);
+test("a curve is read as text and as pairs, by its first number", () => {
+  const wanted = [{ x: 0, y: 104 }, { x: 6, y: 90 }, { x: 10, y: 60 }];
+  expect(curvePoints(PUMP.pump_curve)).toEqual(wanted);
+  expect(curvePoints("[[10,60],[0,104],[6,90]]")).toEqual(wanted);
+  expect(curvePoints("[broken")).toEqual([]);
+  expect(curvesOf(PUMP, "en").map(({ field, axes }) => [field, axes.x])).toEqual([["pump_curve", "Head (m)"]]);
 });
 
 test("rules stand a line each; what is unverified is said", () => {
@@ -179,5 +179,6 @@ test("rules stand a line each; what is unverified is said", () => {
   expect(rulesOf({ rules: '[{"action":"open","when":"x"}]' })).toEqual(["action open, when x"]);
   expect(originOfAll(PUMP)).toEqual({ source: "made up", verified: false });
   expect(originOf({ sources: '{"height_m":{"source":"NGII","verified":false}}' }, "height_m")).toEqual({ source: "NGII", verified: false });
+  expect(originOf({ unverified: "height_m, width_m" }, "width_m").verified).toBe(false);
   expect(originOf({}, "height_m")).toEqual({ source: null, verified: true });
 });

@@ -1,8 +1,8 @@
 // A facility's card: what it is, its figures with units, its rules and pump curve, and who says so.
 import { el, svg } from "../dom.ts";
 import type { Language } from "../texts.ts";
-import { type CurvePoint, fieldName, fieldValue, figures, kindOf, type Origin, originOf, originOfAll, pumpCurve, rulesOf } from "./facility.ts";
-import { range, roundMarks } from "./scales.ts";
+import { type Curve, curvesOf, fieldName, fieldValue, figures, kindOf, type Origin, originOf, originOfAll, rulesOf } from "./facility.ts";
+import { roundMarks } from "./scales.ts";
 import { type TwinVoice, twinVoice } from "./texts.ts";
 
 type Properties = Record<string, unknown>;
@@ -10,7 +10,6 @@ type Properties = Record<string, unknown>;
 export function facilityCard(properties: Properties, language: Language): HTMLElement {
   const voice = twinVoice(language);
   const { say } = voice;
-  const curve = pumpCurve(properties);
   const rules = rulesOf(properties);
   return el(
     "div",
@@ -18,7 +17,7 @@ export function facilityCard(properties: Properties, language: Language): HTMLEl
     head(properties, voice),
     table(properties, voice),
     ...(rules.length > 0 ? [el("h3", {}, say("rules")), el("ul", { class: "facility-rules" }, ...rules.map((rule) => el("li", {}, rule)))] : []),
-    ...(curve.length > 1 ? [el("h3", {}, say("pumpCurve")), curveChart(curve, voice)] : []),
+    ...curvesOf(properties, language).flatMap((curve) => [el("h3", {}, fieldName(curve.field, language)), curveChart(curve, voice)]),
     ...source(originOfAll(properties), voice),
   );
 }
@@ -52,33 +51,42 @@ function doubt({ say }: TwinVoice): HTMLElement {
   return el("span", { class: "unverified" }, say("unverified"));
 }
 
-// --- the pump curve ------------------------------------------------------------------------------------
+// --- curves: of a pump, of a basin, along a levee -----------------------------------------------------------
 
-const SIZE = { width: 300, height: 150, left: 38, right: 8, top: 16, bottom: 32 };
+const SIZE = { width: 300, height: 150, left: 46, right: 10, top: 16, bottom: 32 };
 
-/** Discharge across, head upwards, as makers of pumps draw it. */
-function curveChart(curve: readonly CurvePoint[], { say, language }: TwinVoice): SVGSVGElement {
-  const [, mostFlow] = range([curve.map(({ flow }) => flow)]);
-  const [, mostHead] = range([curve.map(({ head }) => head)]);
-  const x = (flow: number) => SIZE.left + (flow / mostFlow) * (SIZE.width - SIZE.left - SIZE.right);
-  const y = (head: number) => SIZE.height - SIZE.bottom - (head / mostHead) * (SIZE.height - SIZE.top - SIZE.bottom);
-  const number = (value: number) => value.toLocaleString(language);
-  const points = curve.map(({ head, flow }) => `${x(flow).toFixed(1)},${y(head).toFixed(1)}`).join(" ");
-  const first = curve[0] as CurvePoint;
-  const last = curve.at(-1) as CurvePoint;
-  const ends = [first, last].map(({ head, flow }) => say("pumpCurveText", { count: curve.length, head, flow })).join("; ");
+/** Heads and stages are drawn upwards, as makers of pumps draw them. */
+function curveChart({ field, points, axes, swapped }: Curve, { say, language }: TwinVoice): SVGSVGElement {
+  const drawn = swapped ? points.map(({ x, y }) => ({ x: y, y: x })) : points;
+  const [across, up] = swapped ? [axes.y, axes.x] : [axes.x, axes.y];
+  const xRange = reach(drawn.map(({ x }) => x));
+  const yRange = reach(drawn.map(({ y }) => y));
   const foot = SIZE.height - SIZE.bottom;
+  const x = (value: number) => SIZE.left + ((value - xRange[0]) / (xRange[1] - xRange[0])) * (SIZE.width - SIZE.left - SIZE.right);
+  const y = (value: number) => foot - ((value - yRange[0]) / (yRange[1] - yRange[0])) * (foot - SIZE.top);
+  const number = (value: number) => value.toLocaleString(language, { notation: Math.abs(value) >= 100_000 ? "compact" : "standard" });
+  const told = points.map((point) => `${number(point.x)} → ${number(point.y)}`).join("; ");
+  const label = `${fieldName(field, language)}. ${say("curveText", { x: axes.x, y: axes.y, points: told })}`;
   return svg(
     "svg",
-    { class: "plot curve", viewBox: `0 0 ${SIZE.width} ${SIZE.height}`, role: "img", "aria-label": `${say("pumpCurve")}: ${ends}` },
-    ...roundMarks(0, mostHead, 4).flatMap((head) => [
-      svg("line", { class: "chart-grid", x1: SIZE.left, x2: SIZE.width - SIZE.right, y1: y(head), y2: y(head) }),
-      svg("text", { class: "chart-mark", x: SIZE.left - 5, y: y(head) + 4, "text-anchor": "end" }, number(head)),
+    { class: "plot curve", viewBox: `0 0 ${SIZE.width} ${SIZE.height}`, role: "img", "aria-label": label },
+    ...roundMarks(...yRange, 4).flatMap((value) => [
+      svg("line", { class: "chart-grid", x1: SIZE.left, x2: SIZE.width - SIZE.right, y1: y(value), y2: y(value) }),
+      svg("text", { class: "chart-mark", x: SIZE.left - 5, y: y(value) + 4, "text-anchor": "end" }, number(value)),
     ]),
-    ...roundMarks(0, mostFlow, 4).map((flow) => svg("text", { class: "chart-mark", x: x(flow), y: foot + 15, "text-anchor": "middle" }, number(flow))),
-    svg("text", { class: "chart-mark", x: 2, y: 10 }, say("headAxis")),
-    svg("text", { class: "chart-mark", x: SIZE.width - SIZE.right, y: SIZE.height - 3, "text-anchor": "end" }, say("flowAxis")),
-    svg("polyline", { class: "plot-line plot-line-curve", points }),
-    ...curve.map(({ head, flow }) => svg("circle", { class: "curve-point", cx: x(flow), cy: y(head), r: 2.6 })),
+    ...roundMarks(...xRange, 4).map((value) =>
+      svg("text", { class: "chart-mark", x: Math.min(x(value), SIZE.width - 14), y: foot + 15, "text-anchor": "middle" }, number(value)),
+    ),
+    svg("text", { class: "chart-mark", x: 2, y: 10 }, up),
+    svg("text", { class: "chart-mark", x: SIZE.width - SIZE.right, y: SIZE.height - 3, "text-anchor": "end" }, across),
+    svg("polyline", { class: "plot-line plot-line-curve", points: drawn.map((point) => `${x(point.x).toFixed(1)},${y(point.y).toFixed(1)}`).join(" ") }),
+    ...drawn.map((point) => svg("circle", { class: "curve-point", cx: x(point.x), cy: y(point.y), r: 2.6 })),
   );
+}
+
+/** From nought where the numbers are not far from it; elevations keep to themselves. */
+function reach(values: readonly number[]): [low: number, high: number] {
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const first = low >= 0 && low < high * 0.75 ? 0 : low;
+  return high > first ? [first, high] : [first - 0.5, first + 0.5];
 }

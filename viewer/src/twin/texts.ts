@@ -97,14 +97,9 @@ const KO = {
   unverified: "확인되지 않음",
   sourceOf: "출처",
   rules: "운영 규칙",
-  pumpCurve: "펌프 곡선",
-  pumpCurveText: "{count}개 점, 양정 {head} m에서 {flow} m³/min",
-  flowAxis: "유량 (m³/min)",
-  headAxis: "양정 (m)",
+  curveText: "{x} → {y}: {points}",
   status: "상태",
   allFields: "모든 속성",
-  otherFields: "그 밖의 속성",
-  type: "종류",
 };
 
 export type TwinTextId = keyof typeof KO;
@@ -205,14 +200,9 @@ const EN: Record<TwinTextId, string> = {
   unverified: "unverified",
   sourceOf: "Source",
   rules: "Operating rules",
-  pumpCurve: "Pump curve",
-  pumpCurveText: "{count} points; {flow} m³/min at {head} m of head",
-  flowAxis: "Discharge (m³/min)",
-  headAxis: "Head (m)",
+  curveText: "{x} → {y}: {points}",
   status: "Status",
   allFields: "All attributes",
-  otherFields: "Other attributes",
-  type: "Type",
 };
 
 const TEXTS: Record<Language, Record<TwinTextId, string>> = { ko: KO, en: EN };

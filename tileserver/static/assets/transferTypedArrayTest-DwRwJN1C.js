@@ -1,0 +1,1 @@
+self.onmessage=function(e){let t=e.data.array,n=self.webkitPostMessage||self.postMessage;try{n({array:t},[t.buffer])}catch{n({})}};

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from twin.grid import Grid
 from twin.mesh.landxml import write_landxml
 from twin.mesh.lattice import Ints, Lattice, Mask, lattice_of
 from twin.mesh.solid_files import write_glb, write_obj, write_stl
+from twin.survey.records import Reach
 
 Floats32 = npt.NDArray[np.float32]
 MOST_TRIANGLES = 2_000_000
@@ -49,6 +50,7 @@ def write_solids(
     name: str,
     floor_m: float = FLOOR_M,
     max_triangles: int = MOST_TRIANGLES,
+    reaches: Sequence[Reach] = (),
 ) -> Solids:
     """Write the river bed as `bed.glb`, `bed.stl`, `bed.obj` (closed solids) and `bed.xml` (LandXML 1.2 surface).
 
@@ -56,7 +58,8 @@ def write_solids(
     raster of the bed. The solid's top goes through the centres of those cells, its floor lies `floor_m` metres
     below the lowest of them; positions are metres from the origin that `about` states, so that float32 keeps
     better than a millimetre over ten kilometres. `name` may be Korean. More than `max_triangles` are thinned:
-    `about` says to which step and with what largest error.
+    `about` says to which step and with what largest error. `reaches` add their centre lines and sections to the
+    LandXML.
 
     Raises BadInput: no place of the river is two cells wide.
     """
@@ -68,7 +71,8 @@ def write_solids(
     write_glb(files["bed.glb"], solid.xyz, solid.faces, name, about)
     write_stl(files["bed.stl"], solid.xyz, solid.faces, name)
     write_obj(files["bed.obj"], solid.xyz, solid.faces, name, about)
-    write_landxml(files["bed.xml"], lattice, name, crs=bed.frame.crs, vertical_datum=bed.vertical_datum)
+    datum = bed.vertical_datum
+    write_landxml(files["bed.xml"], lattice, name, crs=bed.frame.crs, vertical_datum=datum, reaches=reaches)
     return Solids(files, about)
 
 

@@ -111,6 +111,7 @@ class Cut:
     v: npt.NDArray[np.int32]  # of the nodes' rows, from the south
     column: Floats  # of the nodes, in pixels of the window, as fractions
     row: Floats
+    own: npt.NDArray[np.int64]  # rows of the window whose pixels are nodes, from the south
 
 
 def cut_of(plan: Plan, z: int, x: int, y: int) -> Cut:
@@ -128,7 +129,7 @@ def cut_of(plan: Plan, z: int, x: int, y: int) -> Cut:
     lat = _latitude(rows + 0.5, side)
     lon = np.asarray((np.arange(left, pixels.right) + 0.5) * (360 / side) - 180, np.float64)
     v = np.rint((lat - bounds[1]) * (SPAN * 2.0**z / 180))
-    own = np.flatnonzero((v > 0) & (v < SPAN))[::-1]
+    own = np.flatnonzero((v > 0) & (v < SPAN) & (rows >= 0) & (rows < side))[::-1]
     u = np.rint((np.arange(across) + 0.5) * (SPAN / across))
     return Cut(
         bounds,
@@ -139,6 +140,7 @@ def cut_of(plan: Plan, z: int, x: int, y: int) -> Cut:
         np.concatenate([[0], v[own], [SPAN]]).astype(np.int32),
         np.concatenate([[_HALO - 0.5], np.arange(across) + _HALO, [across + _HALO - 0.5]]),
         np.concatenate([[south - 0.5 - top], own, [north - 0.5 - top]]),
+        own,
     )
 
 
@@ -175,7 +177,7 @@ def _meshed(plan: Plan, cut: Cut, window: Floats, tile: tuple[int, int, int]) ->
 def _nodes(plan: Plan, cut: Cut, window: Floats) -> tuple[Nodes, float, float]:
     """Return the nodes, the tile's lowest height and its step: the finest that spans its heights, and divides the
     one that all edges of the zoom are kept to."""
-    true = _between(_between(window, cut.row, 0), cut.column, 1)
+    true = _sampled(cut, window)
     low = math.floor(float(true.min()) / plan.step_m) * plan.step_m
     high = math.ceil(float(true.max()) / plan.step_m) * plan.step_m
     step = plan.step_m
@@ -192,34 +194,44 @@ def _whole_steps(low: float, step: float) -> bool:
     return max(abs(low), abs(low + SPAN * step)) / step < _FLOAT32
 
 
-def _between(values: Floats, at: Floats, axis: int) -> Floats:
-    """Return values at fractional places along an axis, linear between pixels, exact at them."""
-    first = np.clip(np.floor(at).astype(int), 0, values.shape[axis] - 2)
-    shape = [1, 1]
-    shape[axis] = at.size
-    share = (at - first).reshape(shape)
-    out: Floats = np.take(values, first, axis) * (1 - share) + np.take(values, first + 1, axis) * share
+def _sampled(cut: Cut, window: Floats) -> Floats:
+    """Return heights at the nodes: pixels as they are, and on the tile's edges what lies between two of them."""
+    row, column = cut.row, cut.column
+    rows = np.concatenate([_line(window, row[0])[None], window[cut.own], _line(window, row[-1])[None]])
+    out: Floats = np.empty((row.size, column.size))
+    out[:, 1:-1] = rows[:, _HALO:-_HALO]
+    out[:, 0], out[:, -1] = _line(rows.T, column[0]), _line(rows.T, column[-1])
+    return out
+
+
+def _line(values: Floats, at: float) -> Floats:
+    """Return what lies between two rows, linear."""
+    first = math.floor(at)
+    share = at - first
+    out: Floats = values[first] * (1 - share) + values[first + 1] * share
     return out
 
 
 def _normals(cut: Cut, window: Floats, row: Any, column: Any) -> Floats:
     """Return unit vectors east, north, up at nodes: from slopes over 3 × 3 pixels (Horn 1981), across edges too."""
-    metres = math.radians(abs(cut.lon[1] - cut.lon[0])) * A_M * np.cos(np.radians(cut.lat[1:-1]))  # a pixel
-    across = (window[:, 2:] - window[:, :-2]) / 8
-    down = (window[2:] - window[:-2]) / 8
-    east = (across[:-2] + 2 * across[1:-1] + across[2:]) / -metres[:, None]
-    north = (down[:, :-2] + 2 * down[:, 1:-1] + down[:, 2:]) / metres[:, None]
-    at = cut.row[row] - 1, cut.column[column] - 1  # the window's outermost pixels have no slope
-    out = np.column_stack([_at(east, *at), _at(north, *at), np.ones(len(row))])
+    r, c = np.floor(cut.row[row]).astype(int), np.floor(cut.column[column]).astype(int)
+    near = np.arange(-1, 3)
+    patch = window[r[:, None, None] + near[:, None], c[:, None, None] + near]  # (points, 4 rows, 4 columns)
+    across = (patch[:, :, 2:] - patch[:, :, :-2]) / 8
+    down = (patch[:, 2:] - patch[:, :-2]) / 8
+    east = -(across[:, :-2] + 2 * across[:, 1:-1] + across[:, 2:])  # at the four pixels round the point
+    north = down[:, :, :-2] + 2 * down[:, :, 1:-1] + down[:, :, 2:]
+    pixel = math.radians(cut.lon[1] - cut.lon[0]) * A_M * np.cos(np.radians(cut.lat))  # metres, either way
+    metres = np.stack([pixel[r], pixel[r + 1]], axis=1)[:, :, None]
+    shares = (cut.row[row] - r)[:, None], (cut.column[column] - c)[:, None]
+    flat = [_mixed(slope / metres, *shares) for slope in (east, north)]
+    out = np.column_stack([*flat, np.ones(len(row))])
     unit: Floats = out / np.linalg.norm(out, axis=1, keepdims=True)
     return unit
 
 
-def _at(values: Floats, row: Any, column: Any) -> Floats:
-    """Return values at fractional places, bilinear."""
-    r, c = np.clip(np.floor(row).astype(int), 0, len(values) - 2), np.floor(column).astype(int)
-    down, right = row - r, column - c
-    upper = values[r, c] * (1 - right) + values[r, c + 1] * right
-    lower = values[r + 1, c] * (1 - right) + values[r + 1, c + 1] * right
-    out: Floats = upper * (1 - down) + lower * down
+def _mixed(corners: Floats, down: Floats, right: Floats) -> Floats:
+    """Return values between four pixels (points, 2, 2), bilinear."""
+    rows = corners[:, 0] * (1 - down) + corners[:, 1] * down
+    out: Floats = rows[:, 0] * (1 - right[:, 0]) + rows[:, 1] * right[:, 0]
     return out

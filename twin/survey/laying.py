@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import shapely
 
-from twin.survey.lines import at, cleaned, crossings, distances, flowing, length, part, tangents
+from twin.survey.lines import at, cleaned, crossings, distances, flowing, length, locate, part, tangents
 from twin.survey.notes import Notes
 from twin.survey.order import passed_order
 from twin.survey.raw import RawSection
@@ -92,11 +92,13 @@ def lay(group: Group, notes: Notes) -> Laid:
     return replace(laid, sections=sections, file=file)
 
 
-def trimmed(laid: Laid, notes: Notes) -> Laid:
-    """Cut what a centre line goes on beyond the survey; the way into another reach stays."""
+def trimmed(laid: Laid, others: Sequence[Laid], notes: Notes) -> Laid:
+    """Cut what a centre line goes on beyond the survey; the ways into another reach, and from others, stay."""
     margin = _BEYOND * laid.width
     whole = length(laid.centreline)
-    first = laid.chainage[0] - margin if laid.chainage[0] > 2 * margin else 0.0
+    mouths = [other.centreline[-1:] for other in others if other.downstream == laid.id]
+    starts = [float(laid.chainage[0]), *(float(locate(laid.centreline, mouth)[0][0]) for mouth in mouths)]
+    first = min(starts) - margin if min(starts) > 2 * margin else 0.0
     ends = laid.downstream is None and whole - laid.chainage[-1] > 2 * margin
     last = laid.chainage[-1] + margin if ends else whole
     if first <= 0 and last >= whole:

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 import shapely
+from pyproj import CRS
 
 from naru.errors import BadSurvey, ColumnsUnknown, CrsUnknown, FileDamaged, TooLarge, UnknownFormat
+from twin.crs import horizontal
 from twin.spec_records import Source
 from twin.survey.raw import RawSection, RawSurvey
 from twin.survey.tables import KNOWN
@@ -88,7 +90,12 @@ def read_features(source: Source, kinds: Sequence[str]) -> Features:
             remedy="Name the file (and its layer) that holds them.",
         )
     fields = {str(name): list(frame[name][kept]) for name in frame.columns if name != "geometry"}
-    return Features(path, shapes[kept], fields, None if frame.crs is None else frame.crs.to_wkt())
+    return Features(path, shapes[kept], fields, None if frame.crs is None else _claim(frame.crs, path).to_wkt())
+
+
+def _claim(crs: CRS, path: Path) -> CRS:
+    """Return what a file says of its system. GDAL calls all GeoJSON with Z ellipsoidal."""
+    return horizontal(crs) if path.suffix.lower() in (".geojson", ".json") else crs
 
 
 def _layer(source: Source, names: list[str]) -> str | None:

@@ -144,7 +144,7 @@ def write_points(river: River, folder: Path) -> None:
     _write_csv(folder / "soundings.csv", ("x", "y", "bed_el_m"), zip(*soundings(river), strict=True))
     rows = []
     for channel in channels(river):
-        along = np.linspace(0, end_of(river, channel), 12)
+        along = np.linspace(0.0, end_of(river, channel), 12)
         run = chainage(river, channel, along)
         stage = channel.bank_el(along) - FREEBOARD_M
         rows += [(channel.name, round(c, 1), round(s, 2)) for c, s in zip(run, stage, strict=True)]

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from shapely import from_wkt
 from shapely.geometry import Point, Polygon
 
 from sample_data.river.survey import in_low_land
 from sample_data.river.truth import LEVEE_AT_M, SEED, SOUTH, WEST, River
+from sample_data.river.works import works
 
 FLOOR_M = 3.0
+_SITES = ("pump_station", "retention_basin")  # of works: nobody lives there
 _BLOCKS = 26.0  # metres between the middles of neighbouring plots
 _FREE_M = LEVEE_AT_M + 22.0  # from the bank: nobody builds on a levee's foot
 
@@ -31,8 +34,11 @@ class House:
 def houses(river: River) -> list[House]:
     """Return the buildings; the same every time."""
     random = np.random.default_rng(SEED + 7)
+    taken = [from_wkt(row["geometry"]).buffer(14) for row in works(river) if row["type"] in _SITES]
     out: list[House] = []
     for middle in _plots(river):
+        if any(site.contains(middle) for site in taken):
+            continue
         if random.random() < 0.12:  # a yard, a playground
             continue
         low = in_low_land(river, middle)

@@ -24,6 +24,8 @@ from sample_data.river.truth import (
     River,
 )
 
+_EDGE_M = 0.5  # from the edges of the scanned ground: where the survey of the river begins and ends
+_LINES_M = 20.0  # beyond the edges, as the lines of a map go on
 _EVERY = {"main": 118.0, "tributary": 62.0}  # metres of axis between sections
 _SKEW = {"M-05": 14.0, "M-19": -12.0, "T-06": 10.0}  # degrees by which sections were not cut square
 _POINTS = 23  # from bank to bank
@@ -76,13 +78,13 @@ def channels(river: River) -> tuple[Channel, Channel]:
 
 
 def end_of(river: River, channel: Channel) -> float:
-    """Return where a channel's centre line ends: at the west edge, or on the main river's centre line."""
-    return channel.axis_m if channel is river.main else _where(river, channel, 0.0)
+    """Return where a channel's centre line ends: beyond the west edge, or on the main river's centre line."""
+    return channel.axis_m + _LINES_M if channel is river.main else _where(river, channel, 0.0)
 
 
 def chainage(river: River, channel: Channel, along: Floats) -> Floats:
     """Return metres along the centre line from its upper end, by the trapezium rule at 0.25 m."""
-    steps = np.arange(0, channel.axis_m + 0.25, 0.25)
+    steps = np.arange(-_LINES_M, channel.axis_m + _LINES_M + 0.25, 0.25)
     speed = np.hypot(1.0, channel.steepness(steps))
     run = np.concatenate([[0.0], np.cumsum((speed[1:] + speed[:-1]) / 2 * 0.25)])
     out: Floats = np.interp(along, steps, run)
@@ -102,14 +104,14 @@ def sections(river: River) -> list[Section]:
 def centreline(river: River, channel: Channel, every_m: float = 10.0) -> LineString:
     """Return a channel's centre line."""
     end = end_of(river, channel)
-    along = np.append(np.arange(0, end - every_m / 2, every_m), end)
+    along = np.append(np.arange(-_LINES_M, end - every_m / 2, every_m), end)
     return _line(*river.point(channel, along, np.zeros_like(along)))
 
 
 def bank(river: River, channel: Channel, side: float, every_m: float = 10.0) -> LineString:
     """Return a channel's bank line, `side` -1 left or +1 right; the tributary's ends on the main river's bank."""
-    end = channel.axis_m if channel is river.main else _where(river, channel, 1.0, side)
-    along = np.append(np.arange(0, end - every_m / 2, every_m), end)
+    end = end_of(river, channel) if channel is river.main else _where(river, channel, 1.0, side)
+    along = np.append(np.arange(-_LINES_M, end - every_m / 2, every_m), end)
     return _line(*river.point(channel, along, np.full_like(along, side)))
 
 
@@ -165,11 +167,11 @@ def ground(river: River, x: Floats, y: Floats) -> Floats:
 
 def _positions(river: River, channel: Channel) -> Iterator[float]:
     every = _EVERY[channel.name]
-    end = channel.axis_m - 24 if channel is river.main else _where(river, channel, 1.0) - 25
+    end = channel.axis_m - _EDGE_M if channel is river.main else _where(river, channel, 1.0) - 25
     mouth = EAST - float(
         river.point(river.tributary, np.array(_where(river, river.tributary, 1.0)), np.array(0.0))[0]
     )
-    for along in np.arange(24.0, end, every):
+    for along in np.arange(_EDGE_M, end - every / 3, every):
         near = channel is river.main and abs(along - mouth) < _CLEAR_M + float(
             river.tributary.width_m(np.array(river.tributary.axis_m))
         )

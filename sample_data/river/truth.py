@@ -41,21 +41,35 @@ class Channel:
     bank: tuple[float, float]  # EL at the upper end, fall per metre of axis
     depth: tuple[float, tuple[tuple[float, float, float], ...]]  # from the bank to the thalweg: mean m, swings
     thalweg: tuple[tuple[float, float, float], ...]  # swings of u at the thalweg
-    slant: float = 0.0  # how the centre line drifts per metre of axis
+    drift: float = 0.0  # how far the centre line comes across the axis from end to end, metres
+    calm: tuple[float, float] = (600.0, 0.0)  # over how many metres of axis it begins and ceases to swing
 
     def centre(self, along: Floats) -> Floats:
-        """Return where the centre line lies, across the axis."""
-        return self.middle + self.slant * along + _waves(self.swings, along)
+        """Return where the centre line lies, across the axis; it leaves the map square to the map's edge."""
+        t = np.clip(along / self.axis_m, 0, 1)
+        drift = self.drift * t * t * (3 - 2 * t)
+        return self.middle + drift + self._swing(along)[0] * _waves(self.swings, along)
 
     def steepness(self, along: Floats) -> Floats:
         """Return the slope of the centre line against the axis."""
-        return self.slant + sum(
-            (
-                a * 2 * np.pi / length * np.cos(2 * np.pi * along / length + phase)
-                for a, length, phase in self.swings
-            ),
-            np.zeros_like(along),
+        share, change = self._swing(along)
+        slopes = (
+            a * 2 * np.pi / length * np.cos(2 * np.pi * along / length + phase) for a, length, phase in self.swings
         )
+        waves = _waves(self.swings, along)
+        t = np.clip(along / self.axis_m, 0, 1)
+        drift = self.drift * 6 * t * (1 - t) / self.axis_m
+        return drift + share * sum(slopes, np.zeros_like(along)) + change * waves
+
+    def _swing(self, along: Floats) -> tuple[Floats, Floats]:
+        """Return the share of its swings that the centre line has, 0 to 1, and how that changes per metre."""
+        share, change = np.ones_like(along, dtype=float), np.zeros_like(along, dtype=float)
+        for length, sign, at in ((self.calm[0], 1.0, along), (self.calm[1], -1.0, self.axis_m - along)):
+            if length:
+                t = np.clip(at / length, 0, 1)
+                rise, slope = t * t * (3 - 2 * t), 6 * t * (1 - t) / length * sign
+                share, change = share * rise, change * rise + share * slope
+        return share, change
 
     def width_m(self, along: Floats) -> Floats:
         """Return the width from bank to bank, square to the centre line."""
@@ -128,6 +142,7 @@ class River:
             bank=(11.0, 0.0011),
             depth=(4.6, ((0.5, 820.0, p[4]), (0.25, 330.0, p[5]))),
             thalweg=((0.38, 1500.0, p[6]), (0.12, 610.0, p[7])),
+            calm=(600.0, 600.0),
         )
 
     @cached_property
@@ -146,7 +161,8 @@ class River:
             bank=(at_mouth + fall * length, fall),
             depth=(2.6, ((0.3, 380.0, p[2]),)),
             thalweg=((0.35, 640.0, p[3]), (0.1, 270.0, p[4])),
-            slant=-240.0 / length,
+            drift=-240.0,
+            calm=(300.0, 0.0),
         )
 
     def place(self, channel: Channel, x: Floats, y: Floats) -> tuple[Floats, Floats]:

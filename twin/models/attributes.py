@@ -15,14 +15,14 @@ from twin.models.table import Property, property_id
 
 SCHEMA_ID = "naru_models"
 _INT32, _INT64 = 2**31 - 1, 2**63 - 1
-_FLOAT32 = "FLOAT32"
+_FLOAT32, _FLOAT64 = "FLOAT32", "FLOAT64"
 BUILT = (  # of every building
     Property("feature", "번호", "SCALAR", "INT32", "Number of the feature, by which /ogc/ serves it"),
-    Property("height_m", "모형 높이", "SCALAR", _FLOAT32, "Height of the block above its ground, metres"),
+    Property("height_m", "모형 높이", "SCALAR", _FLOAT64, "Height of the block above its ground, metres"),
     Property(
         "height_source", "모형 높이의 출처", "STRING", None, "field; floors (3.0 m each); assumed (one storey)"
     ),
-    Property("ground_m", "지반고", "SCALAR", _FLOAT32, "Ground on which the block stands, EL metres"),
+    Property("ground_m", "지반고", "SCALAR", _FLOAT64, "Ground on which the block stands, EL metres"),
     Property("ground_source", "지반고의 출처", "STRING", None, "terrain (the lowest under the outline); stated"),
 )
 
@@ -64,7 +64,7 @@ def _property(field: Field, source: FeatureSource, name: str) -> Property:
     if field.kind == "integer" and source.within(field.name, -_INT64, _INT64):
         return Property(name, field.name, "SCALAR", "INT64")
     if field.kind == "number":
-        return Property(name, field.name, "SCALAR", _FLOAT32 if pa.types.is_float32(field.type) else "FLOAT64")
+        return Property(name, field.name, "SCALAR", _FLOAT32 if pa.types.is_float32(field.type) else _FLOAT64)
     if field.kind == "boolean" and not _has_nulls(field, source):
         return Property(name, field.name, "BOOLEAN")
     return Property(name, field.name, "STRING")

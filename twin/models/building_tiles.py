@@ -121,9 +121,9 @@ def _table(recipe: Recipe, rows: pa.RecordBatch, ground: Floats, known: npt.NDAr
     sources = np.array(SOURCES)[rows.column(SOURCE).to_numpy()]
     built = [
         rows.column(ROW),
-        rows.column(HEIGHT),
+        pa.array(np.round(_numbers(rows, HEIGHT), 3)),
         pa.array(sources.tolist(), pa.string()),
-        pa.array(ground),
+        pa.array(np.round(ground, 3)),
         pa.array(np.where(known, "terrain", "stated").tolist(), pa.string()),
     ]
     columns = [*built, *recipe.attributes.columns(rows)]

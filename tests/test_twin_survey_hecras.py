@@ -195,7 +195,7 @@ def test_a_file_that_ends_early_is_refused(tmp_path: Path) -> None:
 @given(
     st.lists(st.tuples(st.integers(0, len(GOOD) - 1), st.integers(0, 255)), min_size=1, max_size=10), st.booleans()
 )
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_no_damage_to_a_geometry_is_more_than_an_error_with_a_name(
     tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[int, int]], cut: bool
 ) -> None:

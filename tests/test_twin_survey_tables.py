@@ -258,7 +258,7 @@ BASE = faulty({}).encode()
 @given(
     st.lists(st.tuples(st.integers(0, len(BASE) - 1), st.integers(0, 255)), min_size=1, max_size=12), st.booleans()
 )
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_no_damage_to_a_table_is_more_than_an_error_with_a_name(
     tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[int, int]], cut: bool
 ) -> None:

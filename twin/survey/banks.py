@@ -97,25 +97,15 @@ def _drawn(laid: Laid, side: float) -> Floats:
     """Return a line through the sections' banks that keeps beside the centre line between them."""
     s, offset, places = _bank_offsets(laid, side)
     whole = length(laid.centreline)
-    along = np.unique(
-        np.concatenate(
-            (
-                [0.0, whole],
-                s,
-                distances(laid.centreline),
-                np.arange(0.0, whole, max(0.5, _STEP * laid.width)),
-            )
-        )
-    )
-    along = along[np.concatenate(([True], np.diff(along) > 1e-3)) | np.isin(along, s)]
-    along = along[(along >= 0) & (along <= whole)]
+    step = max(0.5, _STEP * laid.width)
+    others = np.unique(np.concatenate(([0.0, whole], distances(laid.centreline), np.arange(0.0, whole, step))))
+    nearest = s[np.argmin(np.abs(others[:, None] - s[None, :]), axis=1)]
+    along = np.sort(np.concatenate((s, others[np.abs(others - nearest) > step / 4])))
     between = (
         PchipInterpolator(s, offset)(np.clip(along, s[0], s[-1])) if len(s) > 1 else np.full_like(along, offset[0])
     )
     points = beside(laid.centreline, along, between)
-    at_sections = np.searchsorted(along, s)
-    inside = (at_sections < len(along)) & np.isin(s, along)
-    points[at_sections[inside]] = places[inside]
+    points[np.searchsorted(along, s)] = places
     return unlooped(points, _LOOP * float(np.abs(offset).max()))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import shapely
 
-from twin.survey.laying import Laid, bank_places, path
+from twin.survey.laying import Group, bank_places, path
 from twin.survey.notes import Notes
 from twin.survey.raw import RawSection
 from twin.survey.records import Floats
@@ -18,7 +18,7 @@ _CLEARLY_M = 0.3
 _STEEPEST = 0.8  # of a section's height to its width, for most sections
 
 
-def check_sections(reaches: Sequence[Laid], notes: Notes) -> None:
+def check_sections(reaches: Sequence[Group], notes: Notes) -> None:
     """Refuse sections of one reach that cross each other between their banks, and heights that are none.
 
     Raises BadSurvey.
@@ -29,7 +29,7 @@ def check_sections(reaches: Sequence[Laid], notes: Notes) -> None:
     _check_inverted(sections)
 
 
-def _check_crossings(reaches: Sequence[Laid], notes: Notes) -> None:
+def _check_crossings(reaches: Sequence[Group], notes: Notes) -> None:
     owners = [(reach.id, section) for reach in reaches for section in reach.sections]
     lines = np.array([shapely.LineString(path(section)) for _, section in owners])
     first, second = shapely.STRtree(lines).query(lines, predicate="intersects")
@@ -43,8 +43,10 @@ def _check_crossings(reaches: Sequence[Laid], notes: Notes) -> None:
         elif not (_within_banks(one, place) and _within_banks(other, place)):
             notes.add("sections cross outside the banks", pair)
         else:
+            same = shapely.length(shapely.intersection(lines[a], lines[b])) > 0
+            how = "stand in the same place," if same else "cross each other at"
             raise one.bad(
-                f"sections '{one.id}' and '{other.id}' cross each other at ({place[0]:.1f}, {place[1]:.1f})",
+                f"sections '{one.id}' and '{other.id}' {how} ({place[0]:.1f}, {place[1]:.1f})",
                 "Shorten or correct one of them: where two sections cross, the bed would have two heights.",
             )
 

@@ -51,9 +51,9 @@ def load_survey(spec: TerrainSpec) -> Survey:
     raw = _sections(spec, notes)
     sections = [tidied(section, notes) for section in raw.sections]
     groups = grouped(sections, raw.reaches, _centrelines(spec, notes), raw.directed, notes)
+    check_sections(groups, notes)
     network = joined([lay(group, notes) for group in groups], notes)
     laid = [trimmed(each, network, notes) for each in network]
-    check_sections(laid, notes)
     lines = _bank_lines(spec, notes)
     reaches = tuple(_reach(each, lines, notes) for each in laid)
     islands = _islands(spec, notes)

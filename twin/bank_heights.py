@@ -23,12 +23,25 @@ def beside_banks(survey: Survey, bed: Bed) -> Mask:
     near = _AT_BANK_CELLS * frame.cell_m
     row, column = np.nonzero(bed.mask & (bed.bank_distance_m <= near))
     x, y = frame.x[column], frame.y[row]
-    ends = [section for reach in survey.reaches for section in (reach.sections[0], reach.sections[-1])]
-    across = shapely.MultiLineString([np.column_stack([end.x, end.y]) for end in ends])
+    across = shapely.MultiLineString([np.column_stack([end.x, end.y]) for end in _ends(survey)])
     shapely.prepare(across)
     at_end = shapely.dwithin(across, shapely.points(x, y), near)
     out = np.zeros(bed.mask.shape, bool)
     out[row[~at_end], column[~at_end]] = True
+    return out
+
+
+def _ends(survey: Survey) -> list[CrossSection]:
+    """Return the sections at which the survey ends: none where one reach goes on into another."""
+    out = []
+    for reach in survey.reaches:
+        first, last = reach.sections[0], reach.sections[-1]
+        width = float(np.hypot(first.x[-1] - first.x[0], first.y[-1] - first.y[0]))
+        above = [other.centreline[-1] for other in survey.reaches if other.downstream == reach.id]
+        if not any(np.hypot(*(end - reach.centreline[0])) <= width for end in above):
+            out.append(first)
+        if reach.downstream is None:
+            out.append(last)
     return out
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import struct
 import zipfile
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,11 @@ from hypothesis import strategies as st
 from pyproj import Transformer
 
 from naru.errors import BadModels
+from naru.features.source import FeatureSource
+from tests.sources import write_source
 from tests.tiles3d_checks import Glb
 from twin.models.archive import ArchiveWriter
+from twin.models.attributes import Attributes, schema
 from twin.models.glb import write_glb
 from twin.models.globe import LocalFrame, geocentric
 from twin.models.heights import SOURCES, find_fields
@@ -220,3 +224,36 @@ def test_ids_of_properties_are_what_the_schema_allows() -> None:
 def _a_box() -> Mesh:
     solid = box((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0), ("concrete", 0))
     return faceted([solid], [(127 + solid.positions[:, 0] / 1e5, 37 + solid.positions[:, 1] / 1e5)], [0.0])
+
+
+def test_a_ring_of_ten_thousand_corners_is_filled_in_time() -> None:
+    turn = np.linspace(0, 2 * np.pi, 10_001)[:-1]
+    away = 100 + 5 * np.sin(40 * turn)
+    ring = shapely.Polygon(np.column_stack([away * np.cos(turn), away * np.sin(turn)]))
+    assert len(outlines(np.array([ring], object)).triangles) == 10_000 - 2
+
+
+def test_fields_of_every_kind_become_properties(tmp_path: Path) -> None:
+    columns = {
+        "feature": pa.array([7, None], pa.int64()),
+        "날": pa.array([date(2026, 11, 23), None]),
+        "때": pa.array([datetime(2026, 11, 23, 9, tzinfo=UTC), None]),
+        "목록": pa.array([["가", "나"], None]),
+        "맞음": pa.array([True, None]),
+        "큰수": pa.array([2**63 + 1, 5], pa.uint64()),
+        "작음": pa.array([1.5, float("nan")], pa.float32()),
+    }
+    source = FeatureSource.open(write_source(tmp_path / "a.parquet", ["POINT (127 37)"] * 2, columns))
+    kept = Attributes.of(source)
+    assert [(one.id, one.type, one.component) for one in kept.properties] == [
+        *[("feature_2", "SCALAR", "INT32"), ("Nal", "STRING", None), ("Ttae", "STRING", None)],
+        *[("MogLog", "STRING", None), ("MajEum", "STRING", None), ("KeunSu", "STRING", None)],
+        ("JagEum", "SCALAR", "FLOAT32"),
+    ]
+    rows = pa.table(columns).combine_chunks().to_batches()[0]
+    look = schema("c", kept.properties, "이름")
+    table = PropertyTable(look, "c", kept.properties, kept.columns(rows), 2)
+    first, second = Glb(write_glb(_a_box(), table)).table()
+    assert (first["Nal"], first["MogLog"], first["MajEum"]) == ("2026-11-23", '["가", "나"]', "true")
+    assert first["KeunSu"] == "9223372036854775809"
+    assert {name: value for name, value in second.items() if value is not None} == {"KeunSu": "5"}

@@ -44,6 +44,7 @@ class Recipe:
     ground: GroundFile | None  # None: all stand at `stated_m`
     stated_m: float  # EL metres, also where the terrain says nothing
     closed: bool
+    attribution: str
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def make_tile(recipe: Recipe, places: list[Place]) -> TileMade | None:
     lon, lat = lonlat.transform(shape.points[:, 0], shape.points[:, 1])
     low = ground + undulation
     mesh = extrude(Blocks(shape, np.asarray(lon), np.asarray(lat), low, low + height), closed=recipe.closed)
-    glb = write_glb(mesh, _table(recipe, rows, ground, known))
+    glb = write_glb(mesh, _table(recipe, rows, ground, known), recipe.attribution)
     heights = float(ground.min()), float((ground + height).max())
     without = int((~known).sum()) if recipe.ground else 0
     return TileMade(glb, mesh.frame, mesh.region, rows.num_rows, without, heights)

@@ -109,6 +109,7 @@ def build_buildings(
             ground=wish.ground,
             stated_m=wish.stated_m,
             closed=wish.closed,
+            attribution=wish.attribution,
         )
         return _pack(nodes, spool, recipe, (wish, survey, len(rows)), out, progress)
 
@@ -245,5 +246,5 @@ def _tileset(
     heights = survey.height_m[np.isfinite(survey.x)]
     span = {"height_m": {"min": float(heights.min()), "max": float(heights.max())}}
     statistics = {"building": {"count": made.features, "properties": span}}
-    about = About(wish.title or "건물", recipe.schema, statistics, wish.attribution)
+    about = About(wish.title or "건물", recipe.schema, statistics)
     return tileset_json(tree, contents, about, float(survey.size_m[np.isfinite(survey.x)].max()))

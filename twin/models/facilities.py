@@ -95,8 +95,8 @@ def build_facilities(facilities: Facilities, wish: FacilityPlan, out: Path) -> M
         for node in tree.walk():
             mesh, table = _tile(site, node)
             contents[node.name] = Content(f"tiles/{node.name}.glb", mesh.frame, mesh.region)
-            archive.add(contents[node.name].uri, write_glb(mesh, table))
-        about = About(title, look, {"facility": {"count": len(facilities.all)}}, wish.attribution)
+            archive.add(contents[node.name].uri, write_glb(mesh, table, wish.attribution))
+        about = About(title, look, {"facility": {"count": len(facilities.all)}})
         archive.add("tileset.json", tileset_json(tree, contents, about, float(size.max())))
     return _made(facilities, site, [content.region for content in contents.values()], found.how)
 

@@ -53,8 +53,10 @@ class _Buffer:
         return len(self.accessors) - 1
 
 
-def write_glb(mesh: Mesh, table: PropertyTable) -> bytes:
+def write_glb(mesh: Mesh, table: PropertyTable, attribution: str = "") -> bytes:
     """Return the GLB of a mesh with the properties of its features, Y up, in metres about the mesh's frame.
+
+    Globes show `attribution` while the model is in sight.
 
     Raises ValueError for more features than 65,536, or a feature without a row.
     """
@@ -65,7 +67,7 @@ def write_glb(mesh: Mesh, table: PropertyTable) -> bytes:
     tables = [table.to_json(buffer.view)]
     buffer.pad()
     document = {
-        "asset": {"version": "2.0", "generator": "naru"},
+        "asset": {"version": "2.0", "generator": "naru"} | ({"copyright": attribution} if attribution else {}),
         "scene": 0,
         "scenes": [{"nodes": [0]}],
         "nodes": [{"mesh": 0, "name": table.schema_class}],
@@ -124,7 +126,7 @@ def _y_up(vectors: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
 
 def _packed(document: dict[str, Any], data: bytes) -> bytes:
     """Return header and chunks; the text is padded so that the binary chunk begins at a multiple of eight."""
-    text = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
     text += b" " * ((4 - len(text)) % _ALIGNMENT)
     chunks = struct.pack("<II", len(text), _JSON) + text + struct.pack("<II", len(data), _BIN) + data
     return struct.pack("<III", _MAGIC, _VERSION, 12 + len(chunks)) + chunks

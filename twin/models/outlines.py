@@ -71,11 +71,13 @@ def _filled(parts: Geometries, points: Floats, part: Ints) -> Ints:
     """Return the triangles of each polygon, by the numbers of its points."""
     pieces, of_part = shapely.get_parts(shapely.constrained_delaunay_triangles(parts), return_index=True)
     corners = shapely.get_coordinates(pieces).reshape(-1, 4, 2)[:, :3]
+    order = np.lexsort((points[:, 1], points[:, 0], part))  # by part, as they lie, and by x and y in each
     starts = np.searchsorted(part, np.arange(len(parts) + 1))
     triangles = np.empty((len(pieces), 3), np.int64)
-    _match(corners, of_part, points, starts, triangles)
+    _match(corners, of_part, points[order], starts, triangles)
     if len(triangles) and triangles.min() < 0:
         raise AssertionError("a triangle has a corner that its outline has not")
+    triangles = order[triangles]
     a, b, c = (points[triangles[:, i]] for i in range(3))
     turn = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
     triangles[turn < 0] = triangles[turn < 0][:, ::-1]
@@ -84,11 +86,16 @@ def _filled(parts: Geometries, points: Floats, part: Ints) -> Ints:
 
 @kernel
 def _match(corners: Floats, of_part: Ints, points: Floats, starts: Ints, out: Ints) -> None:
-    """Write for each corner (triangles, 3, 2) which of its polygon's points it is; -1: none."""
+    """Write for each corner (triangles, 3, 2) which of its part's points, sorted by x and y, it is; -1: none."""
     for t in range(len(corners)):
         for k in range(3):
-            out[t, k] = -1
-            for i in range(starts[of_part[t]], starts[of_part[t] + 1]):
-                if points[i, 0] == corners[t, k, 0] and points[i, 1] == corners[t, k, 1]:
-                    out[t, k] = i
-                    break
+            x, y = corners[t, k, 0], corners[t, k, 1]
+            low, high = starts[of_part[t]], starts[of_part[t] + 1]
+            end = high
+            while low < high:
+                middle = (low + high) // 2
+                if points[middle, 0] < x or (points[middle, 0] == x and points[middle, 1] < y):
+                    low = middle + 1
+                else:
+                    high = middle
+            out[t, k] = low if low < end and points[low, 0] == x and points[low, 1] == y else -1

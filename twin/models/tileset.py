@@ -27,7 +27,6 @@ class About:
     title: str
     schema: Mapping[str, Any]
     statistics: Mapping[str, Any]  # by class
-    attribution: str = ""
 
 
 def tileset_json(tree: Node, contents: Mapping[str, Content], about: About, size_m: float) -> bytes:
@@ -39,18 +38,15 @@ def tileset_json(tree: Node, contents: Mapping[str, Content], about: About, size
     if root is None:
         raise ValueError("no tile has content")
     root["refine"] = "ADD"
-    asset = {"version": "1.1", "generator": "naru"}
-    if about.attribution:
-        asset["copyright"] = about.attribution
     document = {
-        "asset": asset,
+        "asset": {"version": "1.1"},
         "schema": about.schema,
         "statistics": {"classes": about.statistics},
         "metadata": {"class": "tileset", "properties": {"name": about.title}},
         "geometricError": max(size_m, root["geometricError"]),
         "root": root,
     }
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 
 def _tile(node: Node, contents: Mapping[str, Content], outer: LocalFrame | None) -> dict[str, Any] | None:

@@ -1,10 +1,11 @@
 """Heights become few triangles: Delaunay refinement that puts in the worst point until none is off by too much.
 
 The method is Garland & Heckbert 1995 (CMU-CS-95-181), algorithm IV, on the half-edge structure of Delatin
-(Agafonkin, ISC). It differs from pydelatin in three ways that tiles need: columns and rows need not be evenly
-spaced, so that every cell centre of the source is a node of its tile; positions are the whole numbers that the
-tile format keeps, so that geometry tests are exact and what is measured is what is decoded; and which nodes of a
-tile's edge become points follows from the heights along that edge alone, so that neighbours choose the same.
+(Fogleman, Agafonkin; ISC, see NOTICE). It differs from pydelatin in three ways that tiles need:
+columns and rows need not be evenly spaced, so that every cell centre of the source is a node of its tile;
+positions are the whole numbers that the tile format keeps, so that geometry tests are exact and what is measured is
+what is decoded; and which nodes of a tile's edge become points follows from the heights along that edge alone, so
+that neighbours choose the same.
 """
 
 from __future__ import annotations
@@ -181,28 +182,33 @@ def _worst(grid: Any, at: Any, corner: Any, found: Any) -> float:
     u, v, z, column_of, row_of = grid
     x, y, height = at
     a, b, c = corner
-    ax, ay, bx, by, cx, cy = x[a], y[a], x[b], y[b], x[c], y[c]
-    area = float(_left_of(ax, ay, bx, by, cx, cy))
+    if y[b] < y[a]:  # from the lowest place to the highest
+        a, b = b, a
+    if y[c] < y[b]:
+        b, c = c, b
+    if y[b] < y[a]:
+        a, b = b, a
+    ax, ay, bx, by, cx, cy = float(x[a]), float(y[a]), float(x[b]), float(y[b]), float(x[c]), float(y[c])
+    area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
     across = ((height[b] - height[a]) * (cy - ay) - (height[c] - height[a]) * (by - ay)) / area
     up = ((height[c] - height[a]) * (bx - ax) - (height[b] - height[a]) * (cx - ax)) / area
+    whole, lower, upper = (cx - ax) / (cy - ay), 0.0, 0.0
+    if by > ay:
+        lower = (bx - ax) / (by - ay)
+    if cy > by:
+        upper = (cx - bx) / (cy - by)
     worst = 0.0
     found[0] = found[1] = -1
-    first_row, last_row = max(1, row_of[min(ay, by, cy)]), min(v.size - 2, row_of[max(ay, by, cy)])
-    for r in range(first_row, last_row + 1):
-        low, high = 1e9, -1e9
-        for sx, sy, ex, ey in ((ax, ay, bx, by), (bx, by, cx, cy), (cx, cy, ax, ay)):
-            if sy == ey or v[r] < min(sy, ey) or v[r] > max(sy, ey):
-                continue
-            where = sx + (ex - sx) * ((v[r] - sy) / (ey - sy))
-            low, high = min(low, where), max(high, where)
-        if high < low:
-            continue
+    for r in range(max(1, row_of[y[a]]), min(v.size - 2, row_of[y[c]]) + 1):
+        place = float(v[r])
+        one = ax + (place - ay) * whole
+        other = ax + (place - ay) * lower if by > ay and place <= by else bx + (place - by) * upper
         # a node on the edge itself must not be lost to rounding: no other lies within 1/32767 of it
-        first = max(1, column_of[max(0, int(np.ceil(low - 1e-5)))])
-        base = height[a] + up * (v[r] - ay) - across * ax
-        for k in range(first, u.size - 1):
-            if u[k] > high + 1e-5:
-                break
+        low, high = min(one, other) - 1e-5, max(one, other) + 1e-5
+        first = max(1, column_of[max(0, int(np.ceil(low)))])
+        last = min(u.size - 1, column_of[min(SPAN, int(high) + 1)])
+        base = height[a] + up * (place - ay) - across * ax
+        for k in range(first, last):
             error = abs(base + across * u[k] - z[r, k])
             if error > worst:
                 worst = error

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from naru.errors import BadSpec
 from twin.bed.records import Bed
 from twin.burning.banks import outermost
+from twin.burning.water import reached
 from twin.grid import Values
 from twin.spec_records import Stage, TerrainSpec
 from twin.survey.records import Survey
@@ -82,7 +83,7 @@ def _wrong(spec: TerrainSpec, what: str, remedy: str) -> BadSpec:
 def stage_over(lines: tuple[StageLine, ...], bed: Bed, surface: Values, at_bank: npt.NDArray[np.bool_]) -> Values:
     """Return the water's stage over every cell (float32, metres): beside the channel, that of the nearest bank.
 
-    Cells so high that no stage reaches them are NaN.
+    Cells that the highest stage of all would not reach are NaN.
     """
     from scipy.spatial import cKDTree
 
@@ -91,12 +92,13 @@ def stage_over(lines: tuple[StageLine, ...], bed: Bed, surface: Values, at_bank:
     row, column = np.nonzero(channel)
     out[row, column] = _at(lines, bed.reach[row, column], bed.s[row, column])
     highest = max(float(line.stage_m.max()) for line in lines)
+    low = reached(surface, np.array(highest, np.float32), channel) & ~channel
     if all(line.stage_m.min() == highest for line in lines):
-        out[~channel & (surface < highest)] = highest
+        out[low] = highest
         return out
     edge_row, edge_column = np.nonzero(outermost(bed.elevation.values, at_bank))
     tree, stage = cKDTree(np.column_stack([edge_row, edge_column])), out[edge_row, edge_column]
-    low_row, low_column = np.nonzero(~channel & (surface < highest))
+    low_row, low_column = np.nonzero(low)
     for start in range(0, len(low_row), _CHUNK):
         part = slice(start, start + _CHUNK)
         _, nearest = tree.query(np.column_stack([low_row[part], low_column[part]]), workers=-1)

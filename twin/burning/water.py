@@ -17,13 +17,19 @@ def water_depth(surface: Values, stage_m: Values, channel: Mask) -> npt.NDArray[
     crest stands out of the water stays dry. This is a picture of standing water, not of a flood's flow: how much
     water there is, and how fast, it does not ask.
     """
+    depth = np.where(reached(surface, stage_m, channel), stage_m - surface, 0.0).astype(np.float32)
+    depth[np.isnan(surface)] = np.nan
+    return depth
+
+
+def reached(surface: Values, stage_m: Values, channel: Mask) -> Mask:
+    """Return the cells below the stage that join over their sides with such cells of the channel."""
     from scipy.ndimage import label
 
     below = surface < stage_m  # NaN is not
     label_of, count = label(below)
-    reached = np.zeros(count + 1, bool)
-    reached[label_of[channel & below]] = True
-    reached[0] = False
-    depth = np.where(reached[label_of], stage_m - surface, 0.0).astype(np.float32)
-    depth[np.isnan(surface)] = np.nan
-    return depth
+    joined = np.zeros(count + 1, bool)
+    joined[label_of[channel & below]] = True
+    joined[0] = False
+    out: Mask = joined[label_of]
+    return out

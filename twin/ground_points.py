@@ -103,7 +103,6 @@ def _binned(x: Floats, y: Floats, z: Floats, frame: Frame) -> tuple[Floats, Floa
 
 
 def _triangulated(x: Floats, y: Floats, z: Floats, frame: Frame, max_edge_m: float | None, warn: Warn) -> Values:
-    from scipy.interpolate import LinearNDInterpolator
     from scipy.spatial import Delaunay, QhullError
 
     middle = np.array([x.mean(), y.mean()])
@@ -122,13 +121,24 @@ def _triangulated(x: Floats, y: Floats, z: Floats, frame: Frame, max_edge_m: flo
     holes = edges > limit
     if max_edge_m is None and holes.any():
         warn(f"the ground is left open where its points are more than {limit:.0f} m apart (`ground.max_edge_m`)")
-    linear = LinearNDInterpolator(mesh, z)
+    planes = _planes(corners, z[mesh.simplices])
+    planes[holes] = np.nan
     values = np.full((frame.rows, frame.columns), np.nan, "float32")
     for first in range(0, frame.rows, _ROWS):
         east, north = np.meshgrid(frame.x - middle[0], frame.y[first : first + _ROWS] - middle[1])
-        cells = np.column_stack((east.ravel(), north.ravel()))
-        found = linear(cells)
-        triangle = mesh.find_simplex(cells)
-        found[(triangle >= 0) & holes[triangle]] = np.nan
-        values[first : first + _ROWS] = found.reshape(east.shape)
+        triangle = mesh.find_simplex(np.column_stack((east.ravel(), north.ravel()))).reshape(east.shape)
+        plane = planes[triangle]
+        heights = plane[..., 0] * east + plane[..., 1] * north + plane[..., 2]
+        values[first : first + _ROWS] = np.where(triangle >= 0, heights, np.nan)
     return values
+
+
+def _planes(corners: Floats, z: Floats) -> Floats:
+    """Return a, b, c of z = a·x + b·y + c through triangles (n, 3, 2) with heights (n, 3); NaN of slivers."""
+    (u, v), (p, q) = corners[:, 1].T - corners[:, 0].T, corners[:, 2].T - corners[:, 0].T
+    rise, other = z[:, 1] - z[:, 0], z[:, 2] - z[:, 0]
+    area = u * q - v * p
+    flat = np.abs(area) < 1e-9
+    area = np.where(flat, np.nan, area)
+    a, b = (rise * q - other * v) / area, (other * u - rise * p) / area
+    return np.column_stack((a, b, z[:, 0] - a * corners[:, 0, 0] - b * corners[:, 0, 1]))

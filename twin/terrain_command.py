@@ -153,5 +153,5 @@ def _tell_addresses(made: Mapping[str, Any], address: str) -> None:
     shown = ",".join(ids[:2])
     place = f"#map=14/{(south + north) / 2:.5f}/{(west + east) / 2:.5f}&layers={shown}"
     click.echo(f"  with `naru serve` on the map: {address.rstrip('/')}/{place}")
-    click.echo("  seen with a key for the twin: naru keys create --name NAME --functions basemap,content,common,twin")
+    click.echo("  seen with such a key: naru keys create --name NAME --functions basemap,content,common,twin")
     click.echo(f"  in 3D next: naru twin mesh {made['terrain']}")

@@ -81,7 +81,7 @@ def test_properties_say_names_heights_and_how_they_are_known(tmp_path: Path) -> 
     rows = glb.table()
     assert rows[1] == {
         **{"feature": 2, "height_m": 11.0, "height_source": "field", "ground_m": 5.0, "ground_source": "stated"},
-        **{"ILeum": "건물 1", "NopI": 11.0, "JiSangCheungSu": 2, "JunGong": True},
+        **{"name": "건물 1", "NopI": 11.0, "JiSangCheungSu": 2, "JunGong": True},
     }
     assert [rows[i]["height_source"] for i in (2, 10)] == ["floors", "assumed"]
     assert [rows[i]["height_m"] for i in (2, 10)] == [9.0, 3.0]
@@ -129,7 +129,7 @@ def test_normals_of_walls_and_roofs_face_outwards(tmp_path: Path) -> None:
 def test_buildings_stand_on_the_lowest_ground_under_them(tmp_path: Path) -> None:
     terrain = _slope(tmp_path / "t.tif")
     out, made = _build(tmp_path, _town(tmp_path / "a.parquet"), ground=GroundFile(terrain))
-    rows = {row["ILeum"]: row for glb in _glbs(out) for row in glb.table()}
+    rows = {row["name"]: row for glb in _glbs(out) for row in glb.table()}
     assert rows["건물 1"]["ground_m"] == pytest.approx(20 + 0.1 * 30, abs=0.01)  # its west side
     assert rows["건물 7"]["ground_source"] == "terrain"
     assert made.without_ground == 0
@@ -139,7 +139,7 @@ def test_ground_that_a_building_was_raised_into_is_looked_for_beside_it(tmp_path
     terrain = _slope(tmp_path / "t.tif", raised=(_X + 28, _Y - 2, _X + 44, _Y + 11))
     ground = GroundFile(terrain, 1, 2, 5)
     out, _ = _build(tmp_path, _town(tmp_path / "a.parquet"), ground=ground)
-    rows = {row["ILeum"]: row for glb in _glbs(out) for row in glb.table()}
+    rows = {row["name"]: row for glb in _glbs(out) for row in glb.table()}
     assert rows["건물 1"]["ground_source"] == "terrain"
     assert 20 < rows["건물 1"]["ground_m"] < 20 + 0.1 * 44
 

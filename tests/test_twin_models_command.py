@@ -72,7 +72,7 @@ def test_models_are_attached_to_the_live_version(town: Path, house: House) -> No
     assert tileset["metadata"]["properties"] == {"name": "가상 건물"}
     assert rows[4] == {
         **{"feature": 5, "height_m": 15.0, "height_source": "floors", "ground_m": 12.0, "ground_source": "terrain"},
-        **{"ILeum": "집 4", "floors": 5},
+        **{"name": "집 4", "floors": 5},
     }
     assert {name: asset.about[name] for name in ("features", "classes")} == {
         "features": 20,

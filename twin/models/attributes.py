@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from naru.features.conditions import Field
 from naru.features.source import FeatureSource
+from naru.style import label_field
 from twin.models.table import Property, property_id
 
 SCHEMA_ID = "naru_models"
@@ -36,11 +37,12 @@ class Attributes:
 
     @classmethod
     def of(cls, source: FeatureSource) -> Attributes:
-        """Return all fields of a source, after those in `BUILT`."""
+        """Return all fields of a source, after those in `BUILT`; the one that maps write as name is `name`."""
+        label = label_field({field.name: "String" for field in source.fields if field.kind == "string"})
         taken = [one.id for one in BUILT]
         properties = []
         for field in source.fields:
-            one = _property(field, source, property_id(field.name, taken))
+            one = _property(field, source, property_id("name" if field.name == label else field.name, taken))
             taken.append(one.id)
             properties.append(one)
         return cls(source.fields, tuple(properties))

@@ -257,12 +257,13 @@ def test_mesh_tiles_are_not_in_the_heat_map_of_another_grid(app: Flask, client: 
 def test_a_hidden_mesh_is_private_and_unknown_to_others(app: Flask, client: FlaskClient) -> None:
     address = "/terrain/hidden/0/0/0.terrain"
     _, text = new_key(app, access="private")
-    for _ in range(2):  # the second time its place is known
+    for _ in range(2):  # the second time its place is known: that must not show
         seen = client.get(address, headers={"X-API-Key": text})
         assert (seen.status_code, seen.headers["Cache-Control"]) == (200, "private, no-store")
         unseen, nowhere = client.get(address), client.get(address.replace("hidden", "nowhere"))
         assert (unseen.status_code, unseen.get_json()["code"]) == (404, "LAYER_NOT_FOUND")
         assert [name for name, _ in unseen.headers] == [name for name, _ in nowhere.headers]
+        assert unseen.get_json().keys() == nowhere.get_json().keys()
 
 
 # --- the river ------------------------------------------------------------------------------------

@@ -32,12 +32,14 @@ from tileserver.pyramids import (
     Pyramid,
     TileHeaders,
     check_type,
+    not_modified,
     recoded,
     too_many_layers,
 )
 from tileserver.quota.leases import Lease
 from tileserver.quota.meter import QuotaMeter
 from tileserver.snapshot import Drawn, Place, Snapshot, SnapshotKeeper
+from tileserver.twin import meshes
 from tileserver.watching.request_ids import request_id
 from tileserver.watching.watch import KEY, STORED, Watch
 
@@ -203,20 +205,6 @@ def remember_drawn(
         snapshot.remember_drawn(name, drawn)
 
 
-def not_modified(headers: TileHeaders, environ: Environ, coding: Coding = "identity") -> Answer | None:
-    """Return a 304 if the caller has this version already (RFC 9110 §13.1.2), before the tile is looked up."""
-    condition = environ.get("HTTP_IF_NONE_MATCH")
-    if condition is None:
-        return None
-    chosen, plain = headers.by_coding[coding], headers.by_coding["identity"]
-    if condition == chosen.etag:
-        return chosen.unchanged
-    known = {tag.strip().removeprefix("W/") for tag in condition.split(",")}
-    if chosen.etag in known or "*" in known:
-        return chosen.unchanged
-    return plain.unchanged if plain.etag in known else None
-
-
 def fetch(pyramid: Pyramid, address: TileAddress, coding: Coding) -> Answer:
     """Return the tile as it lies in the archive, or packed for a caller who does not take gzip."""
     tile = pyramid.get(address.z, address.x, address.y)
@@ -270,6 +258,8 @@ class Lane:
             answer = self._too_long(environ)
         elif environ["PATH_INFO"].startswith(_PREFIX):
             answer = self.answer(environ)
+        elif environ["PATH_INFO"].startswith(meshes.PREFIX):
+            answer = meshes.answer(self, environ) if environ["REQUEST_METHOD"] in _METHODS else None
         else:
             answer = answer_in_dialect(self, environ) if environ["REQUEST_METHOD"] in _METHODS else None
         if answer is not None:

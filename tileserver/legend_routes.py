@@ -12,10 +12,9 @@ from naru.records import Layer
 from tileserver.access import Caller
 from tileserver.addresses import base_address, key_query
 from tileserver.documents import json_document
-from tileserver.lane import not_modified
 from tileserver.legends import legend
 from tileserver.problems import PROBLEM_MEDIA_TYPE
-from tileserver.pyramids import picture_headers
+from tileserver.pyramids import not_modified, picture_headers
 from tileserver.rendering.plan import Job
 from tileserver.routes import LAYER_ID, Route, Service
 

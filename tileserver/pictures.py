@@ -32,10 +32,10 @@ def show_tile(service: Service, caller: Caller, **_named: str) -> Response:
     pyramid = resolve(snapshot, caller.key, address)
     remember = partial(remember_drawn, snapshot, pyramid, address, request.environ)
     if isinstance(pyramid, LayerPyramid) and pyramid.is_raster:
-        return as_response(picture(service, pyramid, address, remember=remember))
+        return _response(picture(service, pyramid, address, remember=remember))
     if address.tile_type != "mvt":
-        return as_response(styled_picture(service, pyramid, address, remember))
-    return as_response(fetch(pyramid, address, coding_for(request.environ)))
+        return _response(styled_picture(service, pyramid, address, remember))
+    return _response(fetch(pyramid, address, coding_for(request.environ)))
 
 
 def show_tile_in_grid(service: Service, caller: Caller, **named: str) -> Response:
@@ -43,8 +43,7 @@ def show_tile_in_grid(service: Service, caller: Caller, **named: str) -> Respons
     return show_tile(service, caller, **named)
 
 
-def as_response(answer: Answer) -> Response:
-    """Return what the lane would send as Flask sends it."""
+def _response(answer: Answer) -> Response:
     status, headers, body = answer
     response = Response(body, status=status, headers=headers)
     if not any(name == "Content-Type" for name, _ in headers):

@@ -41,7 +41,6 @@ class Route:
     body: Mapping[str, Any] = field(default_factory=dict)  # OpenAPI's request body: media type to schema
     headers: tuple[str, ...] = ()  # that the view reads, for the OpenAPI document
     operation: str = ""  # OpenAPI's operationId, where a standard prescribes one
-    lasting: bool = False  # the lane answers an address that was answered here: what is noted must not differ then
 
     @property
     def endpoint(self) -> str:

@@ -36,6 +36,7 @@ from tileserver.pyramids import (
     TileReader,
     keep_tiles,
 )
+from tileserver.twin.mesh import MESH, MeshPyramid, mesh_reader, mesh_tileset
 
 log = logging.getLogger("naru.serve")
 _MOST_COMPOSITES = 256
@@ -78,6 +79,7 @@ class Snapshot:
     layers: Mapping[str, Layer]  # by id, in order
     pyramids: Mapping[str, LayerPyramid]  # those with tiles in Web Mercator
     elsewhere: Mapping[tuple[str, str], LayerPyramid]  # by layer and tile matrix set: their tiles in other grids
+    meshes: Mapping[str, MeshPyramid]  # by layer: terrain meshes
     anonymous: Key | None  # None: callers without a key get nothing
     credentials: Mapping[str, Credential]  # by keyed hash
     pepper: bytes = field(repr=False)
@@ -86,7 +88,6 @@ class Snapshot:
     places: dict[str, Place] = field(default_factory=dict, repr=False)  # by address: where its tile lies
     documents: Kept[Markup] = field(default_factory=lambda: Kept(_MOST_DOCUMENT_CHARACTERS, len), repr=False)
     drawn: dict[str, Drawn] = field(default_factory=dict, repr=False)  # by address with what it says of the look
-    meshes: dict[str, LayerPyramid] = field(default_factory=dict, repr=False)  # by layer, opened when asked for
 
     def met(self, text: str) -> Credential | None:
         """Return what a key's text stands for if it was presented before."""
@@ -205,10 +206,17 @@ class SnapshotKeeper:
             for layer in layers.values()
             for tileset in layer.live.tilesets
         }
-        self._forget_all_but({pyramid.tileset.archive.name for pyramid in found.values()})
+        meshes = {
+            layer.id: MeshPyramid(
+                layer, made, self._reader(layer, made), everybody_reads(anonymous, layer), self._kept
+            )
+            for layer in layers.values()
+            if (made := mesh_tileset(layer)) is not None
+        }
+        self._forget_all_but({pyramid.tileset.archive.name for pyramid in (*found.values(), *meshes.values())})
         pyramids = {layer_id: pyramid for (layer_id, tms), pyramid in found.items() if tms == WEB_MERCATOR}
         elsewhere = {name: pyramid for name, pyramid in found.items() if name[1] != WEB_MERCATOR}
-        return Snapshot(generation, layers, pyramids, elsewhere, anonymous, credentials, self._pepper)
+        return Snapshot(generation, layers, pyramids, elsewhere, meshes, anonymous, credentials, self._pepper)
 
     def _anonymous(self) -> Key | None:
         if self._house.settings.anonymous == "none":
@@ -239,6 +247,8 @@ class SnapshotKeeper:
 
 
 def _opened(path: Path, tileset: Tileset) -> TileReader:
+    if tileset.tile_type == MESH:
+        return mesh_reader(path)
     if tileset.archive.suffix != ".tif":
         return PMTilesReader(mapped(path))
     cog = Cog(mapped(path))

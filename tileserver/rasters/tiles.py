@@ -16,8 +16,8 @@ from naru.cog import Cog
 from naru.errors import ArchiveDamaged, BadRequest, TileOutOfRange, WrongTileType
 from naru.raster_facts import ENCODINGS, Encoding
 from naru.tms import WEB_MERCATOR
-from tileserver.lane import TileAddress, fetch, not_modified
-from tileserver.pyramids import Answer, LayerPyramid, Remember, TileHeaders, picture_headers
+from tileserver.lane import TileAddress, fetch
+from tileserver.pyramids import Answer, LayerPyramid, Remember, TileHeaders, not_modified, picture_headers
 from tileserver.rasters.asking import ENCODING, LOOK, Query, encoding_for, look_for
 from tileserver.rasters.looks import Look, Subject
 from tileserver.rasters.places import grid_range, reaches

@@ -10,8 +10,16 @@ from flask import request
 
 from naru.grids import GRIDS
 from naru.records import Layer
-from tileserver.lane import TileAddress, not_modified
-from tileserver.pyramids import Answer, CompositePyramid, LayerPyramid, Pyramid, Remember, picture_headers
+from tileserver.lane import TileAddress
+from tileserver.pyramids import (
+    Answer,
+    CompositePyramid,
+    LayerPyramid,
+    Pyramid,
+    Remember,
+    not_modified,
+    picture_headers,
+)
 from tileserver.rendering.plan import Metatile, is_empty, job
 from tileserver.routes import Service
 

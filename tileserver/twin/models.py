@@ -15,9 +15,9 @@ from tileserver.content import disposition
 from tileserver.ogc.common import is_shared, known
 from tileserver.problems import PROBLEM_MEDIA_TYPE
 from tileserver.routes import LAYER_ID, Route, Service
+from tileserver.twin.assets import asset_of, opened
 from tileserver.twin.downloads import file_response
 from tileserver.twin.links import BED_TYPES
-from tileserver.twin.mesh import asset_of, opened
 from tileserver.twin.package import package_at
 from tileserver.twin.pieces import piece_response
 

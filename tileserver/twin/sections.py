@@ -20,8 +20,8 @@ from tileserver.documents import json_document
 from tileserver.ogc.common import is_shared, known
 from tileserver.problems import PROBLEM_MEDIA_TYPE
 from tileserver.routes import LAYER_ID, Route, Service
+from tileserver.twin.assets import opened
 from tileserver.twin.links import has_section
-from tileserver.twin.mesh import opened
 
 if TYPE_CHECKING:
     from tileserver.common.heights import Floats

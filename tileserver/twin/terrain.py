@@ -12,18 +12,11 @@ from tileserver.access import Caller
 from tileserver.addresses import base_address, key_query
 from tileserver.credits import credit
 from tileserver.documents import json_document
-from tileserver.encodings import coding_for
-from tileserver.lane import not_modified
 from tileserver.ogc.common import is_shared, known
-from tileserver.pictures import as_response
-from tileserver.pyramids import recoded
 from tileserver.routes import LAYER_ID, NUMBER, Route, Service
-from tileserver.snapshot import Place
-from tileserver.spelling import tile_in
-from tileserver.tms.addresses import flipped
-from tileserver.twin.mesh import GRID, MEDIA_TYPE, MeshPyramid, asset_of, bounds, fact, mesh_of, opened
+from tileserver.twin.assets import asset_of, opened
+from tileserver.twin.mesh import MEDIA_TYPE, fact
 from tileserver.twin.pieces import piece_response
-from tileserver.usage.noting import name_layers
 
 _TOLD = frozenset(
     ("format", "bounds", "minzoom", "maxzoom", "available", "extensions")
@@ -46,7 +39,7 @@ def show_mesh(service: Service, caller: Caller, layer: str) -> Response:
         "projection": "EPSG:4326",
         "extensions": list(about.get("extensions", ())),
         "tiles": [f"{base_address(service, request.environ)}/terrain/{layer}/{{z}}/{{x}}/{{y}}.terrain{query}"],
-        "bounds": list(bounds(about)),
+        "bounds": list(fact(about, "bounds")),
         "minzoom": fact(about, "minzoom"),
         "maxzoom": fact(about, "maxzoom"),
         "available": fact(about, "available"),
@@ -55,48 +48,9 @@ def show_mesh(service: Service, caller: Caller, layer: str) -> Response:
     return json_document(document, shared=is_shared(service, found) and not query)
 
 
-def show_mesh_tile(service: Service, caller: Caller, layer: str, z: str, x: str, y: str) -> Response:
-    """A terrain tile; the next request for it is answered by the lane."""
-    snapshot, environ = service.keeper.current, request.environ
-    found, tile = known(service, caller, layer), _numbers(z, x, y)
-    name_layers(layer, tile[0])
-    mesh = mesh_of(service, snapshot, found)
-    place = _place(mesh, tile)
-    coding = coding_for(environ)
-    answer = not_modified(mesh.headers, environ, coding)
-    if answer is None:
-        body = mesh.read(place.offset, place.length)
-        if coding != "gzip":
-            body = recoded(mesh, body, coding, (place.offset, place.length))
-        answer = "200 OK", mesh.headers.by_coding[coding].headers, body
-    if mesh.shared:  # of others, who may not know of them could tell the lane's refusals from ours
-        snapshot.remember(environ["PATH_INFO"], place)
-    return as_response(answer)
-
-
-def _numbers(z: str, x: str, y: str) -> tuple[int, int, int]:
-    """Return zoom, column, and row from the north, where `y` counts from the south; raises TileOutOfRange."""
-    zoom, column, row = tile_in(GRID, z, y, x)
-    return zoom, column, flipped(GRID, zoom, row)
-
-
-def _place(mesh: MeshPyramid, tile: tuple[int, int, int]) -> Place:
-    """Return where a tile lies. What is not there is refused, not empty: clients then split the tile above it.
-
-    Raises:
-        TileOutOfRange: nothing is there.
-    """
-    z, x, y = tile
-    within = mesh.minzoom <= z <= mesh.maxzoom
-    found = mesh.locate(z, x, y) if within else None
-    if found is None or not found[1]:
-        raise TileOutOfRange(
-            f"the mesh has no tile here; its zooms are {mesh.minzoom} to {mesh.maxzoom}",
-            layer=mesh.id,
-            remedy="`available` in layer.json says which tiles there are; above them, split the last one.",
-        )
-    forms = mesh.headers.by_coding
-    return Place(mesh, mesh.id, mesh.function, forms, mesh.read, z, False, *found, None)
+def show_mesh_tile(service: Service, caller: Caller, **_named: str) -> Response:
+    """A terrain tile: the lane in front answers all of them, so that this is only for the route table."""
+    raise TileOutOfRange("no tile has this number", remedy="`available` in layer.json says which tiles there are.")
 
 
 def show_river(service: Service, caller: Caller, layer: str) -> Response:
@@ -139,7 +93,6 @@ ROUTES = (
         {200: ("A mesh; gzip, or as the caller takes it", MEDIA_TYPE), 304: _SAME},
         _TILE,
         tag="terrain",
-        lasting=True,
     ),
     Route(
         "/terrain/<layer>/river.json",

@@ -71,12 +71,11 @@ class _Streamed:
 def _prepared(service: Service, route: Route, status: int) -> Note:
     """Return what notes this request once its size is known: streams end when the request is no more at hand."""
     path = request.view_args or {}
-    named = "" if route.lasting else path.get("layers", path.get("layer", ""))  # the lane notes what was permitted
-    layers: str = g.get("usage_layers", named)
+    layers: str = g.get("usage_layers", path.get("layers", path.get("layer", "")))
     zoom: int = g.get("usage_zoom", _number(path.get("z")))
     caller = str(client_address(request.environ, service.settings.trusted_proxies) or "")
     known = _known(service, layers)
-    function, tile = _function(route, known), None if route.lasting else _tile(path)
+    function, tile = _function(route, known), _tile(path)
     if layers and len(known) < layers.count(",") + 1:
         layers = OTHER  # some are not there, or not for the caller to know of: which of the two, nothing may tell
     key: str = g.get("usage_key", "")

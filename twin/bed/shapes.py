@@ -7,6 +7,7 @@ skewed or bent section is met where it lies, and its shape z(u) with every surve
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,6 +37,10 @@ class Shapes:
         part = np.arange(self.first[number], self.first[number + 1])
         part = part[self.own[part]]
         return self.s[part], self.u[part], self.z[part]
+
+    @cached_property
+    def _shares(self) -> Floats:
+        return weights(self.middle, self.width_m)
 
     def shape(self, number: int) -> Floats:
         """Return u and z (points, 2) of one section, from bank to bank."""
@@ -74,7 +79,7 @@ class Shapes:
         """
         s, u = np.ascontiguousarray(s, float), np.ascontiguousarray(u, float)
         thalweg = self.thalweg if "aligned" in method else np.zeros_like(self.thalweg)
-        shares = weights(self.middle, self.width_m) if "kriging" in method else np.empty((0, 0, 0))
+        shares = self._shares if "kriging" in method else np.empty((0, 0, 0))
         packed = _Packed(self.first, self.s, self.u, self.z, self.surveyed, self.middle, thalweg, shares)
         out = _Out(np.full(len(s), np.nan), np.full(len(s), np.inf), np.zeros(len(s), np.bool_))
         _beds(packed, s, u, method == "pchip", out)

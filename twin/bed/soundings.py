@@ -14,7 +14,7 @@ from twin.survey.records import Floats, Soundings
 _STRETCH = 3.0  # a bed is alike that much further along a channel than across it
 _REACH = 1.0  # widths across: where a sounding's say has died out
 _NEAREST = 12
-_SECTION = 0.125  # widths: so near a section, the section counts half
+_SECTION = 0.125  # widths: so near a section, soundings count half
 _NOISE = 0.01  # widths: soundings closer than this are averaged
 
 
@@ -45,20 +45,26 @@ class Correction:
         excess = np.append(self.excess, 0.0)[np.where(reached, which, -1)]
         total = (share * fading).sum(axis=1)
         mean = (share * fading * excess).sum(axis=1) / np.where(total > 0, total, 1)
-        out: Floats = mean * fading.max(axis=1) * near / (near + _SECTION * self.width_m)
+        out: Floats = mean * fading.max(axis=1) * _apart(near, self.width_m)
         return out
 
 
 def correction(soundings: Soundings, along: Channel, shapes: Shapes, method: str) -> Correction | None:
     """Return what the soundings in a channel add to its bed; None where there are none."""
     s, u = along.locate(soundings.x, soundings.y)
-    found, _, _ = shapes.bed(s, u, method)
+    found, near, _ = shapes.bed(s, u, method)
     known = ~np.isnan(found) & ~np.isnan(soundings.z)
     if not known.any():
         return None
     s, u = s[known], u[known]
-    excess = soundings.z[known] - found[known]
+    excess = (soundings.z[known] - found[known]) / np.maximum(_apart(near[known], along.width_m), 0.5)
     return Correction(cKDTree(_flat(s, u, along.width_m)), excess, along.width_m, (s, u))
+
+
+def _apart(near: Floats, width_m: float) -> Floats:
+    """Return the soundings' say: nothing at a section, half of it an eighth of a width away, all of it far off."""
+    out: Floats = near / (near + _SECTION * width_m)
+    return out
 
 
 def _flat(s: Floats, u: Floats, width_m: float) -> Floats:

@@ -14,8 +14,9 @@ _LONG, _SHORT, _SHARE = 8.0, 0.25, 0.005  # widths; of the variance, what is of 
 def weights(middle: Floats, width_m: float) -> Floats:
     """Return weights (sections − 1, STEPS + 1, 2·NEAREST) of the sections about each gap, summing to 1.
 
-    Ordinary kriging (Matheron 1963) in one dimension with a Matérn 3/2 covariance of long range, whose limit is
-    the natural cubic spline, and a little of short range: what sections do not share dies out near them.
+    Universal kriging (Matheron 1969: a constant and a slope along the channel) in one dimension with a Matérn 3/2
+    covariance of long range, whose limit is the natural cubic spline, and a little of short range: what sections
+    do not share dies out near them. A bed that falls evenly is found exactly.
     """
     gaps = len(middle) - 1
     out = np.zeros((gaps, STEPS + 1, 2 * NEAREST))
@@ -24,17 +25,21 @@ def weights(middle: Floats, width_m: float) -> Floats:
         at = middle[low:high] / width_m
         wanted = np.linspace(at[gap - low], at[gap - low + 1], STEPS + 1)
         place = low - (gap + 1 - NEAREST)
-        out[gap, :, place : place + high - low] = _ordinary(at, wanted).T
+        out[gap, :, place : place + high - low] = _universal(at, wanted).T
     return out
 
 
-def _ordinary(at: Floats, wanted: Floats) -> Floats:
+def _universal(at: Floats, wanted: Floats) -> Floats:
+    """Return the weights of places for wanted ones: the kriging system with a constant and a slope (columns)."""
     count = len(at)
-    left = np.ones((count + 1, count + 1))
+    middle, half = at.mean(), max(float(np.ptp(at)) / 2, 1e-9)
+    drift = np.stack((np.ones(count), (at - middle) / half))
+    left = np.zeros((count + 2, count + 2))
     left[:count, :count] = _covariance(at[:, None] - at)
-    left[count, count] = 0
-    right = np.ones((count + 1, len(wanted)))
-    right[:count] = _covariance(at[:, None] - wanted)
+    left[count:, :count], left[:count, count:] = drift, drift.T
+    right = np.concatenate(
+        (_covariance(at[:, None] - wanted), np.ones((1, len(wanted))), [(wanted - middle) / half])
+    )
     found = np.linalg.lstsq(left, right, rcond=1e-14)[0]
     return np.asarray(found[:count], np.float64)
 

@@ -15,7 +15,7 @@ import shapely
 import trimesh
 from pyproj import Transformer
 
-from naru.errors import BadModels, DatumRefused
+from naru.errors import ArchiveDamaged, BadModels, DatumRefused
 from naru.features.source import FeatureSource
 from tests.gltf_validator import gltf_faults
 from tests.sources import write_source
@@ -218,3 +218,17 @@ def _slope(
     with rasterio.open(path, "w", **profile, **place) as raster:
         raster.write(np.stack([heights, origins]))
     return path
+
+
+def test_a_terrain_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / "t.tif").write_bytes(b"II*\0" + b"\0" * 60)
+    with pytest.raises(ArchiveDamaged, match="terrain cannot be read"):
+        _build(tmp_path, _town(tmp_path / "a.parquet"), ground=GroundFile(tmp_path / "t.tif"))
+
+
+def test_a_source_that_is_cut_short_is_told(tmp_path: Path) -> None:
+    source = _town(tmp_path / "a.parquet")
+    source.path.write_bytes(source.path.read_bytes()[:900])
+    with pytest.raises(ArchiveDamaged):
+        _build(tmp_path, source)
+    assert not list(tmp_path.glob("*.spool"))

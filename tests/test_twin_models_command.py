@@ -142,3 +142,20 @@ def test_people_are_told_what_was_made(town: Path) -> None:
     assert "houses has models (version 1): 20 features in 1 tiles" in done.stdout
     assert "from 30 to 48 m" in done.stdout
     assert "height: 20 by their floors" in done.stdout
+
+
+def test_a_terrains_own_grid_goes_before_its_pictures(town: Path, house: House, tmp_path: Path) -> None:
+    place = {"crs": "EPSG:4326", "transform": rasterio.Affine(2e-5, 0, 126.999, 0, -2e-5, 37.505)}
+    profile = {"driver": "GTiff", "width": 400, "height": 400, "count": 2, "dtype": "float32", "nodata": np.nan}
+    bed, provenance = np.full((400, 400), 17.0, "float32"), np.zeros((400, 400), "float32")
+    bed[249, 50:54], provenance[249, 50:54] = 3.0, 5.0  # within the first house: raised, so no ground
+    with rasterio.open(tmp_path / "grid.tif", "w", **profile, **place) as raster:
+        raster.write(np.stack([bed, provenance]))
+    about = {"bands": ["bed_elevation", "provenance"], "vertical_datum": "KVD1964"}
+    grid = Asset("grid", house.storage.put(tmp_path / "grid.tif"), about)
+    live = house.catalogue.layer("ground").live
+    house.catalogue.attach("ground", live.number, [grid], lambda _connection: None)
+    made = naru_here_json(
+        "twin", "models", "houses", "--terrain", "ground", "--geoid-undulation", "22.5", home=town
+    )
+    assert made["height_range_m"] == [17.0, 35.0]

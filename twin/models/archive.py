@@ -13,15 +13,22 @@ from types import TracebackType
 from typing import Self
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
+from naru.storage import disk_errors
+
 INDEX = "@3dtilesIndex1@"
 _NEVER = (1980, 1, 1, 0, 0, 0)  # the first date that a ZIP can say: the same tiles are the same bytes
 
 
 class ArchiveWriter:
-    """Writes entries one after the other, then the index. Use it as a context manager."""
+    """Writes entries one after the other, then the index. Use it as a context manager.
+
+    Raises StorageFailed where the disk does not take it.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._zip = ZipFile(path, "w", ZIP_STORED, allowZip64=True)
+        self._path = path
+        with disk_errors(path):
+            self._zip = ZipFile(path, "w", ZIP_STORED, allowZip64=True)
         self._places: list[tuple[bytes, int]] = []
 
     def __enter__(self) -> Self:
@@ -30,14 +37,16 @@ class ArchiveWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None:
-            self._index()
-        self._zip.close()
+        with disk_errors(self._path):
+            if kind is None:
+                self._index()
+            self._zip.close()
 
     def add(self, name: str, content: bytes) -> None:
         """Add an entry; `name` is its path, with slashes, without one at the beginning."""
         about = _about(name)
-        self._zip.writestr(about, content)
+        with disk_errors(self._path):
+            self._zip.writestr(about, content)
         self._places.append((hashlib.md5(name.encode(), usedforsecurity=False).digest(), about.header_offset))
 
     def _index(self) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import pyarrow.parquet as pq
 from pyproj import Transformer
 
 from naru.errors import BadModels
+from naru.features.query import damaged
 from naru.features.source import FeatureSource
 from naru.geoparquet import CORNERS
 from naru.records import Progress
@@ -114,11 +116,21 @@ def build_buildings(
         return _pack(nodes, spool, recipe, (wish, survey, len(rows)), out, progress)
 
 
+@contextmanager
+def _opened(source: FeatureSource) -> Iterator[pq.ParquetFile]:
+    """Open the source to be read in batches, and no further ahead. Raises ArchiveDamaged while it is read."""
+    try:
+        with pq.ParquetFile(source.path, metadata=source.metadata, pre_buffer=False) as file:
+            yield file
+    except (pa.ArrowException, OSError) as cause:
+        raise damaged(source.path, cause) from cause
+
+
 def _survey(source: FeatureSource, wish: BuildingPlan) -> _Survey:
     boxes, heights, sources = [], [], []
-    with pq.ParquetFile(source.path) as file:
+    with _opened(source) as file:
         columns = [source.covering_column, *wish.fields.names]
-        for batch in file.iter_batches(_BATCH, columns=columns):
+        for batch in file.iter_batches(_BATCH, columns=columns, use_threads=False):
             box = batch.column(source.covering_column)
             boxes.append(np.column_stack([box.field(c).to_numpy(zero_copy_only=False) for c in CORNERS]))
             height, kind = wish.fields.read(batch)
@@ -160,8 +172,8 @@ def _sort(source: FeatureSource, survey: _Survey, tile: Ints, spool: Spool, prog
     """Write each row to its tile's part of the spool."""
     names = [field.name for field in source.fields]
     at = 0
-    with pq.ParquetFile(source.path) as file:
-        for batch in file.iter_batches(_BATCH, columns=[source.geometry_column, *names]):
+    with _opened(source) as file:
+        for batch in file.iter_batches(_BATCH, columns=[source.geometry_column, *names], use_threads=False):
             here = slice(at, at + batch.num_rows)
             rows = pa.array(np.arange(here.start + 1, here.stop + 1), pa.int32())
             made = [rows, *(pa.array(v[here]) for v in (survey.height_m, survey.source, survey.undulation_m))]
@@ -192,7 +204,7 @@ def _pack(
             uri = f"tiles/{node.name}.glb"
             archive.add(uri, made.glb)
             contents[node.name] = Content(uri, made.frame, made.region)
-            done.append(made)
+            done.append(replace(made, glb=b""))  # what is packed is let go
             progress(0.2 + 0.79 * len(done) / len(nodes), "raising the buildings")
         if not done:
             raise BadModels("no feature has an outline", remedy="Give a layer of polygons with an area.")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -12,8 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import rasterio
 from pyproj import Transformer
+from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
+from naru.errors import ArchiveDamaged
 from twin.models.outlines import Outlines
 
 Floats = npt.NDArray[np.float64]
@@ -42,7 +46,8 @@ class Ground:
 
     def __init__(self, file: GroundFile, crs: str) -> None:
         """Open `file`; points will come in `crs` (x before y)."""
-        self._raster = rasterio.open(file.path)
+        with _readable(file.path):
+            self._raster = rasterio.open(file.path)
         self._file = file
         self._move = Transformer.from_crs(crs, self._raster.crs, always_xy=True)
         self._inverse = ~self._raster.transform
@@ -128,14 +133,26 @@ class Ground:
         height = min(_BLOCK + 1, self._raster.height - top)
         width = min(_BLOCK + 1, self._raster.width - left)
         window = Window(left, top, width, height)
-        read = self._raster.read(self._file.band, window=window, masked=True)
-        values: Floats = np.ma.filled(read.astype(np.float64), np.nan)
-        if self._file.origins is not None:
-            values[self._raster.read(self._file.origins, window=window) == self._file.barred] = np.nan
+        with _readable(self._file.path):
+            read = self._raster.read(self._file.band, window=window, masked=True)
+            values: Floats = np.ma.filled(read.astype(np.float64), np.nan)
+            if self._file.origins is not None:
+                values[self._raster.read(self._file.origins, window=window) == self._file.barred] = np.nan
         self._blocks[key] = values
         if len(self._blocks) > _KEPT:
             self._blocks.popitem(last=False)
         return values
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turn what GDAL says of a raster that it cannot read into ArchiveDamaged."""
+    try:
+        yield
+    except RasterioError as error:
+        raise ArchiveDamaged(
+            f"the terrain cannot be read ({error})", file=str(path), remedy="Make or ingest the terrain again."
+        ) from error
 
 
 def _lattice(steps: int) -> Floats:

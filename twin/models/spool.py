@@ -15,17 +15,23 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from naru.storage import disk_errors
+
 Ints = npt.NDArray[np.int64]
 Place = tuple[int, int]  # offset and length in the file
 
 
 class Spool:
-    """A file of record batches, each of one tile. Written first, then read; use it as a context manager."""
+    """A file of record batches, each of one tile. Written first, then read; use it as a context manager.
+
+    Raises StorageFailed where the disk does not take it.
+    """
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self.path, self.schema = path, schema
         self.places: dict[int, list[Place]] = defaultdict(list)
-        self._file = path.open("wb")
+        with disk_errors(path):
+            self._file = path.open("wb")
 
     def __enter__(self) -> Self:
         return self
@@ -46,11 +52,13 @@ class Spool:
             if end > start:
                 packed = sorted_rows.slice(start, end - start).serialize()
                 self.places[int(numbers[start])].append((self._file.tell(), packed.size))
-                self._file.write(packed)
+                with disk_errors(self.path):
+                    self._file.write(packed)
 
     def close(self) -> None:
         """End the writing: from now on tiles are read."""
-        self._file.close()
+        with disk_errors(self.path):
+            self._file.close()
 
     def read(self, tile: int) -> pa.RecordBatch:
         """Return a tile's rows, in the order in which they were written. Any thread may ask."""

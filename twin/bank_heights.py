@@ -14,18 +14,25 @@ from twin.survey.records import CrossSection, Reach, Survey
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
-_AT_BANK_CELLS = 1.5  # a cell of the channel whose centre is so near to a bank line lies beside it
+_AT_BANK_CELLS = 1.5  # so near to a line a cell lies beside it
 
 
 def beside_banks(survey: Survey, bed: Bed) -> Mask:
-    """Return the channel's cells beside a bank or an island: not those where the survey ends across the river."""
+    """Return the channel's outermost cells beside a bank or an island: not where the survey ends across the river.
+
+    The survey ends along a reach's first and last section; cells away from the bank lines belong to such an end
+    up to a quarter of the river's width from it, for the bed need not end on the section's very line.
+    """
     frame = bed.elevation.frame
     near = _AT_BANK_CELLS * frame.cell_m
-    row, column = np.nonzero(bed.mask & (bed.bank_distance_m <= near))
-    x, y = frame.x[column], frame.y[row]
-    across = shapely.MultiLineString([np.column_stack([end.x, end.y]) for end in _ends(survey)])
-    shapely.prepare(across)
-    at_end = shapely.dwithin(across, shapely.points(x, y), near)
+    row, column = np.nonzero(bed.mask & neighbours(~bed.mask))
+    points = shapely.points(frame.x[column], frame.y[row])
+    on_line = bed.bank_distance_m[row, column] <= near
+    at_end = np.zeros(len(points), bool)
+    for end in _ends(survey):
+        across = shapely.LineString(np.column_stack([end.x, end.y]))
+        shapely.prepare(across)
+        at_end |= shapely.dwithin(across, points, np.where(on_line, near, max(near, across.length / 4)))
     out = np.zeros(bed.mask.shape, bool)
     out[row[~at_end], column[~at_end]] = True
     return out

@@ -313,6 +313,15 @@ def test_between_cells_the_bed_is_a_slope_and_the_provenance_a_step(client: Flas
     assert set(told["provenance"]) == {"terrain", "interpolated"}
 
 
+def test_water_is_as_high_at_the_banks_as_in_the_middle_and_ends_where_the_bed_rises_out_of_it(
+    client: FlaskClient,
+) -> None:
+    told = section(client, *across(60.0), samples=601)
+    for bed, depth in zip(told["bed_elevation_m"], told["water_depth_m"], strict=True):
+        assert depth == pytest.approx(max(STAGE_M - bed, 0), abs=0.002)
+    assert {depth > 0 for depth in told["water_depth_m"]} == {True, False}
+
+
 def test_a_section_says_where_it_crosses_banks_and_centre_line(client: FlaskClient) -> None:
     told = section(client, *across())
     assert [bank["side"] for bank in told["banks"]] == ["right", "left"]  # the river flows south

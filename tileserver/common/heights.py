@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -51,12 +51,19 @@ def _pixels(dataset: DatasetReader, lonlat: Sequence[Position]) -> tuple[Floats,
     return (x - place.c) / place.a - 0.5, (y - place.f) / place.e - 0.5
 
 
-def between_pixels(dataset: DatasetReader, columns: Floats, rows: Floats, bands: Sequence[int]) -> Floats:
+def between_pixels(
+    dataset: DatasetReader,
+    columns: Floats,
+    rows: Floats,
+    bands: Sequence[int],
+    derive: Callable[[Floats], Floats] | None = None,
+) -> Floats:
     """Return values (bands, places) at places between pixels, read block by block: a block is unpacked once.
 
-    `columns` and `rows` count from the middle of the first pixel. Bilinear, as `heights_at` says.
+    `columns` and `rows` count from the middle of the first pixel. Bilinear, as `heights_at` says. `derive` makes
+    one more band (rows, columns) of a block's (bands, rows, columns): it is told also where only a neighbour has it.
     """
-    out = np.full((len(bands), len(columns)), np.nan)
+    out = np.full((len(bands) + (derive is not None), len(columns)), np.nan)
     inside = (columns >= -0.5) & (columns < dataset.width - 0.5) & (rows >= -0.5) & (rows < dataset.height - 0.5)
     index = np.flatnonzero(inside)
     left, top = np.floor(columns[index]).astype(int), np.floor(rows[index]).astype(int)
@@ -65,7 +72,9 @@ def between_pixels(dataset: DatasetReader, columns: Floats, rows: Floats, bands:
         chosen = index[(blocks == (column, row)).all(axis=1)]
         window, x, y = _block(dataset, int(column), int(row), columns[chosen], rows[chosen])
         values = dataset.read(list(bands), window=window, masked=True).astype(float).filled(np.nan)
-        out[:, chosen] = _mixed(values, x, y)
+        out[: len(bands), chosen] = _mixed(values, x, y)
+        if derive is not None:
+            out[-1, chosen] = _mixed(derive(values)[None], x, y, own=False)[0]
     return out
 
 
@@ -80,8 +89,8 @@ def _block(
     return Window(first, above, width, height), x, y
 
 
-def _mixed(values: Floats, x: Floats, y: Floats) -> Floats:
-    """Return values (bands, places) within a block (bands, rows, columns)."""
+def _mixed(values: Floats, x: Floats, y: Floats, *, own: bool = True) -> Floats:
+    """Return values (bands, places) within a block (bands, rows, columns); `own`: the pixel itself must have one."""
     height, width = values.shape[1:]
     left, top = np.floor(x).astype(int), np.floor(y).astype(int)
     right, low = np.minimum(left + 1, width - 1), np.minimum(top + 1, height - 1)
@@ -91,6 +100,10 @@ def _mixed(values: Floats, x: Floats, y: Floats) -> Floats:
     weights = np.where(np.isfinite(corners), weights, 0.0)
     total = weights.sum(axis=0)
     mixed = np.where(np.isfinite(corners), corners, 0.0)
-    own = values[:, np.floor(y + 0.5).astype(int), np.floor(x + 0.5).astype(int)]
-    found = np.divide((weights * mixed).sum(axis=0), total, out=np.full(total.shape, np.nan), where=total > 0)
-    return np.where(np.isfinite(own), found, np.nan)
+    found: Floats = np.divide(
+        (weights * mixed).sum(axis=0), total, out=np.full(total.shape, np.nan), where=total > 0
+    )
+    if not own:
+        return found
+    here = values[:, np.floor(y + 0.5).astype(int), np.floor(x + 0.5).astype(int)]
+    return np.where(np.isfinite(here), found, np.nan)

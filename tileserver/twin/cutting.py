@@ -22,6 +22,7 @@ from tileserver.common.heights import Floats, between_pixels
 log = logging.getLogger("naru.serve")
 SMOOTH = ("bed_elevation", "water_depth", "manning_n")  # bands whose values lie between those of their cells
 CLASSES = "provenance"
+WATER = SMOOTH[:2]
 _GDAL = {"GDAL_CACHEMAX": 64 << 20, "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": "NO"}
 _REMEDY = "Make the terrain again: `naru twin terrain SPEC.yaml`."
 
@@ -36,6 +37,8 @@ class Cut:
 
 def cut(path: Path, lonlat: Sequence[Position]) -> Cut:
     """Return a grid's values at positions (degrees, WGS 84): classes of the cell, others bilinear between cells.
+
+    Water is `bed_elevation` + `water_depth` of the wet cells around, down to the bed.
 
     The file is a GeoTIFF with rows from the north in a projected system in metres, whose bands are named.
 
@@ -56,12 +59,30 @@ def _cut(dataset: DatasetReader, lonlat: Sequence[Position]) -> Cut:
         raise ArchiveDamaged(f"the terrain's grid has no band {SMOOTH[0]}, or no system", remedy=_REMEDY)
     columns, rows = _cells(dataset, lonlat)
     names = [name for name in SMOOTH if name in numbers]
-    values = between_pixels(dataset, columns, rows, [numbers[name] for name in names])
-    bands = dict(zip(names, values, strict=True))
+    derive = _surface if names[:2] == list(WATER) else None
+    values = between_pixels(dataset, columns, rows, [numbers[name] for name in names], derive)
+    bands = dict(zip(names, values, strict=False))
+    if derive is not None:
+        bands["water_depth"] = _depth(bands["bed_elevation"], bands["water_depth"], values[-1])
     if CLASSES in numbers:
         middles = np.floor(columns + 0.5), np.floor(rows + 0.5)
         bands[CLASSES] = between_pixels(dataset, *middles, [numbers[CLASSES]])[0]
     return Cut(bands, abs(float(dataset.transform.a)))
+
+
+def _surface(values: Floats) -> Floats:
+    """Return the water's surface in the cells of a block that are wet, NaN in others."""
+    bed, depth = values[:2]
+    return np.where(depth > 0, bed + depth, np.nan)
+
+
+def _depth(bed: Floats, depth: Floats, surface: Floats) -> Floats:
+    """Return depths below the surface of the wet cells around, so that water ends where the bed rises out of it.
+
+    A mean of the cells' own depths would not: half-way up a bank of 4 m it has water standing 2 m above the stage.
+    """
+    wet = np.where(np.isfinite(surface), np.maximum(surface - bed, 0.0), 0.0)
+    return np.where(np.isfinite(depth), wet, np.nan)
 
 
 def _cells(dataset: DatasetReader, lonlat: Sequence[Position]) -> tuple[Floats, Floats]:

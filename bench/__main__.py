@@ -16,6 +16,7 @@ PARTS = (
     "bench.quota",
     "bench.identify",
     "bench.serve",
+    "bench.bed",
 )
 
 

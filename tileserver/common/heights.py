@@ -61,7 +61,7 @@ def between_pixels(
     """Return values (bands, places) at places between pixels, read block by block: a block is unpacked once.
 
     `columns` and `rows` count from the middle of the first pixel. Bilinear, as `heights_at` says. `derive` makes
-    one more band (rows, columns) of a block's (bands, rows, columns): it is told also where only a neighbour has it.
+    one more band (rows, columns) of a block's (bands, rows, columns): it is told where only a neighbour has it, too.
     """
     out = np.full((len(bands) + (derive is not None), len(columns)), np.nan)
     inside = (columns >= -0.5) & (columns < dataset.width - 0.5) & (rows >= -0.5) & (rows < dataset.height - 0.5)
@@ -90,7 +90,7 @@ def _block(
 
 
 def _mixed(values: Floats, x: Floats, y: Floats, *, own: bool = True) -> Floats:
-    """Return values (bands, places) within a block (bands, rows, columns); `own`: the pixel itself must have one."""
+    """Return values (bands, places) within a block (bands, rows, columns); `own`: its pixel must have one."""
     height, width = values.shape[1:]
     left, top = np.floor(x).astype(int), np.floor(y).astype(int)
     right, low = np.minimum(left + 1, width - 1), np.minimum(top + 1, height - 1)

@@ -10,6 +10,7 @@ PARTS = (
     "bench.delta",
     "bench.grids",
     "bench.raster",
+    "bench.mesh",
     "bench.raster_serve",
     "bench.rendering",
     "bench.export",

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from naru.cog import BLOCK
 from naru.errors import BadOption
 from naru.pmtiles import About, PMTilesWriter, tile_id
 from naru.records import BBox, Progress
 from naru.storage import disk_errors
 from twin.mesh.heights import Heights, gdal
-from twin.mesh.quantized import EXTENSIONS
+from twin.mesh.quantized import A_M, EXTENSIONS
 from twin.mesh.tiles import LEVEL_ZERO_ERROR_M, MARGIN, Plan, Tile, make_tile
 from twin.mesh.triangulate import SPAN
 from twin.mesh.undulation import Undulation
@@ -33,7 +34,7 @@ Answer = TypeVar("Answer")
 class MeshOptions:
     """How a mesh is made. Heights and errors in metres."""
 
-    max_error_m: float = MAX_ERROR_M  # at the last zoom
+    max_error_m: float | None = None  # at the last zoom; None: MAX_ERROR_M, or 1/40 pixel where that is more
     minzoom: int = 0  # below it, tiles have their corners only
     maxzoom: int | None = None  # None: where a node is a pixel of the source
     threads: int | None = None  # None: one a core
@@ -110,16 +111,23 @@ def plan_of(options: MeshOptions, maxzoom: int, undulation: Undulation, span: tu
     low, high = min(0.0, span[0]) + between[0], max(0.0, span[1]) + between[1]
     step = 2.0 ** math.ceil(math.log2(max(high - low, 1.0) / (SPAN - 2)))
     errors = {z: math.floor(LEVEL_ZERO_ERROR_M / 4 / 2**z * 1000) / 1000 for z in range(maxzoom + 1)}
-    errors[maxzoom] = min(errors[maxzoom], options.max_error_m)
+    errors[maxzoom] = min(errors[maxzoom], _asked(options, maxzoom))
     if errors[maxzoom] * MARGIN < step:
         raise BadOption(
-            f"--max-error {options.max_error_m:g} is less than the format can keep of heights from {low:.0f} to "
+            f"--max-error {errors[maxzoom]:g} is less than the format can keep of heights from {low:.0f} to "
             f"{high:.0f} m: {step / MARGIN:.2g} m",
             field="max-error",
             remedy=f"Say at least {step / MARGIN:.2g}.",
         )
     errors |= dict.fromkeys(range(options.minzoom), math.inf)
     return Plan(undulation, options.finer, errors, step)
+
+
+def _asked(options: MeshOptions, maxzoom: int) -> float:
+    if options.max_error_m is not None:
+        return options.max_error_m
+    pixel_m = 2 * math.pi * A_M / (BLOCK << maxzoom + options.finer)
+    return max(MAX_ERROR_M, round(pixel_m / 40, 3))
 
 
 def _zooms(

@@ -16,7 +16,7 @@ from naru.pmtiles import PMTilesReader, mapped
 from naru.raster_facts import RasterFacts
 from naru.records import Archive, Asset, Job, Layer, Progress, Tileset
 from twin.datum import ELLIPSOIDAL, canonical
-from twin.mesh.archive import MAX_ERROR_M, MeshOptions, build_mesh
+from twin.mesh.archive import MeshOptions, build_mesh
 from twin.mesh.undulation import Undulation, of_grid, stated
 
 ASSET = "mesh"
@@ -118,7 +118,7 @@ def mesh_layer(house: House, job: Job, workdir: Path, progress: Progress) -> dic
     undulation, warnings = undulation_of(subject, params)
     asked = params.get("max_error_m")
     options = MeshOptions(
-        max_error_m=MAX_ERROR_M if asked is None else float(asked),
+        max_error_m=None if asked is None else float(asked),
         minzoom=int(params.get("minzoom") or 0),
         maxzoom=params.get("maxzoom"),
     )

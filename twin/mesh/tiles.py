@@ -89,14 +89,15 @@ def nodes_of(heights: Heights, plan: Plan, tile: tuple[int, int, int]) -> Nodes:
 def parts_of(z: int, max_error_m: float) -> int:
     """Return in how many parts a tile's sides are cut, so that flat triangles stay near the round Earth.
 
-    Along a part's diagonal an arc rises r/8 · 2 · (width/parts)² above its chord: at most a quarter of the error.
+    Along a part's diagonal an arc rises r/8 · 2 · (width/parts)² above its chord: at most a quarter of the error
+    (in 64 parts, whatever is asked of a coarse last zoom).
 
     >>> parts_of(0, 19267.0), parts_of(10, 18.8), parts_of(16, 0.25)
     (64, 2, 1)
     """
     allowed = min(max_error_m, LEVEL_ZERO_ERROR_M / 4 / 2**z) / 4
     parts = math.pi / 2**z * math.sqrt(A_M / 4 / allowed)
-    return int(2 ** max(0, math.ceil(math.log2(parts))))
+    return int(min(64, 2 ** max(0, math.ceil(math.log2(parts)))))
 
 
 @dataclass(frozen=True)

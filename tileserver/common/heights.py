@@ -61,7 +61,7 @@ def between_pixels(
     """Return values (bands, places) at places between pixels, read block by block: a block is unpacked once.
 
     `columns` and `rows` count from the middle of the first pixel. Bilinear, as `heights_at` says. `derive` makes
-    one more band (rows, columns) of a block's (bands, rows, columns): it is told where only a neighbour has it, too.
+    one more band (rows, columns) of a block's (bands, rows, columns): told where only a neighbour has it, too.
     """
     out = np.full((len(bands) + (derive is not None), len(columns)), np.nan)
     inside = (columns >= -0.5) & (columns < dataset.width - 0.5) & (rows >= -0.5) & (rows < dataset.height - 0.5)

@@ -214,3 +214,27 @@ def test_a_place_beside_a_line_is_found_again(s: float, offset: float) -> None:
     found, away = locate(line, place)
     assert found[0] == pytest.approx(s, abs=2.0)
     assert away[0] == pytest.approx(offset, abs=0.1)
+
+
+def test_what_is_turned_is_said(tmp_path: Path) -> None:
+    survey = surveyed(tmp_path, [reversed_points(made) for made in SECTIONS[::-1]])
+    assert "reach 'main': the file begins downstream; the sections are put upstream first" in survey.warnings
+    assert any(words.startswith("sections run from right to left") for words in survey.warnings)
+
+
+def test_two_thousand_sections_are_ordered_within_seconds(tmp_path: Path) -> None:
+    import time
+
+    from twin.survey.order import passed_order
+    from twin.survey.raw import RawSection
+
+    way = np.arange(2000) * 0.05
+    middles = np.column_stack((way * 800 + 300 * np.sin(way), 600 * np.sin(way * 2)))
+    ahead = np.gradient(middles, axis=0)
+    chords = np.column_stack((ahead[:, 1], -ahead[:, 0]))
+    mixed = np.random.default_rng(0).permutation(2000)
+    sections = [RawSection(str(n), tmp_path) for n in np.random.default_rng(1).permutation(2000)]
+    began = time.process_time()
+    order = mixed[passed_order(sections, middles[mixed], chords[mixed])]
+    assert time.process_time() - began < 20
+    assert np.array_equal(order, np.arange(2000)) or np.array_equal(order[::-1], np.arange(2000))

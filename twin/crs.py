@@ -157,10 +157,10 @@ def check_place(x: Floats, y: Floats, crs: CRS | str, file: str) -> None:
     Raises:
         CrsRefused: x and y look exchanged, or like those of another system.
     """
+    if lies_in(crs, x, y):
+        return
     crs = CRS.from_user_input(crs)
     box = (float(x.min()), float(y.min()), float(x.max()), float(y.max()))
-    if _fits(crs, box):
-        return
     swapped = (box[1], box[0], box[3], box[2])
     shown = f"x {box[0]:.6g} to {box[2]:.6g}, y {box[1]:.6g} to {box[3]:.6g}"
     if _fits(crs, swapped):
@@ -178,6 +178,11 @@ def check_place(x: Floats, y: Floats, crs: CRS | str, file: str) -> None:
         field="crs",
         remedy="Name the file's own `crs` in the terrain file.",
     )
+
+
+def lies_in(crs: CRS | str, x: Floats, y: Floats) -> bool:
+    """Whether coordinates lie where their system is used, or near it."""
+    return _fits(CRS.from_user_input(crs), (float(x.min()), float(y.min()), float(x.max()), float(y.max())))
 
 
 def likely_systems(box: tuple[float, float, float, float], but: CRS) -> list[str]:

@@ -99,8 +99,9 @@ def _drawn(laid: Laid, side: float) -> Floats:
     whole = length(laid.centreline)
     step = max(0.5, _STEP * laid.width)
     others = np.unique(np.concatenate(([0.0, whole], distances(laid.centreline), np.arange(0.0, whole, step))))
-    nearest = s[np.argmin(np.abs(others[:, None] - s[None, :]), axis=1)]
-    along = np.sort(np.concatenate((s, others[np.abs(others - nearest) > step / 4])))
+    after = np.searchsorted(s, others)
+    nearest = [np.abs(others - s[np.clip(after - side, 0, len(s) - 1)]) for side in (0, 1)]
+    along = np.sort(np.concatenate((s, others[np.minimum(*nearest) > step / 4])))
     between = (
         PchipInterpolator(s, offset)(np.clip(along, s[0], s[-1])) if len(s) > 1 else np.full_like(along, offset[0])
     )
@@ -113,11 +114,12 @@ def _bank_offsets(laid: Laid, side: float) -> tuple[Floats, Floats, Floats]:
     """Return where the sections' banks of one side are along the centre line, how far beside it, and the places."""
     found = []
     last = len(laid.sections) - 1
+    along = distances(laid.centreline)
     for n, section in enumerate(laid.sections):
         place = bank_places(section)[0 if side > 0 else 1]
         first = 0.0 if n == 0 else float(laid.chainage[n - 1])
-        beyond = length(laid.centreline) if n == last else float(laid.chainage[n + 1])
-        s, offset = locate(laid.centreline, place[None, :], first, beyond)
+        beyond = float(along[-1]) if n == last else float(laid.chainage[n + 1])
+        s, offset = locate(laid.centreline, place[None, :], first, beyond, along)
         found.append((float(s[0]), float(offset[0]), place))
     kept = [found[0]]
     for each in found[1:]:

@@ -85,8 +85,7 @@ def lay(group: Group, notes: Notes) -> Laid:
     laid = _on_given(group, notes) if group.centreline is not None else _on_drawn(group, notes)
     line, s = laid.centreline, laid.chainage
     sections = tuple(
-        _facing(section, way, group.directed, notes)
-        for section, way in zip(laid.sections, tangents(line, s), strict=True)
+        _facing(section, way, notes) for section, way in zip(laid.sections, tangents(line, s), strict=True)
     )
     _check_chainages(sections, s)
     return replace(laid, sections=sections, file=file)
@@ -188,6 +187,8 @@ def _on_drawn(group: Group, notes: Notes) -> Laid:
             )
         if slope > 0 if sure else not _as_in_file(group, sections):
             sections = sections[::-1]
+        if not _as_in_file(group, sections):
+            notes.add(f"reach '{group.id}': the file begins downstream; the sections are put upstream first")
     places = np.array([middle(section) for section in sections])
     directions = _directions(sections, places)
     step = max(0.5, _STEP * float(np.median([np.hypot(*chord(section)) for section in sections])))
@@ -256,7 +257,7 @@ def _rank_correlation(values: Floats) -> float:
     return float((ranks - ranks.mean()) @ (np.arange(len(values)) - (len(values) - 1) / 2))
 
 
-def _facing(section: RawSection, way: Floats, directed: bool, notes: Notes) -> RawSection:
+def _facing(section: RawSection, way: Floats, notes: Notes) -> RawSection:
     """Return a section from the left bank to the right, as seen looking along `way`."""
     across = chord(section)
     sine = float(way[0] * across[1] - way[1] * across[0]) / max(float(np.hypot(*across)), 1e-9)
@@ -270,8 +271,7 @@ def _facing(section: RawSection, way: Floats, directed: bool, notes: Notes) -> R
         notes.add(f"sections stand more than {_SKEWED_DEG:.0f}° from square to the river", section.id)
     if sine <= 0:
         return section
-    if directed:
-        notes.add("sections run from right to left; they are turned", section.id)
+    notes.add("sections run from right to left, looking downstream; they are turned", section.id)
     last = len(section.x) - 1
     assert section.station is not None
     marks = section.bank_points

@@ -57,21 +57,28 @@ def part(points: Floats, first: float, last: float) -> Floats:
     return np.concatenate((ends[:1], points[inner], ends[1:]))
 
 
-def locate(points: Floats, places: Floats, first: float = 0.0, last: float = np.inf) -> tuple[Floats, Floats]:
+def locate(
+    points: Floats, places: Floats, first: float = 0.0, last: float = np.inf, along: Floats | None = None
+) -> tuple[Floats, Floats]:
     """Return how far along a polyline places (n, 2) are, and how far to its left (negative: right).
 
     Only the part of the line from `first` to `last` is looked at, so that a meander's other limb is not taken.
+    `along` are the line's `distances`, where they are known already.
     """
-    whole = length(points)
-    first, last = max(0.0, min(first, whole - 1e-6)), min(whole, last)
-    window = part(points, first, max(last, first + 1e-6))
+    along = distances(points) if along is None else along
+    first, last = max(0.0, min(first, float(along[-1]) - 1e-6)), min(float(along[-1]), last)
+    last = max(last, first + 1e-6)
+    begin = max(0, int(np.searchsorted(along, first)) - 2)
+    near = points[begin : int(np.searchsorted(along, last)) + 2]
+    base = float(along[begin])
+    window = part(near, first - base, last - base)
     line = shapely.LineString(window)
-    found = shapely.points(places)
-    s = shapely.line_locate_point(line, found) + first
-    foot = shapely.get_coordinates(shapely.line_interpolate_point(line, s - first))
+    inside = shapely.line_locate_point(line, shapely.points(places))
+    foot = shapely.get_coordinates(shapely.line_interpolate_point(line, inside))
     away = np.asarray(places, float) - foot
-    along = tangents(points, s)
-    side = along[:, 0] * away[:, 1] - along[:, 1] * away[:, 0]
+    s = inside + first
+    ahead = tangents(near, s - base)
+    side = ahead[:, 0] * away[:, 1] - ahead[:, 1] * away[:, 0]
     return s, np.where(side >= 0, 1.0, -1.0) * np.hypot(*away.T)
 
 

@@ -19,6 +19,7 @@ from twin.survey.records import Floats
 _MOST = 3000  # sections: the ways between all of them are looked at
 _ROUNDS = 50  # of improvement, each over all pairs of steps
 _BEND, _TWIST = 0.5, 2.0  # by how much a way is longer per square radian
+_WORTH = 1.5  # a given order this many times as long as the one found is not worth to be improved
 _AS_GOOD = 0.5  # steps by which an order that somebody gave may be longer than the shortest found
 Ints = npt.NDArray[np.int64]
 
@@ -42,7 +43,8 @@ def passed_order(sections: Sequence[RawSection], middles: Floats, chords: Floats
     costs = _costs(middles, chords)
     given = [np.arange(count), _natural(sections)]
     found = _improved(_nearest(costs), costs)
-    best = min([found, *(_improved(order, costs) for order in given)], key=lambda order: _cost(order, costs))
+    near = [order for order in given if _cost(order, costs) < _WORTH * _cost(found, costs)]
+    best = min([found, *(_improved(order, costs) for order in near)], key=lambda order: _cost(order, costs))
     most = _cost(best, costs) + _AS_GOOD * float(np.median(costs[best[:-1], best[1:]]))
     kept = [order for order in given if _cost(order, costs) <= most]
     return kept[0] if kept else best

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 from pyproj import CRS
 
-from naru.errors import BadSurvey, DatumRefused
-from twin.crs import Mover, check_place, read_claim
+from naru.errors import BadSurvey, CrsRefused, DatumRefused
+from twin.crs import Mover, check_place, lies_in, read_claim
 from twin.datum import LOCAL, convert_heights, datum_of
 from twin.spec_records import Source, TerrainSpec
 from twin.survey.notes import Notes
@@ -96,7 +96,15 @@ class Placing:
     def flat(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
         """Return places. Raises CrsRefused where they cannot be what they are said to be."""
         check_place(x, y, self._crs, self._file)
-        return self._mover(x, y)
+        moved = self._mover(x, y)
+        if self._mover.moves and not lies_in(self._spec.crs, *moved):
+            raise CrsRefused(
+                f"the places lie far from where the terrain's system, {self._spec.crs}, is used",
+                file=self._file,
+                field="crs",
+                remedy="Check the system of the file and of the terrain.",
+            )
+        return moved
 
     def reach(self, reach: RawReach) -> RawReach:
         """Return a reach with its line moved."""

@@ -1,4 +1,4 @@
-"""`naru demo`: the sample city, from nothing to a live, keyed map."""
+"""`naru demo`: the sample city and river, from nothing to a live, keyed map."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--home", type=click.Path(path_type=Path), help="The home folder, instead of NARU_HOME.")
 @click.option("--no-serve", is_flag=True, help="End after ingest, with exit code 0.")
-@click.option("--quick", is_flag=True, help="Leave out the closest zooms.")
+@click.option("--quick", is_flag=True, help="Leave out the closest zooms, and the river's mesh.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
 @json_option
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def demo(
     settings: Settings, home: Path | None, no_serve: bool, quick: bool, host: str, port: int, as_json: bool
 ) -> None:
-    """Make the sample city, ingest it, print a key and the viewer's address, and serve.
+    """Make the sample city and a sample river, print a key and the viewer's address, and serve.
 
     Run again, it publishes a new version of every layer and makes a new key; the earlier ones stay.
     """
@@ -72,9 +72,11 @@ def _show(result: DemoResult, *, serving: bool) -> None:
 
 def _show_layer(layer: dict[str, Any]) -> None:
     title = f"{layer['title']['ko']} · {layer['title']['en']}"
-    click.echo(f"\n{layer['id']:<20} {layer['features_published']:>4} features {layer['seconds']:>6} s   {title}")
+    what = f"{layer['features_published']:>4} features" if layer["kind"] == "vector" else "       raster"
+    click.echo(f"\n{layer['id']:<24} {what} {layer['seconds']:>6} s   {title}")
     click.echo(f"    coordinates  {layer['crs']} ({layer['crs_how']})")
-    click.echo(f"    text         {layer['encoding']} ({layer['encoding_how']})")
+    if layer["encoding"]:
+        click.echo(f"    text         {layer['encoding']} ({layer['encoding_how']})")
     for verb in ("dropped", "repaired"):
         for count in layer[f"features_{verb}"]:
             click.echo(f"    {verb:<12} {count['count']}: {count['reason']}")
@@ -84,7 +86,7 @@ def _show_layer(layer: dict[str, Any]) -> None:
 
 def _serve(settings: Settings, listen: Listen) -> None:
     """Become the server, so that Ctrl-C and signals reach it directly."""
-    from sample_data.demo import child_environment, naru_command
+    from sample_data.running import child_environment, naru_command
 
     sys.stdout.flush()
     sys.stderr.flush()

@@ -1,14 +1,10 @@
-"""The demo: make the sample city, ingest it with the public commands, make a key, say where to look.
+"""The demo: make the sample city and the sample river with the public commands, make a key, say where to look.
 
 Everything goes through `naru …` as a user would type it, so the demo also shows that the commands suffice.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +18,8 @@ from naru.errors import SampleFailed
 from naru.listen import Listen
 from naru.settings import Settings
 from sample_data.city import CITY, SampleLayer
+from sample_data.river.building import build_river
+from sample_data.running import run_naru
 
 CITY_HALL = (126.978275, 37.566642)  # Seoul City Hall, lon/lat
 TILE_ZOOM = 12
@@ -58,7 +56,7 @@ class DemoResult:
 
 
 def run_demo(settings: Settings, options: DemoOptions, tell: Tell) -> DemoResult:
-    """Make the sample city in `<home>/sample`, ingest it and make a key. Run again, it adds new versions.
+    """Make the sample city and river in `<home>/sample`, publish them and make a key. Again, it adds new versions.
 
     Raises:
         SampleFailed: a step failed; it says which, why, and what to do.
@@ -69,6 +67,10 @@ def run_demo(settings: Settings, options: DemoOptions, tell: Tell) -> DemoResult
     for number, found in enumerate(_ingest_all(folder, settings, options), start=1):
         layers += found
         tell(f"[{number}/{len(CITY)}] {found[0]['title']['ko']} · {found[0]['title']['en']}: {_in_short(found)}")
+    for what, found in build_river(folder / "river", settings, options.quick):
+        layers += found
+        tell(f"가상 하천 · Sample river (synthetic): {what}")
+    layers = _with_titles(layers, settings)
     key = _make_key(settings)
     return DemoResult(
         home=str(settings.home),
@@ -79,17 +81,6 @@ def run_demo(settings: Settings, options: DemoOptions, tell: Tell) -> DemoResult
         curl=_curl_line(key["key"], options),
         seconds=round(time.monotonic() - started, 1),
     )
-
-
-def naru_command(*arguments: str) -> list[str]:
-    """Return the argument list that runs `naru …` with this very Python."""
-    return [sys.executable, "-m", "naru", *arguments]
-
-
-def child_environment(settings: Settings) -> dict[str, str]:
-    """Return the environment in which a child `naru` has these same settings and speaks UTF-8."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("NARU_")}
-    return {**kept, **settings.environ(), "PYTHONIOENCODING": "utf-8"}
 
 
 def _sample_folder(settings: Settings) -> Path:
@@ -116,10 +107,16 @@ def _ingest_all(folder: Path, settings: Settings, options: DemoOptions) -> Itera
 def _ingest(sample: SampleLayer, folder: Path, settings: Settings, options: DemoOptions) -> list[dict[str, Any]]:
     started = time.monotonic()
     file = sample.write(folder)
-    report = _naru(settings, "ingest", str(file), *_ingest_options(sample, options), "--json")
+    report = run_naru(settings, "ingest", str(file), *_ingest_options(sample, options), "--json")
     seconds = round(time.monotonic() - started, 1)
     added = {"file": file.name, "title": {"ko": sample.title_ko, "en": sample.title_en}, "seconds": seconds}
     return [{**layer, **added} for layer in report["layers"]]
+
+
+def _with_titles(layers: list[dict[str, Any]], settings: Settings) -> list[dict[str, Any]]:
+    """Return the entries with the titles that the catalogue has."""
+    titles = {layer["id"]: layer["title"] for layer in run_naru(settings, "layers", "list", "--json")["layers"]}
+    return [{**layer, "title": titles[layer["id"]]} for layer in layers]
 
 
 def _ingest_options(sample: SampleLayer, options: DemoOptions) -> list[str]:
@@ -138,8 +135,8 @@ def _ingest_options(sample: SampleLayer, options: DemoOptions) -> list[str]:
 
 
 def _make_key(settings: Settings) -> dict[str, Any]:
-    wishes = ("--functions", "basemap,content,common", "--access", "public", "--day", str(KEY_DAY_QUOTA))
-    return _naru(settings, "keys", "create", "--name", KEY_NAME, *wishes, "--json")
+    wishes = ("--functions", "basemap,content,common,twin", "--access", "public", "--day", str(KEY_DAY_QUOTA))
+    return run_naru(settings, "keys", "create", "--name", KEY_NAME, *wishes, "--json")
 
 
 def _curl_line(key: str, options: DemoOptions) -> str:
@@ -151,40 +148,3 @@ def _curl_line(key: str, options: DemoOptions) -> str:
 def _in_short(layers: list[dict[str, Any]]) -> str:
     features = sum(layer["features_published"] for layer in layers)
     return f"{features} features, {layers[0]['crs']}, {layers[0]['seconds']} s"
-
-
-def _naru(settings: Settings, *arguments: str) -> dict[str, Any]:
-    done = subprocess.run(
-        naru_command(*arguments),
-        env=child_environment(settings),
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-    )
-    answer = _parse(done.stdout)
-    if done.returncode != 0 or answer is None:
-        raise _failure(arguments, done, answer or {})
-    return answer
-
-
-def _parse(text: str) -> dict[str, Any] | None:
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError:
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _failure(
-    arguments: tuple[str, ...], done: subprocess.CompletedProcess[str], answer: dict[str, Any]
-) -> SampleFailed:
-    step = " ".join(arguments[:2])
-    error = answer.get("error") or {}
-    said = error.get("message") or " ".join(done.stderr.split()) or "it said nothing"
-    return SampleFailed(
-        f"`naru {step}` ended with exit code {done.returncode}: {said}",
-        file=error.get("file"),
-        layer=error.get("layer"),
-        remedy=error.get("remedy") or "`naru doctor` looks the installation over.",
-    )

@@ -14,8 +14,10 @@ from naru.house import House
 from naru.settings import Settings
 from sample_data.city import CITY
 from tests.conftest import naru, naru_json
+from twin.facilities.reading import read_facilities
+from twin.facilities.writing import to_dict
 
-pytestmark = pytest.mark.timeout(280)
+pytestmark = pytest.mark.timeout(600)  # two demos, perhaps beside other work
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +33,14 @@ def twice(demo: tuple[Path, dict], tmp_path_factory: pytest.TempPathFactory) -> 
     return home, first, second.stdout
 
 
+RIVER = {"sample-river", "sample-river-depth", "sample-river-roughness", "sample-river-provenance"}
+
+
 def test_demo_ingests_every_file_of_the_city(twice: tuple[Path, dict, str]) -> None:
     _, first, _ = twice
-    assert {layer["file"] for layer in first["layers"]} == {path.name for path in _files(twice[0])}
-    assert {layer["id"]: layer["features_published"] for layer in first["layers"]} == {
+    city = [layer for layer in first["layers"] if not layer["id"].startswith("sample-river")]
+    assert {layer["file"] for layer in city} == {path.name for path in _files(twice[0])}
+    assert {layer["id"]: layer["features_published"] for layer in city} == {
         "seoul-gu": 25,
         "seoul-dong": 467,
         "seoul-living-areas": 25,
@@ -43,6 +49,31 @@ def test_demo_ingests_every_file_of_the_city(twice: tuple[Path, dict, str]) -> N
         "han-weirs": 2,
     }
     assert not any(layer["features_dropped"] for layer in first["layers"])
+
+
+def test_demo_builds_the_sample_river_and_calls_it_made_up(twice: tuple[Path, dict, str]) -> None:
+    river = {layer["id"]: layer for layer in twice[1]["layers"] if layer["id"].startswith("sample-river")}
+    assert river.keys() == RIVER | {"sample-river-facilities", "sample-river-buildings"}
+    assert all("가상" in layer["title"]["ko"] for layer in river.values())
+    assert all("synthetic" in layer["title"]["en"].lower() for layer in river.values())
+    assert river["sample-river-facilities"]["features_published"] == 15
+    house = House.open(Settings.from_environ({}, home=twice[0]))
+    assets = {name: set(house.catalogue.layer(name).live.assets) for name in river}
+    house.close()
+    assert assets["sample-river"] >= {"grid", "river", "bed.glb", "bed.xml"}
+    assert assets["sample-river-facilities"] == {"facilities", "models"}
+    assert assets["sample-river-buildings"] == {"models"}
+
+
+def test_facilities_of_the_demo_are_those_of_the_file(twice: tuple[Path, dict, str]) -> None:
+    house = House.open(Settings.from_environ({}, home=twice[0]))
+    asset = house.catalogue.layer("sample-river-facilities").live.assets["facilities"]
+    published = json.loads(house.storage.path(asset.archive).read_text(encoding="utf-8"))
+    house.close()
+    given = read_facilities(twice[0] / "sample" / "river" / "facilities.csv")
+    assert published == json.loads(json.dumps(to_dict(given)))
+    assert asset.about["facilities"] == len(given.all)
+    assert asset.about["terrain"] == "sample-river"
 
 
 def test_demo_finds_the_old_shapefiles_datum_and_encoding(twice: tuple[Path, dict, str]) -> None:
@@ -71,7 +102,7 @@ def test_second_demo_makes_second_versions_and_a_second_key(twice: tuple[Path, d
     assert {layer["version"] for layer in layers} == {2}
     keys = [k for k in naru_json("keys", "list", home=twice[0])["keys"] if k["name"] == "demo"]
     assert len(keys) == 2
-    assert {tuple(key["functions"]) for key in keys} == {("basemap", "common", "content")}
+    assert {tuple(key["functions"]) for key in keys} == {("basemap", "common", "content", "twin")}
 
 
 def test_demo_tells_people_where_to_look(twice: tuple[Path, dict, str]) -> None:

@@ -43,7 +43,7 @@ _ROWS = 200  # of the ground at a time
 def write_river(folder: Path, cell_m: float = CELL_M) -> Path:
     """Write everything into `folder`: the survey, facilities, buildings, terrain files. Return the folder.
 
-    `cell_m` is the side of the ground's cells (2 m: 1.4 million cells) and of the terrains that the files ask for.
+    `cell_m` is the side of the cells of ground (2 m: 1.4 million) and terrains; it should divide 3400 and 1700.
     """
     river = River()
     folder.mkdir(parents=True, exist_ok=True)
@@ -87,7 +87,7 @@ def _write_asc(path: Path, values: np.ndarray, cell_m: float) -> None:
     """Write an Esri ASCII grid and its .prj."""
     rows, columns = values.shape
     head = (
-        f"ncols {columns}\nnrows {rows}\nxllcorner {WEST:.1f}\nyllcorner {SOUTH:.1f}\n"
+        f"ncols {columns}\nnrows {rows}\nxllcorner {WEST:.1f}\nyllcorner {NORTH - rows * cell_m:.1f}\n"
         f"cellsize {cell_m:g}\nNODATA_value -9999\n"
     )
     with path.open("w", encoding="ascii") as file:

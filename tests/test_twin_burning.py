@@ -14,7 +14,7 @@ from twin.burning.bridges import Deck, remove_decks
 from twin.burning.buildings import footprint_cells, raise_buildings
 from twin.burning.cells import distance_m, walk
 from twin.burning.levees import Levee, keep_crests
-from twin.burning.roughness import from_land_cover, roughness
+from twin.burning.roughness import roughness
 from twin.burning.volume import volume_changes
 from twin.burning.water import water_depth
 from twin.grid import Frame, Values
@@ -256,12 +256,6 @@ def test_roughness_of_the_channel_goes_before_what_lies_over_it() -> None:
     assert n[2, 5] == np.float32(0.3)
     assert n[2, 6] == np.float32(0.04)
     assert np.isnan(n[0, 0])
-
-
-def test_land_cover_class_without_a_number_is_named() -> None:
-    n, missing = from_land_cover(np.array([[1, 2], [2, 7]]), {1: 0.03, 2: 0.1})
-    assert missing == (7,)
-    assert n[1, 0] == np.float32(0.1) and np.isnan(n[1, 1])
 
 
 def test_low_land_behind_a_levee_stays_dry() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +25,7 @@ Ints = npt.NDArray[np.int64]
 
 _BLOCK = 256  # cells of a side that are read at a time
 _KEPT = 64  # blocks in memory
+_GDAL = {"GDAL_CACHEMAX": 32 << 20, "GDAL_NUM_THREADS": "1", "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}
 _FINEST = 8  # a triangle's sides are asked at this many steps at most
 
 
@@ -46,8 +47,10 @@ class Ground:
 
     def __init__(self, file: GroundFile, crs: str) -> None:
         """Open `file`; points will come in `crs` (x before y)."""
-        with _readable(file.path):
-            self._raster = rasterio.open(file.path)
+        with ExitStack() as opened, _readable(file.path):
+            opened.enter_context(rasterio.Env(**_GDAL))
+            self._raster = opened.enter_context(rasterio.open(file.path))
+            self._opened = opened.pop_all()
         self._file = file
         self._move = Transformer.from_crs(crs, self._raster.crs, always_xy=True)
         self._inverse = ~self._raster.transform
@@ -59,7 +62,7 @@ class Ground:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._raster.close()
+        self._opened.close()
 
     def at(self, x: Floats, y: Floats) -> Floats:
         """Return the heights at points, bilinear between cell centres; NaN where the raster says nothing."""

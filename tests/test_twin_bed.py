@@ -296,6 +296,25 @@ def test_unknown_method_is_refused() -> None:
         interpolate_bed(survey, flat_frame(), "spline")
 
 
+def test_section_off_the_channel_is_named() -> None:
+    survey = straight([0.0, 100.0, 200.0], lambda s, u: 2 + u**2)
+    reach = survey.reaches[0]
+    off = section("off", np.full(5, 150.0), np.linspace(500, 540, 5), np.zeros(5))
+    other = Reach("a", reach.centreline, reach.left_bank, reach.right_bank, (*reach.sections, off))
+    bed = interpolate_bed(Survey((other,), "EPSG:5186", "KVD1964"), flat_frame(), "linear")
+    assert bed.warnings == ("Section off of reach a does not cross its reach's channel and was left out.",)
+
+
+def test_banks_through_the_ends_of_two_oblique_sections() -> None:
+    u = np.linspace(-1, 1, 9)
+    rows = tuple(section(str(x), x + 24 * u, 12 - 14 * u, 2 + u**2) for x in (0.0, 380.0))
+    left, right = (np.array([[row.x[k], row.y[k]] for row in rows]) for k in (0, -1))
+    survey = Survey((Reach("a", (left + right) / 2, left, right, rows),), "EPSG:5186", "KVD1964")
+    bed = interpolate_bed(survey, cells(survey, 2), "linear")
+    assert bed.mask.sum() * 4 == pytest.approx(380 * 28, rel=0.02)
+    assert bed.deviation_m < 1e-6
+
+
 def test_crossing_sections_are_named() -> None:
     survey = straight([0.0, 100.0, 200.0, 300.0], lambda s, u: 2 + s / 100 + u**2)
     reach = survey.reaches[0]

@@ -93,7 +93,8 @@ def channel(reach: Reach) -> Channel:
     for _ in range(3):
         a, b = _pair(middle, left, right, width)
         middle = line((left.at(a) + right.at(b)) / 2)
-    a, b = _with_ends(a, b, left, right, width)
+    lengths = [float(np.hypot(s.x[-1] - s.x[0], s.y[-1] - s.y[0])) for s in reach.sections]
+    a, b = _with_ends(a, b, left, right, 3 * max(width, float(np.median(lengths or [0.0]))))
     a, b = _with_bank_points(a, b, left, right)
     ends = left.at(a), right.at(b)
     return Channel(Rulings(*ends, _chainages(*ends, centre), _edges(*ends, left, right, width)), width)
@@ -126,10 +127,10 @@ def _in_order(a: Floats, b: Floats) -> tuple[Floats, Floats]:
     return rising(filled[0]), rising(filled[1])
 
 
-def _with_ends(a: Floats, b: Floats, left: Line, right: Line, width: float) -> tuple[Floats, Floats]:
-    """Return the pairs with the banks' first and last points, where these face each other."""
-    first = np.hypot(*(left.points[0] - right.points[0])) < 3 * width
-    last = np.hypot(*(left.points[-1] - right.points[-1])) < 3 * width
+def _with_ends(a: Floats, b: Floats, left: Line, right: Line, farthest: float) -> tuple[Floats, Floats]:
+    """Return the pairs with the banks' first and last points, where these are no further from each other."""
+    first = np.hypot(*(left.points[0] - right.points[0])) < farthest
+    last = np.hypot(*(left.points[-1] - right.points[-1])) < farthest
     a = np.concatenate((np.zeros(int(first)), a, np.full(int(last), left.length)))
     b = np.concatenate((np.zeros(int(first)), b, np.full(int(last), right.length)))
     return a, b

@@ -79,6 +79,11 @@ def deviation(parts: list[Part], method: str) -> tuple[float, list[str]]:
                     f"Section {section.id} of reach {section.reach}: the bed misses its points by up to "
                     f"{apart:.2f} m. It crosses another section in the channel, or doubles back on itself."
                 )
+        left_out = [section for k, section in enumerate(part.reach.sections) if k not in part.numbers]
+        warnings += [
+            f"Section {section.id} of reach {section.reach} does not cross its reach's channel and was left out."
+            for section in left_out
+        ]
     return largest, warnings
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 import rasterio
 import shapely
 
-from naru.errors import JobLost, NaruError, TooLarge
+from naru.errors import ColumnsUnknown, JobLost, NaruError, TooLarge
 from naru.house import House
 from naru.raster_facts import RasterFacts
 from naru.records import Version
@@ -24,6 +24,7 @@ from tests.twin_rivers import CREST_M, LEVEE_AT_M, Place, River, make_river
 from twin.burning.provenance import BRIDGE, BUILDING, LEVEE, ORIGINS, TERRAIN
 from twin.grid import Frame
 from twin.memory import check_memory
+from twin.obstacles import read_footprints
 from twin.rasters import BANDS
 from twin.spec import read_spec
 from twin.terrain import make_terrain
@@ -172,6 +173,23 @@ def test_bed_comes_as_a_solid_too(done: Done) -> None:
 
 def test_nothing_is_left_in_the_folder_of_jobs(done: Done) -> None:
     assert not list((done.house.settings.home / "jobs").iterdir())
+
+
+def test_buildings_of_a_layer_are_those_of_their_file(tmp_path: Path, house: House) -> None:
+    place = make_river(tmp_path / "survey", river=RIVER, buildings="raise")
+    file = place.folder / "buildings.geojson"
+    naru_here_json("ingest", str(file), "--id", "houses", "--crs", "EPSG:5186", home=house.settings.home)
+    spec = read_spec(place.spec)
+    assert spec.buildings is not None
+    by_layer = replace(spec, buildings=replace(spec.buildings, layer="houses", source=None))
+    frame = Frame(199_600.0, 550_200.0, 4.0, 100, 175, "EPSG:5186")
+    of_file, of_layer = (read_footprints(house, each, frame) for each in (spec, by_layer))
+    assert of_file is not None and of_layer is not None
+    assert of_layer.height_m.tolist() == [9.0, 9.0, 9.0]
+    apart = [a.hausdorff_distance(b) for a, b in zip(of_file.shapes, of_layer.shapes, strict=True)]
+    assert max(apart) < 0.01
+    with pytest.raises(ColumnsUnknown, match="no field 'storeys'"):
+        read_footprints(house, replace(spec, buildings=replace(spec.buildings, floors="storeys")), frame)
 
 
 # --- what goes wrong -------------------------------------------------------------------------------

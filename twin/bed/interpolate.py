@@ -77,7 +77,7 @@ def deviation(parts: list[Part], method: str) -> tuple[float, list[str]]:
                 section = part.reach.sections[number]
                 warnings.append(
                     f"Section {section.id} of reach {section.reach}: the bed misses its points by up to "
-                    f"{apart:.2f} m. It crosses another section in the channel, or doubles back on itself."
+                    f"{apart:.2f} m, or has none there. It crosses another section in the channel, or doubles back."
                 )
         left_out = [section for k, section in enumerate(part.reach.sections) if k not in part.numbers]
         warnings += [

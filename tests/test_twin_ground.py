@@ -297,7 +297,7 @@ def test_too_many_cells_are_refused_with_their_memory(house: House, tmp_path: Pa
         (lambda p: write(p, heights() * np.float32(1000)), "none of the Earth's surface"),
     ],
 )
-@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")  # of writing such a file
 def test_what_is_no_ground_is_refused(house: House, tmp_path: Path, make: Any, words: str) -> None:
     make(tmp_path / "dem.tif")
     assert words in refused(house).message

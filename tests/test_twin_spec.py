@@ -91,6 +91,7 @@ def test_paths_begin_at_the_terrain_file(folder: Path, monkeypatch: pytest.Monke
         ({"vertical_datum": "MSL"}, "DATUM", "vertical_datum", "several"),
         ({"vertical_datum": "EPSG:5186"}, "DATUM", "vertical_datum", "no vertical datum"),
         ({"sections": "missing.csv"}, "FILE_MISSING", "sections.file", "beside the terrain file"),
+        ({"sections": "."}, "SPEC", "sections.file", "names the folder"),
         ({"ground": "missing.tif"}, "FILE_MISSING", "ground.file", "beside the terrain file"),
         ({"ground": "{method: tin}"}, "SPEC", "ground.file", "is missing"),
         ({"soundings": "{file: sections.csv, depth: d}"}, "SPEC", "soundings.water_level_m", "is missing"),

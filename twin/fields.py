@@ -90,6 +90,8 @@ class Fields:
                 field=self.where(name),
                 remedy="Paths begin at the folder of the terrain file, or are absolute.",
             )
+        if not path.is_file():
+            raise self.wrong(name, f"names the folder '{value}' where a file is expected", "Name the file in it.")
         return path
 
     def done(self) -> None:

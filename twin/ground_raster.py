@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import rasterio
 from affine import Affine
 from pyproj import CRS
-from rasterio.errors import RasterioError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.warp import Resampling, reproject, transform_bounds
 from rasterio.windows import Window
 
@@ -110,7 +111,10 @@ def open_raster(source: Source, spec: TerrainSpec, warn: Warn, band: int = 1) ->
     """
     file = str(source.file)
     try:
-        with rasterio.open(source.file) as opened:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)  # _check_kind refuses such
+            opened = rasterio.open(source.file)
+        with opened:
             _check_kind(opened, file)
             wkt = opened.crs.to_wkt() if opened.crs else None
             claimed = read_claim(wkt, file)

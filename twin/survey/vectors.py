@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -54,8 +55,9 @@ def read_features(source: Source, kinds: Sequence[str]) -> Features:
         BadSurvey: the file has several layers and the terrain file names none.
     """
     import pyogrio
-    from pyogrio.errors import DataLayerError, DataSourceError, GeometryError
+    from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError
 
+    faults = (DataSourceError, DataLayerError, FeatureError, FieldError, GeometryError)
     path = source.file
     if path.suffix.lower() not in SUFFIXES:
         raise UnknownFormat(
@@ -68,8 +70,10 @@ def read_features(source: Source, kinds: Sequence[str]) -> Features:
         count = pyogrio.read_info(path, layer=layer)["features"]
         if count > _MOST_FEATURES:
             raise TooLarge(f"the file has {count} features", file=str(path), remedy="Cut it to the river.")
-        frame = pyogrio.read_dataframe(path, layer=layer, encoding=_encoding(source), datetime_as_string=True)
-    except (DataSourceError, DataLayerError, GeometryError, shapely.errors.ShapelyError, UnicodeError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what GDAL remarks on a file; what matters is checked below
+            frame = pyogrio.read_dataframe(path, layer=layer, encoding=_encoding(source), datetime_as_string=True)
+    except (*faults, shapely.errors.ShapelyError, UnicodeError) as error:
         raise FileDamaged(
             f"the file cannot be read ({str(error).splitlines()[0][:120]})",
             file=str(path),

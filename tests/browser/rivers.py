@@ -6,6 +6,7 @@ stands at EL 2.5 m. In the first 400 m the bed is surveyed, further down it is i
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,6 +29,7 @@ WEST, NORTH, LENGTH_M, WIDTH_M = 199_200.0, 550_400.0, 1600.0, 800.0
 MIDDLE = NORTH - WIDTH_M / 2  # northing of the river's middle
 HALF_M, BANK_M, STAGE_M, THALWEG_M, SLOPE = 40.0, 5.0, 2.5, -1.0, 0.001
 SURVEYED_TO_M = 400.0
+GEOID_M = 23.1  # above the ellipsoid
 RIVER, WORKS, HOUSES = "toy-bed", "toy-works", "toy-houses"
 _LONLAT = Transformer.from_crs(CRS, "OGC:CRS84", always_xy=True)
 
@@ -47,6 +49,12 @@ def place(east_m: float, north_m: float) -> list[float]:
     return [float(lon), float(lat)]
 
 
+def offsets(lon: float, lat: float) -> tuple[float, float]:
+    """Return how many metres east of the upstream end and north of the river's middle a place lies."""
+    x, y = _LONLAT.transform(lon, lat, direction="INVERSE")
+    return float(x) - WEST, float(y) - MIDDLE
+
+
 def publish_river(home: Path, folder: Path) -> None:
     """Publish the river's bed with its grid and `river.json`, its works and the houses beside it."""
     write_grid(folder / "grid.tif")
@@ -61,12 +69,13 @@ def publish_river(home: Path, folder: Path) -> None:
     files = {"grid": (folder / "grid.tif", about), "river": (folder / "river.json", {})}
     attach(house, RIVER, files | {"bed.glb": (folder / "bed.glb", {"triangles": 0})})
     house.close()
-    for layer, features in ((WORKS, works()), (HOUSES, houses())):
-        path = folder / f"{layer}.geojson"
-        path.write_text(
-            json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False), "utf-8"
-        )
-        naru_json("ingest", str(path), "--id", layer, "--function", "twin", "--grids", "web", home=home)
+    write_works(folder / "works.csv")
+    described = ["--title", "시험 시설", "--title-en", "Toy works", "--terrain", RIVER]
+    naru_json("twin", "mesh", RIVER, "--geoid-undulation", f"{GEOID_M}", home=home)
+    naru_json("twin", "facilities", "publish", str(folder / "works.csv"), "--id", WORKS, *described, home=home)
+    collection = {"type": "FeatureCollection", "features": houses()}
+    (folder / "houses.geojson").write_text(json.dumps(collection, ensure_ascii=False), "utf-8")
+    naru_json("ingest", str(folder / "houses.geojson"), "--id", HOUSES, "--grids", "web", home=home)
 
 
 def write_grid(path: Path) -> None:
@@ -136,37 +145,47 @@ def _section(number: int, chainage_m: float) -> dict[str, Any]:
     }
 
 
-def works() -> list[dict[str, Any]]:
-    """Return a weir across the river and a pump station beside it, as facilities are published."""
+def works() -> list[dict[str, str]]:
+    """Return a weir across the river and a pump station beside it, as rows of the facilities' table."""
     weir = {
         "id": "W-1",
         "type": "weir",
         "name": "시험보 (가상)",
         "name_en": "Test weir (synthetic)",
-        "status": "normal",
-        "crest_elevation_m": 1.25,
-        "crest_breadth_m": 6.0,
-        "source": "made up",
-        "verified": False,
+        "geometry": f"LINESTRING ({_xy(800, HALF_M)}, {_xy(800, -HALF_M)})",
+        "crest_elevation_m": "1.25",
+        "crest_breadth_m": "6",
+        "height_m": "2.8",
     }
+    ring = ", ".join(_xy(900 + a * 25, 90 + b * 25) for a, b in _CORNERS)
     pump = {
         "id": "P-1",
         "type": "pump_station",
-        "name": "시험 빗물펌프장 (가상)",
+        "name": "시험 펌프장 (가상)",
         "name_en": "Test pump station (synthetic)",
+        "geometry": f"POLYGON (({ring}))",
         "status": "partial",
-        "units": 4,
-        "unit_capacity_m3_min": 90.0,
-        "start_level_m": 3.1,
-        "stop_level_m": 2.1,
-        "lag_min": 5.0,
-        "pump_curve": "[[0,104],[3,98],[6,90],[8,78],[10,60]]",
-        "rules": "start when stage(sump) >= 3.1; stop when stage(sump) <= 2.1",
-        "source": "made up",
-        "verified": False,
+        "failure_fraction": "0.25",
+        "units": "4",
+        "unit_capacity_m3_min": "90",
+        "start_level_m": "3.1",
+        "stop_level_m": "2.1",
+        "lag_min": "5",
+        "pump_curve": "0:104; 3:98; 6:90; 8:78; 10:60",
+        "height_m": "9",
     }
-    line = {"type": "LineString", "coordinates": [place(800, HALF_M), place(800, -HALF_M)]}
-    return [_feature(weir, line), _feature(pump, _square(900, 90, 25))]
+    return [row | {"source": "made up (가상)", "verified": "no"} for row in (weir, pump)]
+
+
+def write_works(path: Path) -> None:
+    """Write the table of facilities."""
+    rows = works()
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    with path.open("w", encoding="utf-8", newline="") as out:
+        out.write(f"# crs: {CRS}; vertical_datum: KVD1964\n")
+        writer = csv.DictWriter(out, columns)
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def houses() -> list[dict[str, Any]]:
@@ -181,7 +200,13 @@ def _feature(properties: dict[str, Any], geometry: dict[str, Any]) -> dict[str, 
     return {"type": "Feature", "properties": properties, "geometry": geometry}
 
 
+_CORNERS = ((-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1))
+
+
+def _xy(east_m: float, north_m: float) -> str:
+    return f"{WEST + east_m} {MIDDLE + north_m}"
+
+
 def _square(east_m: float, north_m: float, half_m: float) -> dict[str, Any]:
-    corners = ((-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1))
-    ring = [place(east_m + a * half_m, north_m + b * half_m) for a, b in corners]
+    ring = [place(east_m + a * half_m, north_m + b * half_m) for a, b in _CORNERS]
     return {"type": "Polygon", "coordinates": [ring]}

@@ -21,6 +21,7 @@ import {
   Rectangle,
   Resource,
   Scene,
+  SceneTransforms,
   ScreenSpaceEventHandler,
   ScreenSpaceEventType,
   ShadowMode,
@@ -69,7 +70,6 @@ export class SceneView {
   private sphere: BoundingSphere | null = null;
   private waiting = true;
   private loading = 0;
-  private frame = 0;
   private zero = 0;
 
   constructor(
@@ -86,7 +86,7 @@ export class SceneView {
     this.listen();
     this.fit();
     new ResizeObserver(() => this.fit()).observe(canvas);
-    this.frame = requestAnimationFrame(() => this.draw());
+    requestAnimationFrame(() => this.draw());
   }
 
   /** Stands on the mesh at `address`, or (null) on the bare ellipsoid, and looks at `bounds`; EL 0 lies at `zero`. */
@@ -193,9 +193,9 @@ export class SceneView {
     return this.scene.globe.getHeight(Cartographic.fromDegrees(lon, lat));
   }
 
-  stop(): void {
-    cancelAnimationFrame(this.frame);
-    this.scene.destroy();
+  /** Where a place is on the canvas, CSS pixels; `height` metres on the ellipsoid. */
+  project(lon: number, lat: number, height: number): { x: number; y: number } | undefined {
+    return SceneTransforms.worldToWindowCoordinates(this.scene, Cartesian3.fromDegrees(lon, lat, height));
   }
 
   // --- behind the scenes ----------------------------------------------------------------------------
@@ -284,6 +284,6 @@ export class SceneView {
     const waiting = this.loading > 0 || this.sphere === null || !this.scene.globe.tilesLoaded || !complete;
     if (waiting !== this.waiting) this.hooks.settled(!waiting);
     this.waiting = waiting;
-    this.frame = requestAnimationFrame(() => this.draw());
+    requestAnimationFrame(() => this.draw());
   }
 }

@@ -44,7 +44,7 @@ export interface Plot {
   scale: ((times: number) => string) | null;
 }
 
-const MARGIN = { top: 24, right: 14, left: 50 };
+const MARGIN = { top: 38, right: 14, left: 50 };
 const FOOT = 38;
 const BAND = 14;
 const MARK_ROOM = { x: 72, y: 34 };
@@ -98,7 +98,7 @@ function picture(plot: Plot, width: number): Element[] {
 }
 
 function frameOf(plot: Plot, width: number): Frame {
-  const height = width < 480 ? 220 : 250;
+  const height = width < 480 ? 230 : 262;
   const bottom = height - FOOT - (plot.band.length > 0 ? BAND : 0);
   const xs = plot.lines.flatMap(({ x }) => [x[0] ?? 0, x.at(-1) ?? 0]);
   const xRange = [Math.min(...xs), Math.max(...xs)] as const;

@@ -43,6 +43,7 @@ export class SectionPanel implements DockContent {
   /** The layer asked, FINEST for whichever has heights; null: the best for the line. */
   private wanted: string | null = null;
   private near: RiverSection | null = null;
+  private typed: LonLat[] | null = null;
   private asked = 0;
   private stop: (() => void)[] = [];
 
@@ -112,6 +113,8 @@ export class SectionPanel implements DockContent {
       this.state = { kind: "failed", line: [...line], error };
     }
     this.tools.dock.refill();
+    if (this.typed) this.goTo(this.typed);
+    this.typed = null;
     if (this.state.kind === "shown") byId("announcement").textContent = summary(this.state.section, this.tools.voice());
   }
 
@@ -170,12 +173,16 @@ export class SectionPanel implements DockContent {
     return form;
   }
 
-  /** A line that was typed: the map goes there. */
+  /** A line that was typed: the map goes there once the dock has its size. */
   private follow(line: LonLat[]): void {
+    this.typed = line;
+    this.tool.finishWith(line);
+  }
+
+  private goTo(line: readonly LonLat[]): void {
     const lons = line.map(([lon]) => lon);
     const lats = line.map(([, lat]) => lat);
-    const room = { top: 60, left: 60, right: 60, bottom: 60 + byId("dock").offsetHeight };
-    this.tool.finishWith(line);
+    const room = { top: 60, left: 60, right: 60, bottom: 40 + byId("dock").offsetHeight };
     this.tools.view.fit([Math.min(...lons), Math.min(...lats), Math.max(...lons), Math.max(...lats)], room, false);
   }
 

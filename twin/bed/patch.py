@@ -16,7 +16,7 @@ from twin.bed.soundings import Correction, correction
 from twin.grid import Frame, Values
 from twin.survey.records import Reach, Soundings
 
-_CHUNK = 500_000  # cells at a time
+_CHUNK = 200_000  # cells at a time: with soundings each takes half a kilobyte meanwhile
 _THREADS = 2
 
 

@@ -216,5 +216,6 @@ def test_the_3d_scene_stands_on_the_mesh_and_names_what_is_picked(open_page: OPE
     page.evaluate("(at) => naruScene.pick(naruScene.project(...at))", [lon, lat, roof])
     expect(page.locator("#card-title")).to_have_text("시험 펌프장 (가상)")
     expect(page.locator("#card-body")).to_contain_text("대당토출량")
+    expect(page.locator("#card-body")).not_to_contain_text("undefined")
     page.screenshot(path=Path(__file__).parent.parent / "shots" / "twin-scene.png", timeout=DRAWN_TIMEOUT_MS)
     spotless(watched)

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { blocks, heightFields } from "../src/map/blocks.ts";
-import { curvePoints, curvesOf, fieldName, fieldValue, figures, isFacility, originOf, originOfAll, rulesOf } from "../src/twin/facility.ts";
+import { curvePoints, curvesOf, fieldName, fieldValue, figures, isFacility, isWorking, originOf, originOfAll, rulesOf } from "../src/twin/facility.ts";
 import { readRiver, sectionsNear } from "../src/twin/river.ts";
 import { between, roundMarks, runs, stretches, waterBodies } from "../src/twin/scales.ts";
 import { depths, readProfile, readSection, sectionCsv, typedLine, waterSurface } from "../src/twin/section.ts";
@@ -163,6 +163,9 @@ test("fields have names and units; elevations say so", () => {
   expect(fieldValue("unit_capacity_m3_min", 90, "ko")).toBe("90 m³/min");
   expect(fieldValue("gate_kind", "vertical_lift", "ko")).toBe("인양식");
   expect(fieldName("하천_코드", "en")).toBe("하천 코드");
+  expect(fieldValue("gate_kind", "전도식", "en")).toBe("flap");
+  expect([isWorking({ status: "normal" }), isWorking({ status: "일부고장" }), isWorking({})]).toEqual([true, false, null]);
+  expect(figures({ crest_elevation_m: undefined, width_m: null, height_m: 0 })).toEqual([["height_m", 0]]);
   expect(figures(PUMP).map(([field]) => field)).toEqual(["start_level_m"]);
 });
 

@@ -1,7 +1,7 @@
 // A facility's card: what it is, its figures with units, its rules and pump curve, and who says so.
 import { el, svg } from "../dom.ts";
 import type { Language } from "../texts.ts";
-import { type Curve, curvesOf, fieldName, fieldValue, figures, kindOf, type Origin, originOf, originOfAll, rulesOf } from "./facility.ts";
+import { type Curve, curvesOf, fieldName, fieldValue, figures, isWorking, kindOf, type Origin, originOf, originOfAll, rulesOf } from "./facility.ts";
 import { roundMarks } from "./scales.ts";
 import { type TwinVoice, twinVoice } from "./texts.ts";
 
@@ -25,8 +25,9 @@ export function facilityCard(properties: Properties, language: Language): HTMLEl
 function head(properties: Properties, { say, language }: TwinVoice): HTMLElement {
   const { words, icon } = kindOf(properties, language);
   const picture = svg("svg", { viewBox: "0 0 20 20", class: "icon facility-icon", "aria-hidden": "true" }, svg("path", { d: icon }));
-  const status = properties["status"];
-  const mark = status ? [el("span", { class: `facility-status status-${String(status)}` }, `${say("status")}: ${fieldValue("status", status, language)}`)] : [];
+  const { status } = properties;
+  const working = isWorking(properties);
+  const mark = working !== null ? [el("span", { class: `facility-status ${working ? "" : "status-broken"}` }, `${say("status")}: ${fieldValue("status", status, language)}`)] : [];
   const other = language === "en" ? properties["name"] : properties["name_en"];
   const name = typeof other === "string" && other ? [el("p", { class: "quiet" }, other)] : [];
   return el("div", { class: "facility-head" }, picture, el("div", {}, el("p", { class: "facility-kind" }, words, " ", el("span", { class: "quiet" }, String(properties["id"] ?? ""))), ...name, ...mark));

@@ -15,8 +15,10 @@ const KINDS: ReadonlyMap<string, { names: Names; icon: string }> = named({
 
 const FIELDS: ReadonlyMap<string, Named> = new Map([...FIELD_NAMES, ...DERIVED_NAMES].map((named) => [named[0], named]));
 
+/** By the word of the template and by its Korean one, which 3D models carry. */
 const VALUES: ReadonlyMap<string, Names> = new Map([
   ...Object.entries(CHOICE_NAMES),
+  ...Object.values(CHOICE_NAMES).map((names) => [names[0], names] as const),
   ["true", ["예", "yes"]],
   ["false", ["아니오", "no"]],
 ]);
@@ -54,9 +56,14 @@ export function fieldValue(field: string, value: unknown, language: Language): s
   return unit?.startsWith("EL ") ? `EL ${words} ${unit.slice(3)}` : unit ? `${words} ${unit}` : words;
 }
 
+/** Whether all of it works; null where nothing is said. */
+export function isWorking({ status }: Properties): boolean | null {
+  return typeof status === "string" && status ? VALUES.get(status)?.[1] === "normal" : null;
+}
+
 /** The figures: every attribute that has no place of its own and is not empty. */
 export function figures(properties: Properties): [field: string, value: unknown][] {
-  return Object.entries(properties).filter(([field, value]) => !APART.has(field) && !isNote(field) && value !== null && value !== "");
+  return Object.entries(properties).filter(([field, value]) => !APART.has(field) && !isNote(field) && value !== null && value !== undefined && value !== "");
 }
 
 function isNote(field: string): boolean {

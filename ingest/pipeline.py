@@ -94,7 +94,11 @@ def ingest_together(
         folder.mkdir()
         made = _pack(house, one, folder, part(progress, n * share, (n + 1) * share))
         if len(made) > 1 and one.beside:
-            raise BadInput(f"has {len(made)} layers, of which one was expected", file=one.options.called(one.path))
+            raise BadInput(
+                f"has {len(made)} layers, and what belongs to it is of one",
+                file=one.options.called(one.path),
+                remedy="Give a file of one layer.",
+            )
         packed += [replace(layer, beside=one.beside) for layer in made]
     return _publish(house, packed, lambda _, message: progress(1.0, message), job)
 

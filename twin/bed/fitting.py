@@ -70,15 +70,30 @@ def curve(section: CrossSection, along: Channel, ground: Grid | None = None) -> 
     inside = _longest(~np.isnan(s))
     if len(inside) < 3:
         return None
-    s, u, z, own, outside = s[inside], u[inside], z[inside], own[inside], (inside[0] > 0, inside[-1] < len(x) - 1)
+    beyond = tuple(_crossing(x, y, z, u, at, towards) for at, towards in ((inside[0], -1), (inside[-1], 1)))
+    s, u, z, own = s[inside], u[inside], z[inside], own[inside]
     if u[0] > u[-1]:
-        s, u, z, own, outside = s[::-1], u[::-1], z[::-1], own[::-1], outside[::-1]
+        s, u, z, own, beyond = s[::-1], u[::-1], z[::-1], own[::-1], beyond[::-1]
     order = np.argsort(u, kind="stable")
     keep = np.arange(len(u)) * _APART
     s, u, z, own = s[order], np.maximum.accumulate(u[order] - keep) + keep, z[order], own[order]
     if u[-1] - u[0] < 0.2:
         return None
-    return _to_banks(Curve(s, np.clip(u, -1, 1), z, own, u[[0, -1]]), outside, along, ground)
+    return _to_banks(Curve(s, np.clip(u, -1, 1), z, own, u[[0, -1]]), beyond, along, ground)
+
+
+def _crossing(x: Floats, y: Floats, z: Floats, u: Floats, at: int, towards: int) -> float | None:
+    """Return the height at which a section's line leaves the channel after its point `at`; None where it ends there.
+
+    Where it crosses the bank follows from how fast u runs along the line just inside.
+    """
+    out, back = at + towards, at - towards
+    if not 0 <= out < len(x):
+        return None
+    away, before = (float(np.hypot(x[n] - x[at], y[n] - y[at])) for n in (out, back))
+    rate = abs(u[at] - u[back]) / before if before > 0 else 0.0
+    share = min((1 - abs(u[at])) / (rate * away), 1.0) if rate * away > 0 else 0.0
+    return float(z[at] + share * (z[out] - z[at]))
 
 
 def _fine(section: CrossSection, step: float) -> tuple[Floats, Floats, Floats, npt.NDArray[np.bool_]]:
@@ -101,18 +116,19 @@ def _longest(inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
     return np.arange(starts[best], ends[best])
 
 
-def _to_banks(found: Curve, outside: tuple[bool, bool], along: Channel, ground: Grid | None) -> Curve:
-    """Return a curve with its ends at both banks."""
+def _to_banks(found: Curve, beyond: tuple[float | None, ...], along: Channel, ground: Grid | None) -> Curve:
+    """Return a curve with its ends at both banks; `beyond` are the heights where its line crosses them."""
     s, u, z, own, surveyed = found.s, found.u, found.z, found.own, found.surveyed.copy()
     slope = (s[-1] - s[0]) / (u[-1] - u[0])
     for end, bank in ((0, -1.0), (-1, 1.0)):
         gap = bank - u[end]
         if gap == 0:
             continue
-        at, height = s[end] + slope * gap, z[end]
-        if abs(gap) > _SHORT and not outside[end] and ground is not None:
+        crossed = beyond[end]
+        at, height = s[end] + slope * gap, z[end] if crossed is None else crossed
+        if abs(gap) > _SHORT and crossed is None and ground is not None:
             height = _ground_at(along, at, bank, ground, height)
-        if abs(gap) <= _SHORT or outside[end]:
+        if abs(gap) <= _SHORT or crossed is not None:
             surveyed[end] = bank
         where = 0 if end == 0 else len(u)
         s, u, z = (np.insert(values, where, value) for values, value in ((s, at), (u, bank), (z, height)))

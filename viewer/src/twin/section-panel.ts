@@ -113,7 +113,8 @@ export class SectionPanel implements DockContent {
       this.state = { kind: "failed", line: [...line], error };
     }
     this.tools.dock.refill();
-    if (this.typed) this.goTo(this.typed);
+    const { typed } = this;
+    if (typed) requestAnimationFrame(() => this.goTo(typed)); // the chart has given the dock its height by then
     this.typed = null;
     if (this.state.kind === "shown") byId("announcement").textContent = summary(this.state.section, this.tools.voice());
   }

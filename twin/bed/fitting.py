@@ -83,7 +83,7 @@ def curve(section: CrossSection, along: Channel, ground: Grid | None = None) -> 
 
 
 def _crossing(x: Floats, y: Floats, z: Floats, u: Floats, at: int, towards: int) -> float | None:
-    """Return the height at which a section's line leaves the channel after its point `at`; None where it ends there.
+    """Return the height at which a section's line leaves the channel after point `at`; None where it ends there.
 
     Where it crosses the bank follows from how fast u runs along the line just inside.
     """

@@ -98,15 +98,19 @@ class Channel:
         low = self.thalweg_el(along)
         return low + (self.bank_el(along) - low) * q * q
 
-    def beside(self, along: Floats, u: Floats) -> tuple[Floats, Floats]:
-        """Return the EL of the berm outside the bank, and that of the levee (−inf beyond its foot)."""
+    def beside(self, along: Floats, u: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return the EL of the berm outside the bank, of the levee (−inf beyond its foot) and of the valley side.
+
+        Land rises from the berm no steeper than that side, which is the levee's own inner slope carried on.
+        """
         # square to the centre line, as the width is: levees then stand as wide as they are said to
         out = (np.abs(u) - 1) * self.width_m(along) / 2
         berm = self.bank_el(along) + _BERM_RISE * np.clip(out, 0, _BERM_M)
         top = self.levee_el(along)
         off = np.maximum(np.abs(out - LEVEE_AT_M) - LEVEE_TOP_M / 2, 0)
         levee = np.where(off <= 2.5 * LEVEE_HEIGHT_M * LEVEE_SLOPE, top - off / LEVEE_SLOPE, -np.inf)
-        return np.where(out <= _BERM_M, berm, np.inf), levee
+        side = berm + np.clip(out - _BERM_M, 0, None) / LEVEE_SLOPE
+        return np.where(out <= _BERM_M, berm, np.inf), levee, side
 
     def levee_el(self, along: Floats) -> Floats:
         """Return the levees' crest, EL m."""
@@ -197,15 +201,17 @@ class River:
     def terrain(self, x: Floats, y: Floats) -> Floats:
         """Return the height of the solid ground, EL m: bed, berms, levees, land. No water, bridges or houses."""
         x, y = np.asarray(x, float), np.asarray(y, float)
-        land, cut = self.land(x, y), np.full(np.shape(x), np.inf)
+        land, levees = self.land(x, y), np.full(np.shape(x), -np.inf)
+        cut = np.full(np.shape(x), np.inf)
         for channel in (self.main, self.tributary):
             along, u = self.place(channel, x, y)
-            berm, levee = channel.beside(along, u)
+            berm, levee, side = channel.beside(along, u)
             inside = np.where(np.abs(u) <= 1, channel.bed(along, u), berm)
             reached = self._reached(channel, x, y)
             cut = np.where(reached, np.minimum(cut, inside), cut)
-            land = np.where(reached, np.maximum(land, levee), land)
-        return np.where(np.isinf(cut), land, cut)
+            land = np.where(reached, np.minimum(land, side), land)
+            levees = np.where(reached, np.maximum(levees, levee), levees)
+        return np.where(np.isinf(cut), np.maximum(land, levees), cut)
 
     def land(self, x: Floats, y: Floats) -> Floats:
         """Return the land without rivers and levees, EL m: low behind the south levee, hills in the north."""

@@ -27,6 +27,7 @@ _A_WIDTH = 8  # rulings per width of the channel, before the banks' own points a
 _SMOOTH = 0.35  # widths: what the middle line is smoothed by before normals are drawn
 _SMOOTH_BANK = 0.25  # widths: what banks are smoothed by for u in mid-channel
 _MIDDLE = 0.75  # of the way from the middle to the nearer of the two banks, theirs and the smoothed
+_MARGIN = 0.002  # widths: by how much the mesh goes on beyond the outermost sections
 _LEAST_SLOPE = 0.05  # s rises by at least this share of the way along the middle
 
 
@@ -97,7 +98,8 @@ def channel(reach: Reach) -> Channel:
     a, b = _with_ends(a, b, left, right, 3 * max(width, float(np.median(lengths or [0.0]))))
     a, b = _with_bank_points(a, b, left, right)
     ends = left.at(a), right.at(b)
-    return Channel(Rulings(*ends, _chainages(*ends, centre), _edges(*ends, left, right, width)), width)
+    rulings = Rulings(*ends, _chainages(*ends, centre), _edges(*ends, left, right, width))
+    return Channel(_over_ends(rulings, reach, width), width)
 
 
 def _median_width(centre: Line, left: Line, right: Line) -> float:
@@ -179,6 +181,31 @@ def _edges(left: Floats, right: Floats, left_bank: Line, right_bank: Line, width
     first, last = np.clip(shares[0], -0.25, 0.25), np.clip(shares[1], 0.75, 1.25)
     edges: Floats = np.stack((-1 - 2 * first / (last - first), -1 + 2 * (1 - first) / (last - first)), axis=-1)
     return edges
+
+
+def _over_ends(rulings: Rulings, reach: Reach, width: float) -> Rulings:
+    """Return rulings that cover the outermost sections too.
+
+    Where the banks end with the survey, the last ruling is the chord of the last section, and each of its points
+    that stands beyond the chord, by a millimetre's rounding or by a bend, would lie in no part of the channel.
+    """
+    for end, section in ((0, reach.sections[0]), (-1, reach.sections[-1])):
+        left, right = rulings.left[end], rulings.right[end]
+        middles = (rulings.left + rulings.right) / 2
+        gone = np.hypot(*(middles - middles[end]).T)
+        inner_one = np.flatnonzero(gone >= min(width / 2, float(gone.max())))[end]
+        out = (middles[end] - middles[inner_one]) / max(float(gone[inner_one]), 1e-9)
+        basis = np.stack((right - left, out), axis=-1)
+        if abs(float(np.linalg.det(basis))) < 1e-6 * width:
+            continue
+        across, ahead = np.linalg.solve(basis, np.stack((section.x, section.y)) - left[:, None])
+        beside = (across > -0.5) & (across < 1.5) & (ahead < 2 * width)
+        further = max(float(ahead[beside].max(initial=0.0)), 0.0) + _MARGIN * width
+        place = 0 if end == 0 else len(rulings.s)
+        s = rulings.s[end] + (further if end else -further)
+        added = (left + further * out, right + further * out, s, rulings.edges[end])
+        rulings = Rulings(*(np.insert(own, place, new, axis=0) for own, new in zip(rulings, added, strict=True)))
+    return rulings
 
 
 @inner

@@ -1,0 +1,75 @@
+"""Rivers as surveys have them, not as one would draw them: rounded, scattered, bent, skewed, narrow sections."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from twin.bed.interpolate import interpolate_bed, parted
+from twin.bed.records import Bed
+from twin.grid import Frame
+from twin.spec import read_spec
+from twin.survey.load import load_survey
+from twin.survey.records import Floats, Survey
+
+WEST, NORTH = 190_000.0, 550_000.0
+LENGTH, HALF, DEEP = 600.0, 20.0, 4.0
+
+
+def centre(s: Floats) -> tuple[Floats, Floats]:
+    """Return the middle of a river that swings about the east; s is measured eastwards."""
+    return WEST + s, NORTH + 40 * np.sin(s / 120)
+
+
+def true_bed(s: Floats, u: Floats) -> Floats:
+    """Return EL metres of a bed that is deepest in the middle; the banks fall by a metre a kilometre."""
+    bed: Floats = 10 - s / 1000 - DEEP * np.cos(np.pi * np.clip(u, -1, 1) / 2)
+    return bed
+
+
+def section(at: float, points: int = 15, skew: float = 0.0, scatter: float = 0.0) -> Floats:
+    """Return x, y, z (points, 3) from the left bank to the right, rounded to millimetres."""
+    x, y = centre(np.array([at]))
+    slope = 40 / 120 * np.cos(at / 120)
+    way = np.array([1.0, slope]) / np.hypot(1.0, slope)
+    across = np.array([way[1], -way[0]])
+    u = np.linspace(-1, 1, points)
+    beside = np.random.default_rng(int(at)).normal(0, scatter, points) + u * HALF * np.tan(np.radians(skew))
+    place = np.stack((x, y), axis=-1) + u[:, None] * HALF * across + beside[:, None] * way
+    return np.round(np.column_stack((place, true_bed(np.full(points, at), u))), 3)
+
+
+def survey(folder: Path, sections: dict[str, Floats], **more: object) -> Survey:
+    """Read sections as a table of the terrain file that names them."""
+    rows = [f"{name},{x:.3f},{y:.3f},{z:.3f}" for name, points in sections.items() for x, y, z in points]
+    (folder / "s.csv").write_text("\n".join(["section,x,y,z", *rows]))
+    spec = {"terrain": "odd", "ground": "g.tif", "crs": "EPSG:5186", "vertical_datum": "KVD1964", "cell_m": 2}
+    (folder / "t.yaml").write_text(yaml.safe_dump({**spec, "sections": "s.csv", **more}))
+    (folder / "g.tif").touch()
+    return load_survey(read_spec(folder / "t.yaml"))
+
+
+def bed_of(found: Survey, cell_m: float = 2.0, method: str = "linear") -> Bed:
+    frame = Frame(WEST - 50, NORTH + 100, cell_m, int(200 / cell_m), int(700 / cell_m), "EPSG:5186")
+    return interpolate_bed(found, frame, method)
+
+
+@pytest.mark.parametrize("scatter", [0.0, 0.3])
+@pytest.mark.parametrize("skew", [0.0, 30.0])
+@pytest.mark.parametrize("points", [3, 15, 300])
+def test_every_point_of_the_outermost_sections_counts(
+    tmp_path: Path, points: int, skew: float, scatter: float
+) -> None:
+    cut = {f"S{n:02d}": section(50.0 * n, points, skew, scatter) for n in range(1, 9)}
+    found = survey(tmp_path, cut)
+    (part,) = parted(found)
+    assert part.numbers == tuple(range(8))
+    for place, number in enumerate(part.numbers):
+        inner = len(part.shapes.points(place)[0])
+        assert inner >= 0.98 * len(found.sections[number].x) - 2, number  # but for points at the banks
+    bed = bed_of(found)
+    assert bed.deviation_m < 0.01
+    assert bed.warnings == ()

@@ -6,7 +6,6 @@ encoded once, and memory holds one branch of the tree, however large the raster 
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,6 +22,7 @@ from ingest.raster.encode import Blocks, Codec
 from ingest.raster.reduce import How, halve
 from ingest.raster.statistics import Tally
 from ingest.raster.tiff import BLOCK, Level
+from naru.threads import cores
 
 Pixels = npt.NDArray[Any]
 Square = tuple[int, int, int]  # zoom, column and row in squares
@@ -213,4 +213,4 @@ class Cutter:
 
 def threads() -> int:
     """Return how many threads warp and encode: as many as there are processors for us, at most four."""
-    return min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    return cores(most=4)

@@ -22,7 +22,7 @@ from ingest.tiling.dictionary import Dictionary, Numbering, chained
 from ingest.tiling.kernel import inner, kernel
 from ingest.tiling.source import Source
 from ingest.tiling.spool import Room
-from ingest.tiling.threads import bounded_map, cores
+from naru.threads import bounded_map, cores
 
 BATCH = 65_536  # rows of a column read at a time
 EXACT = 2**53  # whole numbers beyond this are not exact as IEEE doubles, which is what JavaScript has

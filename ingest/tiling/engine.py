@@ -32,7 +32,6 @@ from ingest.tiling.shapes import LINE, POINT, POLYGON, Ints, Measures, Shapes
 from ingest.tiling.simplify import Level, levels, unit_of
 from ingest.tiling.source import Geometries, beyond, open_source, read_geometries
 from ingest.tiling.spool import Room, measure
-from ingest.tiling.threads import bounded_map, cores
 from ingest.tiling.zooms import choose_maxzoom
 from naru.errors import NoFeatures
 from naru.grids import WEB_MERCATOR, Grid
@@ -40,6 +39,7 @@ from naru.pmtiles import About, PMTilesWriter, Written
 from naru.records import BBox, Progress
 from naru.storage import disk_errors
 from naru.style import LABELS_SUFFIX
+from naru.threads import bounded_map, cores
 
 ROWS_AT_A_TIME = 50_000
 POINT_RATE = 2.5  # of single points, at least a share divided by this at each zoom down stays, as in tippecanoe

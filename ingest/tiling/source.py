@@ -19,10 +19,10 @@ import shapely
 from ingest.tiling.projection import Projector
 from ingest.tiling.shapes import POLYGON, Ints, Shapes, concatenate, empty, from_geometries, rounded
 from ingest.tiling.spool import Room, ShapesSpool
-from ingest.tiling.threads import bounded_map, cores
 from ingest.tiling.wkb import read_wkb
 from naru.errors import CrsUnknown, FileDamaged
 from naru.grids import WEB_MERCATOR, Grid
+from naru.threads import bounded_map, cores
 
 BATCH = 10_000  # features read at a time
 DENSE = 12  # mean vertices of a polygon from which a layer may be a coverage worth simplifying as one

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from naru.cog import BLOCK
 from naru.errors import BadOption
 from naru.pmtiles import About, PMTilesWriter, tile_id
 from naru.records import BBox, Progress
 from naru.storage import disk_errors
+from naru.threads import bounded_map, cores
 from twin.mesh.heights import Heights, gdal
 from twin.mesh.quantized import A_M, EXTENSIONS
 from twin.mesh.tiles import LEVEL_ZERO_ERROR_M, MARGIN, Plan, Tile, make_tile
@@ -26,8 +25,6 @@ MAX_ERROR_M = 0.25
 FINER = 1  # 256 pixels across a tile: see bench/README.md
 _ROOTS = ((0, 0, 0), (0, 1, 0))
 _AHEAD = 4  # tiles a thread in memory
-Item = TypeVar("Item")
-Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,25 +220,3 @@ def _runs(numbers: list[int]) -> Iterator[tuple[int, int]]:
 def _within(bounds: BBox) -> BBox:
     west, south, east, north = bounds
     return max(-180.0, west), max(-90.0, south), min(180.0, east), min(90.0, north)
-
-
-def cores() -> int:
-    """Return how many threads are worth starting: the cores this process may use, eight at most."""
-    return min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-
-
-def bounded_map(
-    pool: Executor, work: Callable[[Item], Answer], items: Iterable[Item], ahead: int
-) -> Iterator[Answer]:
-    """Yield work(item) in order; at most `ahead` items are taken before their answers are asked for."""
-    waiting: deque[Future[Answer]] = deque()
-    try:
-        for item in items:
-            waiting.append(pool.submit(work, item))
-            if len(waiting) >= ahead:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        for future in waiting:
-            future.cancel()

@@ -5,13 +5,11 @@ Memory holds a few numbers for each feature, and a few tiles; the rest passes by
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +22,7 @@ from naru.features.query import damaged
 from naru.features.source import FeatureSource
 from naru.geoparquet import CORNERS
 from naru.records import Progress
+from naru.threads import bounded_map
 from twin.crs import horizontal
 from twin.datum import Geoid, canonical, geoid_undulation_m
 from twin.models.archive import ArchiveWriter
@@ -198,7 +197,8 @@ def _pack(
     done: list[TileMade] = []
     with ArchiveWriter(out) as archive, ThreadPoolExecutor(wish.workers, "models") as pool:
         tasks = [spool.places[number] for number in range(len(nodes))]
-        for node, made in zip(nodes, _in_order(pool, recipe, tasks, wish.workers * _AHEAD), strict=True):
+        tiles = bounded_map(pool, lambda task: make_tile(recipe, task), tasks, wish.workers * _AHEAD)
+        for node, made in zip(nodes, tiles, strict=True):
             if made is None:
                 continue
             uri = f"tiles/{node.name}.glb"
@@ -216,17 +216,6 @@ def _pack(
             )
         archive.add("tileset.json", _tileset(nodes[0], contents, recipe, (wish, survey, result)))
     return result
-
-
-def _in_order(pool: Executor, recipe: Recipe, tasks: Sequence[Any], ahead: int) -> Iterator[TileMade | None]:
-    """Yield the tiles in order; at most `ahead` are made or wait."""
-    waiting: deque[Future[TileMade | None]] = deque()
-    for task in tasks:
-        waiting.append(pool.submit(make_tile, recipe, task))
-        if len(waiting) >= ahead:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
 
 
 def _result(done: Sequence[TileMade], survey: _Survey, wish: BuildingPlan, wanted: int) -> ModelsMade:

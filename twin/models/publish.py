@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from naru.features.source import FeatureSource
 from naru.house import House
 from naru.raster_facts import RasterFacts
 from naru.records import Asset, Job, Layer, Progress
+from naru.threads import cores
 from twin.burning.provenance import BUILDING
 from twin.datum import ELLIPSOIDAL, Geoid, canonical
 from twin.facilities.records import Facilities
@@ -157,7 +157,7 @@ def _buildings(
         title=layer.title_ko,
         attribution=layer.attribution,
         closed=bool(params.get("closed")),
-        workers=min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1),
+        workers=cores(),
     )
     try:
         return build_buildings(source, wish, path, workdir, progress)

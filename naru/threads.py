@@ -12,9 +12,9 @@ Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 
-def cores() -> int:
-    """Return how many threads are worth starting: the cores this process may use, eight at most."""
-    return min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+def cores(most: int = 8) -> int:
+    """Return how many threads are worth starting: the cores this process may use, `most` at most."""
+    return min(most, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
 def bounded_map(

@@ -5,11 +5,32 @@ from __future__ import annotations
 import json
 from functools import cache
 from importlib.resources import files
+from typing import NamedTuple
 
 from naru.raster_facts import BandRange
 from naru.style import palette
 
 _BACKWARDS = "_r"  # behind a ramp's name
+
+
+class Mark(NamedTuple):
+    """A value whose colour is the same on every map, and what has such a value."""
+
+    value: float
+    words: str  # 한국어 (English)
+
+
+# Manning's n, s·m^-1/3: Chow (1959), table 5-6, to one digit; for buildings what `manning_n` has unless told.
+# Stretched over what one map has, a channel of 0.03 beside fields of 0.035 would look like day and night.
+_MARKS = {
+    "roughness": (
+        Mark(0.015, "콘크리트 (concrete)"),
+        Mark(0.03, "자연 하도 (natural channel)"),
+        Mark(0.05, "풀·밭 (weeds, crops)"),
+        Mark(0.1, "관목·숲 (brush, trees)"),
+        Mark(0.3, "건물 (buildings)"),
+    )
+}
 
 
 @cache
@@ -39,10 +60,17 @@ def ramp_colours(name: str) -> tuple[str, ...]:
     return colours[::-1] if name.endswith(_BACKWARDS) else colours
 
 
+def ramp_marks(name: str) -> tuple[Mark, ...]:
+    """Return which values a ramp's colours stand for on every map; none for a ramp that is spread over a range."""
+    return _MARKS.get(name, ())
+
+
 def ramp_stops(name: str, span: BandRange) -> list[tuple[float, str]]:
-    """Return (value, colour) of a ramp spread evenly over what a band is stretched to."""
-    low, high = span.stretch
+    """Return (value, colour) of a ramp: at its marks, else spread evenly over a band's stretch."""
     colours = ramp_colours(name)
+    if marks := ramp_marks(name):
+        return [(mark.value, colour) for mark, colour in zip(marks, colours, strict=True)]
+    low, high = span.stretch
     return [(low + (high - low) * k / (len(colours) - 1), colour) for k, colour in enumerate(colours)]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from naru.ramps import palette_colour, ramp_stops
+from naru.ramps import palette_colour, ramp_marks, ramp_stops
 from naru.raster_facts import BandRange, RasterFacts
 from naru.style import StyleLayer
 
@@ -37,6 +37,9 @@ def raster_legend(facts: RasterFacts) -> list[dict[str, str]]:
         return [{"label": names.get(value, str(value)), "color": colour} for value, colour in _classes(facts)]
     unit = f" {facts.unit}" if facts.unit else ""
     stops = ramp_stops(facts.ramp or facts.role, _span(facts))
+    if marks := ramp_marks(facts.ramp):
+        told = zip(marks, stops, strict=True)
+        return [{"label": f"{mark.value:g} {mark.words}", "color": colour} for mark, (_, colour) in told]
     return [{"label": f"{value:.{_digits(stops)}f}{unit}", "color": colour} for value, colour in stops]
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from naru.ramps import palette_colour, ramp_colours
+from naru.ramps import palette_colour, ramp_colours, ramp_marks
 from naru.raster_facts import BandRange, Colour
 from naru.relief import brightness, gradient, slope_degrees
 from naru.style import palette
@@ -48,6 +48,17 @@ def _steps(values: Values, span: BandRange, steps: int) -> NDArray[np.int32]:
 def tinted(heights: Values, span: BandRange, name: str = "elevation") -> Pixels:
     """Return heights (rows, columns) in the colours of a ramp: (3, rows, columns)."""
     return np.take(_ramp_table(ramp_colours(name)), _steps(heights, span, _RAMP_STEPS), axis=1)
+
+
+def marked(values: Values, name: str) -> Pixels:
+    """Return values (rows, columns) in the colours of a ramp that has marks, the same on every map.
+
+    NaN is as the lowest value: (3, rows, columns).
+    """
+    marks = [mark.value for mark in ramp_marks(name)]
+    places = np.interp(values, marks, np.arange(len(marks), dtype="f4"))
+    last = len(marks) - 1
+    return tinted(places, BandRange(0.0, last, 0.0, last), name)
 
 
 @cache

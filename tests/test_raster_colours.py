@@ -14,7 +14,7 @@ from naru import png, terrain_rgb
 from naru.errors import ArchiveDamaged
 from naru.raster_facts import ENCODINGS, BandRange, Encoding, RasterFacts
 from naru.raster_style import raster_legend, raster_style
-from naru.shading import classed, hillshade, shaded_relief, stretched, tinted
+from naru.shading import classed, hillshade, marked, shaded_relief, stretched, tinted
 from tests.rasters import COVER, HEIGHTS, facts, pixels_of
 
 SPAN = BandRange(0, 400, 100, 300)
@@ -93,6 +93,15 @@ def test_a_ramp_begins_and_ends_where_the_stretch_does() -> None:
     colours = tinted(np.array([[-50.0, 100.0, 300.0, 900.0]]), SPAN)[:, 0].T.tolist()
     assert colours[0] == colours[1] == list(bytes.fromhex("5e9c86"))
     assert colours[2] == colours[3] == list(bytes.fromhex("efe9e2"))
+
+
+def test_roughness_has_one_colour_on_every_map_and_words_in_the_legend() -> None:
+    known = RasterFacts.of({"raster": facts("data", "float32", statistics=[HEIGHTS]) | {"ramp": "roughness"}})
+    entries = {float(entry["label"].split()[0]): entry for entry in raster_legend(known)}
+    drawn = marked(np.array([[0.001, *entries, 10.0]], "f4"), "roughness")[:, 0].T.tolist()
+    colours = [list(bytes.fromhex(entry["color"][1:])) for entry in entries.values()]
+    assert drawn == [colours[0], *colours, colours[-1]]
+    assert entries[0.03]["label"] == "0.03 자연 하도 (natural channel)"
 
 
 def test_flat_relief_has_the_ramps_own_colours() -> None:

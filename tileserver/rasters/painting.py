@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from naru import shading
+from naru.ramps import ramp_marks
 from naru.raster_facts import BandRange
 from naru.shading import PixelSides
 from tileserver.rasters.expression import Band, Node, Number
@@ -137,7 +138,10 @@ def _data(patch: Patch, subject: Subject, look: Look) -> Pixels:
     if len(patch.values) > 1:
         bands = [shading.stretched(patch.known(k), _span(subject, look, k)) for k in range(len(patch.values))]
         return _with_holes(shading.as_rgb(bands), patch.alpha)
-    return _single(patch.first, patch.alpha, _span(subject, look, 0), look.colormap or subject.facts.ramp)
+    ramp = look.colormap or subject.facts.ramp
+    if ramp_marks(ramp) and not look.rescale:
+        return _with_holes(shading.marked(patch.first, ramp), patch.alpha)
+    return _single(patch.first, patch.alpha, _span(subject, look, 0), ramp)
 
 
 _PAINTERS: dict[str, Callable[[Patch, Subject, Look], Pixels]] = {

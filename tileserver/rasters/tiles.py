@@ -23,7 +23,7 @@ from tileserver.rasters.looks import Look, Subject
 from tileserver.rasters.places import grid_range, reaches
 from tileserver.routes import Service
 
-_EDITION = 2  # of how things are drawn: to be raised when the same archive begins to look different
+_EDITION = 3  # of how things are drawn: to be raised when the same archive begins to look different
 
 
 def picture(

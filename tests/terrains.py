@@ -25,6 +25,7 @@ from naru.house import House
 from naru.pmtiles import PMTilesWriter, tile_id
 from naru.pmtiles.writer import About
 from naru.records import Asset
+from twin.burning.provenance import ORIGINS
 
 CRS, CELL_M, SIDE = "EPSG:5186", 10.0, 300  # of the grid; cells of a side
 WEST, NORTH = 193_500.0, 552_500.0
@@ -99,6 +100,7 @@ def write_grid(path: Path) -> Path:
     depth = np.where(is_river, STAGE_M - BED_M, 0.0).astype("f4")
     rough = np.where(is_river, 0.03, 0.06).astype("f4")
     source = np.where(is_river, 2, 0).astype("f4")
+    source[(abs(across - MIDDLE) > 70) & (abs(across - MIDDLE) < 80)] = 6
     bands = {"bed_elevation": bed, "water_depth": depth, "manning_n": rough, "provenance": source}
     place = Affine(CELL_M, 0, WEST, 0, -CELL_M, NORTH)
     shape = {"count": 4, "height": SIDE, "width": SIDE, "dtype": "float32", "nodata": np.nan, "tiled": True}
@@ -144,6 +146,7 @@ def attach_all(house: House, layer_id: str) -> None:
         (folder / f"bed.{kind}").write_bytes(bytes(range(256)) * 4 + kind.encode())
     beds = {f"bed.{kind}": (folder / f"bed.{kind}", {"triangles": 2}) for kind in ("glb", "stl", "obj", "xml")}
     grid = {"crs": CRS, "cell_m": CELL_M, "vertical_datum": "KVD1964", "water_stage_m": STAGE_M}
+    grid["provenance"] = {str(origin.code): origin.name for origin in ORIGINS}
     files = {
         "mesh": (write_mesh(folder / "mesh.pmtiles"), MESH_ABOUT),
         "models": (write_package(folder / "models.3tz"), {"features": 2}),

@@ -296,12 +296,12 @@ def test_a_section_has_bed_water_and_provenance_along_the_line(client: FlaskClie
     assert [len(told[name]) for name in ("distance_m", "lon", "lat", "bed_elevation_m", "water_depth_m")] == [
         101
     ] * 5
-    middle, edge = 50, 5
+    middle, bank, edge = 50, 12, 5
     assert told["bed_elevation_m"][middle] == BED_M
     assert told["bed_elevation_m"][edge] == GROUND_M
     assert told["water_depth_m"][middle] == STAGE_M - BED_M
     assert told["manning_n"][middle] == 0.03
-    assert [told["provenance"][k] for k in (middle, edge)] == ["interpolated", "terrain"]
+    assert [told["provenance"][k] for k in (middle, bank, edge)] == ["interpolated", "blended", "terrain"]
     assert (told["water_stage_m"], told["vertical_datum"], told["resolution_m"]) == (STAGE_M, "KVD1964", 10.0)
 
 

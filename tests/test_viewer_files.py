@@ -14,6 +14,7 @@ from ingest.tables import angles, coordinates
 from naru.errors import BadInput
 from naru.ingest_options import OPTIONS
 from tests.conftest import ROOT
+from twin.burning.provenance import ORIGINS
 from twin.facilities.types import FIELDS, TYPES
 
 STATIC = ROOT / "tileserver" / "static"
@@ -113,6 +114,14 @@ def test_the_card_of_facilities_names_every_field_kind_and_choice_as_the_templat
             for choice, korean in field.choices.items():
                 assert f'  {choice}: ["{korean}", ' in words, choice
             assert field.kind != "curve" or f"  {field.name}: {{ x: " in words
+
+
+def test_a_section_names_all_that_heights_can_come_from_as_the_terrain_does() -> None:
+    names = (VIEWER / "src" / "twin" / "section.ts").read_text(encoding="utf-8")
+    words = (VIEWER / "src" / "twin" / "texts.ts").read_text(encoding="utf-8")
+    (listed,) = re.findall(r"PROVENANCE = \[(.*?)\]", names)
+    assert re.findall(r'"(\w+)"', listed) == [origin.name for origin in ORIGINS]
+    assert [o.name for o in ORIGINS if f'  provenance_{o.name}: "{o.title_ko}"' not in words] == []
 
 
 def _codes(kind: type[BadInput]) -> Iterator[str]:

@@ -22,6 +22,7 @@ from naru.house import House
 from naru.settings import Settings
 from tests.conftest import naru_json
 from tests.terrains import attach
+from twin.burning.provenance import ORIGINS
 
 Floats = NDArray[np.float64]
 CRS, CELL_M = "EPSG:5186", 4.0
@@ -66,6 +67,7 @@ def publish_river(home: Path, folder: Path) -> None:
     (folder / "bed.glb").write_bytes(b"glTF")
     about = {"crs": CRS, "cell_m": CELL_M, "vertical_datum": "KVD1964", "water_stage_m": STAGE_M}
     house = House.open(Settings.from_environ({}, home=home))
+    about["provenance"] = {str(origin.code): origin.name for origin in ORIGINS}
     files = {"grid": (folder / "grid.tif", about), "river": (folder / "river.json", {})}
     attach(house, RIVER, files | {"bed.glb": (folder / "bed.glb", {"triangles": 0})})
     house.close()

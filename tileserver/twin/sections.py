@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from flask import Response
@@ -31,8 +30,6 @@ _USUAL_SAMPLES = 200
 _LONGEST_M = 50_000.0
 _FINE = 500  # points of the line where it is met with the river's: 0.2 mm from the geodesic, on the longest
 _DIGITS_M, _DIGITS_DEG, _DIGITS_N = 3, 7, 4
-_KINDS = ("terrain", "surveyed", "interpolated", "levee", "bridge_removed", "building", "blended")
-PROVENANCE = MappingProxyType({str(number): name for number, name in enumerate(_KINDS)})  # unless the grid says
 
 
 def show_section(service: Service, caller: Caller, layer: str) -> Response:
@@ -78,7 +75,7 @@ def _values(service: Service, layer: Layer, places: list[Position]) -> dict[str,
         "water_stage_m": grid.about.get("water_stage_m"),
         "water_depth_m": None if depth is None else _numbers(depth, _DIGITS_M),
         "manning_n": None if roughness is None else _numbers(roughness, _DIGITS_N),
-        "provenance": None if source is None else _names(source, grid.about.get("provenance") or PROVENANCE),
+        "provenance": None if source is None else _names(source, grid.about.get("provenance", {})),
         "vertical_datum": grid.about.get("vertical_datum"),
         "resolution_m": round(found.cell_m, _DIGITS_M),
     }
@@ -89,7 +86,7 @@ def _numbers(values: Iterable[float], digits: int) -> list[float | None]:
 
 
 def _names(values: Floats, names: Mapping[str, str]) -> list[str | None]:
-    """Return what the grid's numbers of provenance mean; None where there is none, or one that is not known."""
+    """Return what numbers of provenance mean, as their grid says; None where there is none, or no name."""
     return [names.get(f"{value:.0f}") if math.isfinite(value) else None for value in values]
 
 

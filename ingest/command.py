@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import signal
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,18 +17,17 @@ from naru.catalogue import check_layer_id
 from naru.errors import BadSetting, EncodingUnknown, NaruError
 from naru.house import House
 from naru.ingest_options import CONTOURS_M, GRID_CHOICES, HIGHEST_ZOOM, PYRAMIDS, RASTER_KINDS, Unfit, read_bands
-from naru.jobs import worker_name
 from naru.records import FUNCTIONS, Changes, Job, Progress
 from naru.settings import Settings
 from naru.terminal import (
     human_bytes,
     json_option,
-    open_house,
+    open_to_change,
     print_failure,
     print_json,
     progress_bar,
 )
-from naru.work import run_job
+from naru.work import run_here
 
 _TEXTS = ("title_ko", "title_en", "licence", "attribution")
 
@@ -130,8 +128,7 @@ def ingest(
     GeoParquet, CSV, XLSX, XLS, ODS. An id that exists gets a new version; what was live stays live until then."""
     _check(options, files)
     options |= {name: legible(options[name]) for name in _TEXTS if options[name] is not None}
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: nothing is left behind
-    house = open_house(settings)
+    house = open_to_change(settings)
     if queue:
         _queue(house, files, options, as_json)
         return
@@ -194,8 +191,7 @@ def _ingest_one(house: House, file: Path, options: Mapping[str, Any], as_json: b
             wanted = IngestOptions.from_params(options)
             return [report.to_dict() for report in ingest_in_scratch(house, file, wanted, progress)]
         params = {**options, "file": str(file.absolute())}
-        job = house.jobs.submit("ingest", params, max_attempts=1, claim_as=worker_name())
-        layers: list[dict[str, Any]] = run_job(house, job, run_job_handler, progress)["layers"]
+        layers: list[dict[str, Any]] = run_here(house, "ingest", params, run_job_handler, progress)["layers"]
         return layers
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -38,6 +39,12 @@ def open_house(settings: Settings) -> House:
     house = House.open(settings)
     click.get_current_context().call_on_close(house.close)
     return house
+
+
+def open_to_change(settings: Settings) -> House:
+    """Open the house for a command that publishes: SIGTERM ends it like Ctrl-C, and nothing is left behind."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    return open_house(settings)
 
 
 def human_bytes(count: float) -> str:

@@ -117,6 +117,18 @@ def run_job(house: House, job: Job, handler: Handler, also: Progress | None = No
     return result
 
 
+def run_here(
+    house: House, kind: str, params: Mapping[str, Any], handler: Handler, progress: Progress
+) -> Mapping[str, Any]:
+    """Submit a job and run it at once in this process; it has no second attempt.
+
+    Raises:
+        NaruError: why it failed (already written down).
+    """
+    job = house.jobs.submit(kind, params, max_attempts=1, claim_as=worker_name())
+    return run_job(house, job, handler, progress)
+
+
 def _clear(house: House, job: Job) -> None:
     """Remove what this attempt left in the job's folder; a later attempt works in a folder of its own."""
     folder = house.settings.home / "jobs" / job.id

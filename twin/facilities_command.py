@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import signal
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,11 +14,11 @@ import click
 from naru.catalogue import check_layer_id
 from naru.errors import BadSetting
 from naru.house import House
-from naru.jobs import worker_name
 from naru.records import Job, Progress
 from naru.settings import Settings
-from naru.terminal import json_option, open_house, print_failure, print_json, progress_bar
-from naru.work import run_job
+from naru.terminal import json_option, open_house, open_to_change, print_failure, print_json, progress_bar
+from naru.work import run_here
+from twin.layer_commands import geoid_options
 
 if TYPE_CHECKING:
     from twin.facilities.problems import FacilitiesRefused
@@ -116,13 +115,7 @@ def check(
 @click.option("--visibility", help="public, private or group:NAME.  [default: public]")
 @click.option("--licence", help="Under what licence the data may be used.")
 @click.option("--attribution", help="Whom maps must name.")
-@click.option(
-    "--geoid-undulation",
-    "geoid_undulation_m",
-    type=click.FloatRange(-120.0, 120.0),
-    help="Metres from the ellipsoid up to the zero of the heights, such as 23.1 in Seoul; for the models.",
-)
-@click.option("--geoid", metavar="FILE|proj", help="A grid of such undulations.  [default: that of TERRAIN's mesh]")
+@geoid_options("the zero of the heights", "  [default: as TERRAIN's mesh]")
 @_of_the_file
 @json_option
 @click.pass_obj
@@ -135,15 +128,11 @@ def publish(settings: Settings, /, file: Path, layer: str, as_json: bool, **opti
         raise BadSetting(
             f"--visibility cannot be '{options['visibility']}'", remedy="Say public, private or group:NAME."
         )
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: nothing is left behind
-    house, started = open_house(settings), time.monotonic()
+    house, started = open_to_change(settings), time.monotonic()
     params = {**options, "id": layer, "file": str(file.absolute())}
-    if params["geoid"] not in (None, "proj"):
-        params["geoid"] = str(Path(params["geoid"]).absolute())
-    job = house.jobs.submit(KIND, params, max_attempts=1, claim_as=worker_name())
     try:
         with progress_bar(layer, quiet=as_json) as progress:
-            made = run_job(house, job, run_facilities_handler, progress)
+            made = run_here(house, KIND, params, run_facilities_handler, progress)
     except FacilitiesRefused as refused:
         _tell_faults(refused, as_json)
         raise click.exceptions.Exit(1) from None

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import signal
-import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import click
 
 from naru.house import House
-from naru.jobs import worker_name
 from naru.records import Job, Progress
 from naru.settings import Settings
-from naru.terminal import human_bytes, json_option, open_house, print_json, progress_bar
-from naru.work import run_job
+from naru.terminal import human_bytes, json_option, open_to_change, print_json
+from twin.layer_commands import geoid_options, made_of_layer
 
 KIND = "models"
-_UNDULATIONS = (-120.0, 120.0)  # metres: the geoid is nowhere further from the ellipsoid than 107
 _GROUND = (-500.0, 9000.0)  # EL metres
 
 
@@ -40,15 +35,7 @@ def run_models_handler(house: House, job: Job, progress: Progress) -> Mapping[st
     type=click.FloatRange(*_GROUND),
     help="EL metres of the ground where no terrain says otherwise.  [default: 0]",
 )
-@click.option(
-    "--geoid-undulation",
-    "geoid_undulation_m",
-    type=click.FloatRange(*_UNDULATIONS),
-    help="Metres from the ellipsoid up to EL 0, such as 23.1 in Seoul.  [default: as the terrain's mesh]",
-)
-@click.option(
-    "--geoid", metavar="FILE|proj", help="A grid of such undulations: a file, or the one that PROJ has installed."
-)
+@geoid_options("EL 0", "  [default: as the terrain's mesh]")
 @click.option("--closed", is_flag=True, help="Give buildings a bottom, so that each is watertight.")
 @click.option("--queue", is_flag=True, help="Leave the work to a worker (`naru work`, `naru serve`).")
 @json_option
@@ -59,28 +46,14 @@ def models(settings: Settings, /, layer: str, queue: bool, as_json: bool, **opti
     Models that its live version has already are replaced when the new ones are whole."""
     from twin.models.publish import geoid_of, terrain_of
 
-    if options["geoid"] not in (None, "proj"):
-        options["geoid"] = str(Path(options["geoid"]).absolute())
     params = {"layer": layer, **options}
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: nothing is left behind
-    house = open_house(settings)
+    house = open_to_change(settings)
     house.catalogue.layer(layer)  # what cannot be is said before any job is there
     geoid_of(terrain_of(house, options["terrain"]), params)
-    if queue:
-        job = house.jobs.submit(KIND, params)
-        if as_json:
-            print_json({"jobs": [{"id": job.id, "layer": layer}]})
-        else:
-            click.echo(f"job {job.id} waits for a worker: models of {layer}")
-        return
-    started = time.monotonic()
-    with progress_bar(layer, quiet=as_json) as progress:
-        job = house.jobs.submit(KIND, params, max_attempts=1, claim_as=worker_name())
-        made = dict(run_job(house, job, run_models_handler, progress))
-    made["seconds"] = round(time.monotonic() - started, 3)
-    if as_json:
+    made = made_of_layer(house, KIND, params, run_models_handler, queue=queue, as_json=as_json)
+    if made is not None and as_json:
         print_json(made)
-    else:
+    elif made is not None:
         _tell(made)
 
 

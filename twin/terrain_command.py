@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import tempfile
 import time
 from collections.abc import Mapping
@@ -12,11 +11,10 @@ from typing import Any
 import click
 
 from naru.house import House
-from naru.jobs import worker_name
 from naru.records import Job, Progress
 from naru.settings import Settings
-from naru.terminal import json_option, open_house, print_json, progress_bar
-from naru.work import run_job
+from naru.terminal import json_option, open_to_change, print_json, progress_bar
+from naru.work import run_here
 
 KIND = "terrain"
 _LOCAL = "http://127.0.0.1:8000"  # where `naru serve` listens unless told otherwise
@@ -46,8 +44,7 @@ def terrain(settings: Settings, /, spec: Path, dry_run: bool, queue: bool, as_js
 
     if dry_run and queue:
         raise click.UsageError("--dry-run publishes nothing: there is nothing to queue.")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: nothing is left behind
-    house = open_house(settings)
+    house = open_to_change(settings)
     found = read_spec(spec)  # what is wrong with it is said before any job is there
     if queue:
         job = house.jobs.submit(KIND, {"spec": str(spec.absolute())})
@@ -67,8 +64,7 @@ def terrain(settings: Settings, /, spec: Path, dry_run: bool, queue: bool, as_js
 
 
 def _made(house: House, spec: Path, progress: Progress) -> Mapping[str, Any]:
-    job = house.jobs.submit(KIND, {"spec": str(spec.absolute())}, max_attempts=1, claim_as=worker_name())
-    return run_job(house, job, run_terrain_handler, progress)
+    return run_here(house, KIND, {"spec": str(spec.absolute())}, run_terrain_handler, progress)
 
 
 def _dry(house: House, spec: Path, progress: Progress) -> Mapping[str, Any]:

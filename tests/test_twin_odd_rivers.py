@@ -73,3 +73,25 @@ def test_every_point_of_the_outermost_sections_counts(
     bed = bed_of(found)
     assert bed.deviation_m < 0.01
     assert bed.warnings == ()
+
+
+def rmse(bed: Bed, first: float, last: float) -> float:
+    """Return how far a bed is off the true one at the cells well inside the banks, between two chainages."""
+    frame = bed.elevation.frame
+    x, y = np.meshgrid(frame.x, frame.y)
+    line = np.stack(centre(np.arange(0.0, LENGTH, 0.5)), axis=-1)
+    nearest = np.array([np.hypot(*(line - place).T).argmin() for place in np.stack((x, y), axis=-1).reshape(-1, 2)])
+    s = line[nearest, 0] - WEST
+    slope = 40 / 120 * np.cos(s / 120)
+    away = np.stack((x, y), axis=-1).reshape(-1, 2) - line[nearest]
+    beside = (away[:, 0] * slope - away[:, 1]) / np.hypot(1.0, slope)
+    inside = (np.abs(beside) < 0.95 * HALF) & (s > first) & (s < last)
+    error = bed.elevation.values.ravel()[inside] - true_bed(s, beside / HALF)[inside]
+    assert not np.isnan(error).any()
+    return float(np.sqrt(np.mean(error**2)))
+
+
+@pytest.mark.parametrize("skews", [(35.0, -35.0), (35.0,), (0.0,), (30.0, -10.0, 0.0, 35.0, -25.0)])
+def test_bed_follows_the_river_however_askew_its_sections_stand(tmp_path: Path, skews: tuple[float, ...]) -> None:
+    cut = {f"S{n:02d}": section(55.0 * n, 15, skews[n % len(skews)]) for n in range(1, 11)}
+    assert rmse(bed_of(survey(tmp_path, cut), 4.0), 90, 510) < 0.12

@@ -16,6 +16,8 @@ from twin.survey.raw import RawSection
 from twin.survey.records import Floats
 
 _SKEWED_DEG, _ALONG_DEG = 40.0, 75.0  # from square to the river: worth a word; no cross-section any more
+_SQUARE_DEG = 10.0  # a section within this of square to the way through its neighbours is taken to be square
+_SQUARE_IN_BENDS = 0.15  # … and within this share of the bend's turn from section to section
 _NEAR = 0.25  # of its own width: how far a section may stop short of the centre line
 _SURE = 2.5  # a slope this many times its standard error tells the direction of flow
 _BEYOND = 2.0  # widths of the river by which a centre line may go on beyond the outermost sections
@@ -220,17 +222,26 @@ def _as_in_file(group: Group, sections: Sequence[RawSection]) -> bool:
 
 
 def _directions(sections: Sequence[RawSection], places: Floats) -> Floats:
-    """Return the unit direction of flow at each section: square to it, unless it is skewed to its neighbours."""
-    ahead = np.gradient(places, axis=0)
-    ahead /= np.maximum(np.hypot(*ahead.T), 1e-9)[:, None]
-    out = []
-    for section, way in zip(sections, ahead, strict=True):
-        across = chord(section)
-        square = np.array([-across[1], across[0]]) / max(float(np.hypot(*across)), 1e-9)
-        square = square if square @ way >= 0 else -square
-        mixed = square + way if square @ way < np.cos(np.radians(_SKEWED_DEG)) else square
-        out.append(mixed / np.hypot(*mixed))
-    return np.array(out)
+    """Return the unit direction of flow at each section: square to it, unless it is skewed to its neighbours.
+
+    On an arc three middles give the direction, how far apart they may be; the more the river turns there, the more
+    may a section that stands otherwise be right.
+    """
+    steps = places[1:] - places[:-1]
+    ways, sizes = steps[:, 0] + 1j * steps[:, 1], np.maximum(np.hypot(*steps.T), 1e-9)
+    turns = np.angle(ways[1:] / ways[:-1]) if len(ways) > 1 else np.zeros(1)
+    first, last = turns[0] * sizes[0], turns[-1] * sizes[-1]
+    inner = np.angle(ways[:-1]) + turns * sizes[:-1] / (sizes[:-1] + sizes[1:]) if len(ways) > 1 else np.empty(0)
+    begin = np.angle(ways[0]) - first / float(sizes[:2].sum())
+    end = np.angle(ways[-1]) + last / float(sizes[-2:].sum())
+    ahead = np.concatenate(([begin], inner, [end]))
+    bends = np.abs(np.concatenate((turns[:1], turns, turns[-1:]))) if len(ways) > 1 else np.zeros(2)
+    across = np.array([chord(section) for section in sections])
+    off = np.angle(np.exp(1j * 2 * (np.arctan2(across[:, 0], -across[:, 1]) - ahead))) / 2  # of lines: ±90°
+    most = np.radians(_SQUARE_DEG) + _SQUARE_IN_BENDS * bends
+    trust = np.clip((most + np.radians(_SQUARE_DEG) - np.abs(off)) / np.radians(_SQUARE_DEG), 0, 1)
+    angles = ahead + trust * off
+    return np.stack((np.cos(angles), np.sin(angles)), axis=-1)
 
 
 # --- both ---------------------------------------------------------------------------------------------

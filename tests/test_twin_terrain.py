@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -169,6 +170,15 @@ def test_river_for_pages_has_lines_profiles_and_sections(done: Done) -> None:
 def test_bed_comes_as_a_solid_too(done: Done) -> None:
     assert {"bed.glb", "bed.stl", "bed.obj", "bed.xml"} <= set(done.live.assets)
     assert done.asset("bed.glb").read_bytes()[:4] == b"glTF"
+
+
+def test_landxml_has_the_centre_line_and_each_section_beside_the_surface(done: Done) -> None:
+    root = ElementTree.parse(done.asset("bed.xml")).getroot()
+    space = {"xml": "http://www.landxml.org/schema/LandXML-1.2"}
+    sections = [found.get("name") for found in root.findall(".//xml:Alignment//xml:CrossSect", space)]
+    reaches = json.loads(done.asset("river").read_text("utf-8"))["reaches"]
+    assert sections and sections == [section["id"] for reach in reaches for section in reach["sections"]]
+    assert len(root.findall(".//xml:Surface", space)) == 1
 
 
 def test_nothing_is_left_in_the_folder_of_jobs(done: Done) -> None:

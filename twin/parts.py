@@ -15,6 +15,7 @@ from twin.burn import Burnt
 from twin.burning.provenance import ORIGINS
 from twin.rasters import BANDS, write_depth, write_grid, write_heights, write_provenance, write_roughness
 from twin.spec_records import TerrainSpec
+from twin.survey.records import Survey
 
 Part = dict[str, Any]
 
@@ -35,8 +36,12 @@ _ROUGHNESS = _Raster("-roughness", "조도계수", "Manning's n", "data")
 _PROVENANCE = _Raster("-provenance", "자료 출처", "provenance of heights", "classes")
 
 
-def write_parts(burnt: Burnt, bed: Bed, river: dict[str, Any], spec: TerrainSpec, folder: Path) -> list[Part]:
+def write_parts(
+    burnt: Burnt, bed: Bed, survey: Survey, river: dict[str, Any], spec: TerrainSpec, folder: Path
+) -> list[Part]:
     """Write all files of a terrain into `folder`; return the parts of a job of kind "together".
+
+    `river` is what the asset of that name holds.
 
     Raises:
         StorageFailed: the disk is full or not writable.
@@ -52,7 +57,7 @@ def write_parts(burnt: Burnt, bed: Bed, river: dict[str, Any], spec: TerrainSpec
     parts[0]["assets"] = [
         _grid(burnt, spec, folder / "grid.tif"),
         _river(river, folder / "river.json"),
-        *_solids(bed, spec, folder),
+        *_solids(bed, survey, spec, folder),
     ]
     return parts
 
@@ -105,7 +110,8 @@ def _river(river: dict[str, Any], file: Path) -> Part:
     return {"name": "river", "file": str(file), "about": about}
 
 
-def _solids(bed: Bed, spec: TerrainSpec, folder: Path) -> list[Part]:
+def _solids(bed: Bed, survey: Survey, spec: TerrainSpec, folder: Path) -> list[Part]:
     from twin.mesh.solid import write_solids
 
-    return write_solids(bed.elevation, bed.mask, folder, name=spec.title_ko or spec.terrain).assets()
+    name = spec.title_ko or spec.terrain
+    return write_solids(bed.elevation, bed.mask, folder, name=name, reaches=survey.reaches).assets()

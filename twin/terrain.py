@@ -128,7 +128,7 @@ def collect(terrain: Terrain, spec: TerrainSpec, workdir: Path, progress: Progre
     lonlat = river_facts.to_lonlat(spec.crs)
     lines = river_facts.reaches(terrain.loaded.survey, terrain.bed, terrain.loaded.stages, lonlat)
     river = {"reaches": lines, **told(terrain, spec), "sources": sources(spec)}
-    return write_parts(terrain.burnt, terrain.bed, river, spec, workdir)
+    return write_parts(terrain.burnt, terrain.bed, terrain.loaded.survey, river, spec, workdir)
 
 
 def publish(house: House, parts: list[Part], job: Job, progress: Progress) -> list[Mapping[str, Any]]:

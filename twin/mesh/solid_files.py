@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import struct
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,48 +10,32 @@ from typing import Any
 import numpy as np
 
 from naru.storage import disk_errors
+from twin.gltf import INDICES, UINT, Buffer, glb, y_up
 from twin.mesh.lattice import Ints
 
-_FLOAT, _UNSIGNED_INT = 5126, 5125  # glTF 2.0 §3.6.2.2
-_VERTICES, _INDICES = 34962, 34963  # glTF 2.0 §3.6.1
 _STL_HEAD = 80
 _WATERS_BED = [0.62, 0.53, 0.40, 1.0]  # linear RGBA
 
 
 def write_glb(path: Path, xyz: Any, faces: Ints, name: str, about: Mapping[str, Any]) -> None:
-    """Write a glTF 2.0 binary (§4): y is up there, so north is -z. Points are shared; `about` goes to `extras`."""
-    positions = np.column_stack([xyz[:, 0], xyz[:, 2], -xyz[:, 1]]).astype("<f4")
-    indices = faces.astype("<u4")
-    binary = positions.tobytes() + indices.tobytes()
-    low, high = positions.min(axis=0).tolist(), positions.max(axis=0).tolist()
-    views = [
-        {"buffer": 0, "byteLength": positions.nbytes, "target": _VERTICES},
-        {"buffer": 0, "byteOffset": positions.nbytes, "byteLength": indices.nbytes, "target": _INDICES},
-    ]
-    accessors = [
-        {"bufferView": 0, "componentType": _FLOAT, "count": len(xyz), "type": "VEC3", "min": low, "max": high},
-        {"bufferView": 1, "componentType": _UNSIGNED_INT, "count": indices.size, "type": "SCALAR"},
-    ]
-    primitive = {"attributes": {"POSITION": 0}, "indices": 1, "material": 0}
+    """Write a glTF 2.0 binary: y is up there, so north is -z. Points are shared; `about` goes to `extras`."""
+    buffer = Buffer()
+    indices = faces.astype("<u4").ravel()
+    primitive = {
+        "attributes": {"POSITION": buffer.positions(y_up(xyz))},
+        "indices": buffer.accessor(buffer.view(indices.tobytes(), INDICES), (UINT, "SCALAR"), indices.size),
+        "material": 0,
+    }
     colour = {"baseColorFactor": _WATERS_BED, "metallicFactor": 0.0, "roughnessFactor": 0.9}
     document = {
-        "asset": {"version": "2.0", "generator": "naru"},
         "scene": 0,
         "scenes": [{"nodes": [0]}],
         "nodes": [{"mesh": 0, "name": name, "extras": dict(about)}],
         "meshes": [{"primitives": [primitive], "name": name}],
         "materials": [{"name": name, "pbrMetallicRoughness": colour}],
-        "buffers": [{"byteLength": len(binary)}],
-        "bufferViews": views,
-        "accessors": accessors,
     }
-    text = json.dumps(document, ensure_ascii=False).encode()
-    text += b" " * (-len(text) % 4)
-    length = 12 + 8 + len(text) + 8 + len(binary)
-    with disk_errors(path), path.open("wb") as out:
-        out.write(struct.pack("<4sII", b"glTF", 2, length))
-        out.write(struct.pack("<I4s", len(text), b"JSON") + text)
-        out.write(struct.pack("<I4s", len(binary), b"BIN\0") + binary)
+    with disk_errors(path):
+        path.write_bytes(glb(document, buffer))
 
 
 def write_stl(path: Path, xyz: Any, faces: Ints, name: str) -> None:

@@ -23,9 +23,11 @@ from naru.terrain_rgb import decode as decode_colours
 from naru.terrain_rgb import encode as encode_colours
 from naru.terrain_rgb import step_m
 from tests import meshes, rasters
+from twin.ellipsoid import A_M, B_M
+from twin.ellipsoid import geocentric as ecef
 from twin.mesh.archive import MeshOptions, build_mesh, ranges
 from twin.mesh.heights import Heights, Pixels
-from twin.mesh.quantized import A_M, B_M, Mesh, ecef, encode, high_water, horizon_point, oct_encode, zigzag
+from twin.mesh.quantized import Mesh, encode, high_water, horizon_point, oct_encode, zigzag
 from twin.mesh.tiles import LEVEL_ZERO_ERROR_M, bounds_of
 from twin.mesh.triangulate import SPAN, Nodes, triangulate
 from twin.mesh.undulation import Undulation, stated

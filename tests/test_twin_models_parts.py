@@ -21,10 +21,11 @@ from naru.errors import BadModels
 from naru.features.source import FeatureSource
 from tests.sources import write_source
 from tests.tiles3d_checks import Glb
+from twin.ellipsoid import geocentric
 from twin.models.archive import ArchiveWriter
 from twin.models.attributes import Attributes, schema
 from twin.models.glb import write_glb
-from twin.models.globe import LocalFrame, geocentric
+from twin.models.globe import LocalFrame
 from twin.models.heights import SOURCES, find_fields
 from twin.models.mesh import Mesh, faceted
 from twin.models.outlines import outlines

@@ -15,8 +15,9 @@ from naru.pmtiles import About, PMTilesWriter, tile_id
 from naru.records import BBox, Progress
 from naru.storage import disk_errors
 from naru.threads import bounded_map, cores
+from twin.ellipsoid import A_M
 from twin.mesh.heights import Heights, gdal
-from twin.mesh.quantized import A_M, EXTENSIONS
+from twin.mesh.quantized import EXTENSIONS
 from twin.mesh.tiles import LEVEL_ZERO_ERROR_M, MARGIN, Plan, Tile, make_tile
 from twin.mesh.triangulate import SPAN
 from twin.mesh.undulation import Undulation

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from naru.kernel import kernel
+from twin.ellipsoid import A_M, B_M, geocentric
 from twin.mesh.triangulate import SPAN, Ints
 
 Floats = npt.NDArray[np.float64]
@@ -18,7 +19,6 @@ EXTENSIONS = ("octvertexnormals",)
 _NORMALS = 1  # id of the extension
 _HEAD = struct.Struct("<3d 2f 4d 3d")
 _LEVEL = 6  # of gzip: 9 takes twice as long for 1 % less
-A_M, B_M = 6378137.0, 6356752.314245179  # semi-axes of WGS 84
 _RADII = np.array([A_M, A_M, B_M])
 _FAR = 1e6  # where no point of the horizon hides the tile, one so far out that it is hidden nowhere near
 
@@ -49,7 +49,7 @@ def encode(mesh: Mesh) -> bytes:
     order, corners = _in_order_of_use(_near_each_other(mesh))
     u, v, q = mesh.u[order], mesh.v[order], mesh.q[order]
     lon, lat = positions(mesh.bounds, u, v)
-    xyz = ecef(lon, lat, mesh.low_m + q * mesh.step_m)
+    xyz = geocentric(lon, lat, mesh.low_m + q * mesh.step_m)
     wide = "<u4" if u.size > 65536 else "<u2"
     parts = [
         _head(xyz, mesh.low_m, mesh.low_m + SPAN * mesh.step_m),
@@ -103,20 +103,6 @@ def positions(bounds: tuple[float, float, float, float], u: Any, v: Any) -> tupl
     """Return longitudes and latitudes (degrees) of places in a tile."""
     west, south, east, north = bounds
     return west + (east - west) * (u / SPAN), south + (north - south) * (v / SPAN)
-
-
-def ecef(lon: Any, lat: Any, height: Any) -> Floats:
-    """Return geocentric positions (n, 3), metres, of degrees (WGS 84) and heights above the ellipsoid: EPSG 9602.
-
-    >>> ecef(0.0, 0.0, 10.0).tolist()
-    [6378147.0, 0.0, 0.0]
-    """
-    cos_lat, sin_lat = np.cos(np.radians(lat)), np.sin(np.radians(lat))
-    square = (B_M / A_M) ** 2
-    radius = A_M / np.sqrt(cos_lat**2 + square * sin_lat**2)
-    across = (radius + height) * cos_lat
-    parts = across * np.cos(np.radians(lon)), across * np.sin(np.radians(lon)), (radius * square + height) * sin_lat
-    return np.stack(parts, axis=-1)
 
 
 def _to_ecef(normals: Floats, lon: Any, lat: Any) -> Floats:

@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from naru.cog import BLOCK
+from twin.ellipsoid import A_M
 from twin.mesh.heights import Heights, Pixels
-from twin.mesh.quantized import A_M, Mesh, encode
+from twin.mesh.quantized import Mesh, encode
 from twin.mesh.triangulate import SPAN, Nodes, triangulate
 from twin.mesh.undulation import Undulation
 

@@ -12,24 +12,9 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from twin.ellipsoid import geocentric
+
 Floats = npt.NDArray[np.float64]
-
-_A, _F = 6378137.0, 1 / 298.257223563  # WGS 84 (NGA.STND.0036): semi-major axis in metres, flattening
-_E2 = _F * (2 - _F)
-
-
-def geocentric(lon: Floats, lat: Floats, height: Floats) -> Floats:
-    """Return earth-centred, earth-fixed metres (EPSG:4978), (…, 3), of degrees and ellipsoidal metres (EPSG:4979).
-
-    EPSG Guidance Note 7-2 §4.1.1, method 9602.
-
-    >>> geocentric(np.array([0.0]), np.array([0.0]), np.array([10.0])).tolist()
-    [[6378147.0, 0.0, 0.0]]
-    """
-    lam, phi = np.radians(lon), np.radians(lat)
-    normal = _A / np.sqrt(1 - _E2 * np.sin(phi) ** 2)
-    flat = (normal + height) * np.cos(phi)
-    return np.stack([flat * np.cos(lam), flat * np.sin(lam), (normal * (1 - _E2) + height) * np.sin(phi)], axis=-1)
 
 
 @dataclass(frozen=True)

@@ -19,12 +19,15 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import settings
 
 from tests.secrets import keys_in
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 NARU = [sys.executable, "-m", "naru"]
+settings.register_profile("naru", deadline=None)  # an example may be the one that compiles, or on a busy machine
+settings.load_profile("naru")
 
 
 @pytest.hookimpl(trylast=True)

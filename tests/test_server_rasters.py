@@ -153,6 +153,9 @@ def test_heights_are_read_back_within_the_stated_error(served: Served, encoding:
 def test_where_there_is_no_height_it_is_zero(served: Served) -> None:
     coded = picture(served, "dem", EMPTY, "png?encoding=mapbox")
     assert (decode(coded, "mapbox") == 0).all()
+    for encoding in ENCODINGS:
+        told = picture(served, "dem", EMPTY, f"png?encoding={encoding}&nodata=-12.5")
+        assert np.abs(decode(told, encoding) + 12.5).max() <= step_m(encoding, ZOOM - 1) / 2 + 1e-6
 
 
 def test_relief_is_seamless_between_tiles(served: Served) -> None:
@@ -267,6 +270,8 @@ def test_where_nothing_is_a_jpeg_cannot_say_so_and_is_204(served: Served) -> Non
         (address("ortho", FULL, "png?encoding=mapbox"), 400, "BAD_REQUEST"),
         (address("ortho", FULL, "webp?encoding=mapbox"), 400, "BAD_REQUEST"),
         (address("dem", FULL, "png?encoding=morse"), 400, "BAD_REQUEST"),
+        (address("dem", FULL, "png?nodata=5"), 400, "BAD_REQUEST"),
+        (address("dem", FULL, "png?encoding=terrarium&nodata=abyss"), 400, "BAD_REQUEST"),
         (address("dem", FULL, "jpg?encoding=mapbox"), 400, "BAD_REQUEST"),
         (address("dem,cover", FULL, "png"), 400, "BAD_REQUEST"),
         ("/tiles/seoul-gu,dem.json", 400, "BAD_REQUEST"),

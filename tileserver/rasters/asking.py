@@ -20,6 +20,7 @@ _NUMBER = re.compile(r"[+-]?(\d{1,12}(\.\d{0,12})?|\.\d{1,12})(e[+-]?\d{1,2})?",
 _LARGEST = 1e30  # float32 ends at 3e38, and sums are to fit
 _NARROWEST = 1e-30  # of a range: 255 divided by it must fit, too
 _LONGEST = 200  # characters of one parameter
+_HEIGHTS_M = (-10_000.0, 30_000.0)  # what both encodings can say
 _RGB = (1, 3)  # how many bands make a picture
 
 
@@ -51,7 +52,8 @@ def look_for(pyramid: LayerPyramid, address: TileAddress, query: Query) -> Look:
     if not asked:
         return base
     if "encoding" in asked:
-        return base._replace(encoding=_encoding(pyramid, address.tile_type, asked))
+        encoding = _encoding(pyramid, address.tile_type, asked)
+        return base._replace(encoding=encoding, nodata_m=_number(asked, "nodata", 0.0, *_HEIGHTS_M))
     _check_fit(pyramid, asked)
     look = base._replace(
         rescale=_rescale(asked),
@@ -94,7 +96,7 @@ def _encoding(pyramid: LayerPyramid, tile_type: str, asked: Mapping[str, str]) -
             remedy="Ask for .png or .webp.",
         )
     found = encoding_for(pyramid, asked["encoding"])
-    if others := [name for name in asked if name != "encoding"]:
+    if others := [name for name in asked if name not in ("encoding", "nodata")]:
         raise _not_together("encoding", others[0])
     return found
 
@@ -123,6 +125,13 @@ def encoding_for(pyramid: LayerPyramid, asked: str) -> Encoding:
 
 def _check_fit(pyramid: LayerPyramid, asked: Mapping[str, str]) -> None:
     role, first = pyramid.facts.role, next(iter(asked))
+    if "nodata" in asked:
+        raise BadRequest(
+            "nodata is for heights as colours",
+            layer=pyramid.layer.id,
+            field="nodata",
+            remedy="Give encoding, too, or leave out nodata.",
+        )
     if role == "classes":
         raise BadRequest(
             "classes have colours of their own",
@@ -303,6 +312,10 @@ ENCODING = {
 }
 LOOK: dict[str, Mapping[str, Any]] = {
     **ENCODING,
+    "nodata": {
+        "description": "With encoding: the height to say where there is none, metres",
+        "schema": {"type": "number", "minimum": _HEIGHTS_M[0], "maximum": _HEIGHTS_M[1], "default": 0},
+    },
     "rescale": _said("Rasters: the values of the first and last colour, `min,max`, or three such pairs"),
     "colormap": _said(
         "Rasters, one band: the colours, first to last",

@@ -54,7 +54,8 @@ class Easel:
             if patch is None:
                 patch = Patch(np.zeros((1, BLOCK * look.scale, BLOCK * look.scale), "f4"), _nothing(look.scale))
             zoom = z if look.grid == WEB_MERCATOR else level_for(subject.cog, GRIDS[look.grid], z)
-            return encoded(terrain_rgb.encode(patch.first, look.encoding, zoom), look.tile_type, lossless=True)
+            heights = np.nan_to_num(patch.first, nan=look.nodata_m, posinf=np.inf, neginf=-np.inf)
+            return encoded(terrain_rgb.encode(heights, look.encoding, zoom), look.tile_type, lossless=True)
         if patch is None:
             return None
         painted = paint(patch, subject, look, _pixel_m(look, z, x, y))

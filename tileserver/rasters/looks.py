@@ -17,6 +17,7 @@ Algorithm = Literal["hillshade", "slope"]
 Span = tuple[float, float]  # the values that become the first and the last colour
 PARAMETERS = (
     "encoding",
+    "nodata",
     "rescale",
     "colormap",
     "bands",
@@ -42,6 +43,7 @@ class Look(NamedTuple):
     algorithm: Algorithm | None = None
     sun: Sun = SUN  # of a hillshade
     exaggeration: float = 1.0  # how much higher than they are the heights count, in a hillshade and slopes
+    nodata_m: float = 0.0  # what encoded heights say where there is none: the encodings have no word for it
 
     @property
     def plain(self) -> bool:
@@ -59,7 +61,8 @@ class Look(NamedTuple):
         if self[4:] == _PLAIN[4:]:
             return base
         computed = self.expression.text if self.expression else ""
-        rest = (self.rescale, self.colormap, self.bands, computed, self.algorithm, *self.sun, self.exaggeration)
+        numbers = (*self.sun, self.exaggeration, self.nodata_m)
+        rest = (self.rescale, self.colormap, self.bands, computed, self.algorithm, *numbers)
         return f"{base}-{hashlib.sha256(repr(rest).encode()).hexdigest()[:16]}"
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 
+from naru.errors import BadSurvey
 from twin.bed.interpolate import interpolate_bed, parted
 from twin.bed.records import Bed
 from twin.grid import Frame
@@ -95,3 +97,30 @@ def rmse(bed: Bed, first: float, last: float) -> float:
 def test_bed_follows_the_river_however_askew_its_sections_stand(tmp_path: Path, skews: tuple[float, ...]) -> None:
     cut = {f"S{n:02d}": section(55.0 * n, 15, skews[n % len(skews)]) for n in range(1, 11)}
     assert rmse(bed_of(survey(tmp_path, cut), 4.0), 90, 510) < 0.12
+
+
+def write_lines(file: Path, lines: list[Floats]) -> None:
+    """Write lines (points, 2) as GeoJSON in EPSG:5186."""
+    shapes = [{"type": "LineString", "coordinates": points.tolist()} for points in lines]
+    named = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::5186"}}
+    features = [{"type": "Feature", "properties": {}, "geometry": shape} for shape in shapes]
+    file.write_text(json.dumps({"type": "FeatureCollection", "crs": named, "features": features}))
+
+
+def test_sections_that_cross_in_the_flood_plain_are_no_fault_where_banks_are_given(tmp_path: Path) -> None:
+    inner = {f"S{n:02d}": section(60.0 * n) for n in range(1, 10)}
+    cut = {}
+    for name, points in inner.items():
+        out = (points[0] - points[-1]) / (2 * HALF) * 700
+        far_left, far_right = points[0] + out, points[-1] - out / 10
+        far_left[2] = far_right[2] = points[0, 2] + 1
+        cut[name] = np.concatenate((far_left[None], points, far_right[None]))
+    with pytest.raises(BadSurvey, match="cross each other"):
+        survey(tmp_path, cut)
+    banks = [np.array([inner[name][end, :2] for name in inner]) for end in (0, -1)]
+    write_lines(tmp_path / "banks.geojson", banks)
+    found = survey(tmp_path, cut, banks="banks.geojson")
+    assert any("cross outside the banks" in warning for warning in found.warnings)
+    assert [section.banks for section in found.sections] == [(1, 15)] * 9
+    middle = np.stack(centre(np.array([60.0, 540.0])), axis=-1)
+    assert np.hypot(*(found.reaches[0].centreline[[0, -1]] - middle).T).max() < 1.0

@@ -157,18 +157,15 @@ def _cells(length: float, cell: float, towards: int) -> float:
 
 
 def _check_overlap(box: Box, wanted: Box, spec: TerrainSpec, survey: Survey) -> None:
-    """Refuse a ground that does not reach all sections. Raises BadSurvey."""
+    """Refuse a ground that does not reach all sections from bank to bank. Raises BadSurvey."""
     slack = 2 * spec.cell_m
-    outside = [
-        section
-        for section in survey.sections
-        if not (
-            box[0] - slack <= section.x.min()
-            and section.x.max() <= box[2] + slack
-            and box[1] - slack <= section.y.min()
-            and section.y.max() <= box[3] + slack
-        )
-    ]
+    low, high = np.array(box[:2]) - slack, np.array(box[2:]) + slack
+    outside = []
+    for section in survey.sections:
+        first, last = section.banks or (0, len(section.x) - 1)
+        points = np.column_stack((section.x, section.y))[first : last + 1]
+        if (points < low).any() or (points > high).any():
+            outside.append(section)
     if not outside:
         return
     shown = "ground {:.0f} {:.0f} {:.0f} {:.0f}, survey {:.0f} {:.0f} {:.0f} {:.0f}".format(*box, *wanted)

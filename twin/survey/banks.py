@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +11,9 @@ import shapely
 from scipy.interpolate import PchipInterpolator
 
 from twin.survey.laying import Laid, bank_places, path
-from twin.survey.lines import beside, cleaned, distances, length, locate, unlooped
+from twin.survey.lines import beside, cleaned, crossings, distances, length, locate, unlooped
 from twin.survey.notes import Notes
+from twin.survey.raw import RawSection
 from twin.survey.records import Floats
 
 _STEP = 0.25  # of the river's width: between the points of a line that is drawn
@@ -28,6 +29,26 @@ class BankLine:
     side: str | None
     reach: str | None
     file: Path
+
+
+def marked(section: RawSection, lines: Sequence[BankLine]) -> RawSection:
+    """Return a section with its banks where it crosses two given bank lines about its lowest point.
+
+    The section's own marks stay, as do its ends where it does not cross two lines: sections that go on over the
+    flood plain may cross each other there, and their middle is not that of the river.
+    """
+    if section.bank_points is not None or len(lines) < 2:
+        return section
+    own = path(section)
+    places = np.sort(np.concatenate([crossings(own, line.points) for line in lines]))
+    if len(places) < 2:
+        return section
+    along = distances(own)
+    lowest = float(along[section.z.argmin()])
+    after = int(np.clip(np.searchsorted(places, lowest), 1, len(places) - 1))
+    first = int(np.abs(along - places[after - 1]).argmin())
+    last = int(np.abs(along - places[after]).argmin())
+    return replace(section, bank_points=(first, last)) if last - first > 1 else section
 
 
 def banks_of(laid: Laid, lines: Sequence[BankLine], notes: Notes) -> tuple[Floats, Floats]:

@@ -12,7 +12,7 @@ import shapely
 
 from naru.errors import BadSurvey, UnknownFormat
 from twin.spec_records import Source, TerrainSpec
-from twin.survey.banks import BankLine, banks_of
+from twin.survey.banks import BankLine, banks_of, marked
 from twin.survey.checks import check_sections
 from twin.survey.hecras import looks_like_geometry, read_hecras
 from twin.survey.laying import Laid, lay, trimmed
@@ -50,11 +50,12 @@ def load_survey(spec: TerrainSpec) -> Survey:
     notes = Notes()
     raw = _sections(spec, notes)
     sections = [tidied(section, notes) for section in raw.sections]
+    lines = _bank_lines(spec, notes)
+    sections = [marked(section, lines) for section in sections]
     groups = grouped(sections, raw.reaches, _centrelines(spec, notes), raw.directed, notes)
     check_sections(groups, notes)
     network = joined([lay(group, notes) for group in groups], notes)
     laid = [trimmed(each, network, notes) for each in network]
-    lines = _bank_lines(spec, notes)
     reaches = tuple(_reach(each, lines, notes) for each in laid)
     islands = _islands(spec, notes)
     return Survey(

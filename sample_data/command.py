@@ -67,7 +67,8 @@ def _show(result: DemoResult, *, serving: bool) -> None:
     click.echo(f"\n{len(result.layers)} layers in {result.home}, {result.seconds} s")
     if not serving:
         click.echo(f"Serve: naru --home {shlex.quote(result.home)} serve")
-    click.echo(f"Map:   {result.viewer}\nKey:   {result.key}  (shown once)\nTile:  {result.curl}")
+    click.echo(f"Map:   {result.viewer}\nRiver: {result.river}")
+    click.echo(f"Key:   {result.key}  (shown once; for programs: the map needs none)\nTile:  {result.curl}")
 
 
 def _show_layer(layer: dict[str, Any]) -> None:

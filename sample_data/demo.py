@@ -18,13 +18,16 @@ from naru.errors import SampleFailed
 from naru.listen import Listen
 from naru.settings import Settings
 from sample_data.city import CITY, SampleLayer
-from sample_data.river.building import build_river
+from sample_data.river.building import BUILDINGS, FACILITIES, build_river
+from sample_data.river.specs import TERRAIN
 from sample_data.running import run_naru
 
 CITY_HALL = (126.978275, 37.566642)  # Seoul City Hall, lon/lat
 TILE_ZOOM = 12
 QUICK_MAXZOOM = 12
 AT_ONCE = 2  # ingests side by side: half of each is one process starting
+RIVER_VIEW = "13.9/37.3193/126.5130"  # zoom, latitude, longitude, as the page's address has them
+RIVER_LAYERS = (TERRAIN, f"{TERRAIN}-depth", FACILITIES, BUILDINGS)
 KEY_NAME = "demo"
 KEY_DAY_QUOTA = 10_000  # a map moved once asks for some fifty tiles
 Tell = Callable[[str], None]
@@ -47,6 +50,7 @@ class DemoResult:
     key_id: str
     key: str
     viewer: str
+    river: str  # the page, at the sample river
     curl: str
     seconds: float
 
@@ -67,9 +71,9 @@ def run_demo(settings: Settings, options: DemoOptions, tell: Tell) -> DemoResult
     for number, found in enumerate(_ingest_all(folder, settings, options), start=1):
         layers += found
         tell(f"[{number}/{len(CITY)}] {found[0]['title']['ko']} · {found[0]['title']['en']}: {_in_short(found)}")
-    for what, found in build_river(folder / "river", settings, options.quick):
+    for what, seconds, found in build_river(folder / "river", settings, options.quick):
         layers += found
-        tell(f"가상 하천 · Sample river (synthetic): {what}")
+        tell(f"가상 하천 · Sample river (synthetic): {what}, {seconds} s")
     layers = _with_titles(layers, settings)
     key = _make_key(settings)
     return DemoResult(
@@ -78,6 +82,7 @@ def run_demo(settings: Settings, options: DemoOptions, tell: Tell) -> DemoResult
         key_id=key["id"],
         key=key["key"],
         viewer=options.listen.url,
+        river=f"{options.listen.url}#map={RIVER_VIEW}&layers={','.join(RIVER_LAYERS)}",
         curl=_curl_line(key["key"], options),
         seconds=round(time.monotonic() - started, 1),
     )

@@ -34,8 +34,8 @@ class Step:
     arguments: tuple[str, ...]
 
 
-def build_river(folder: Path, settings: Settings, quick: bool) -> Iterator[tuple[str, list[Entry]]]:
-    """Write the survey into `folder` and make everything of it; yield what was done, and the layers it made.
+def build_river(folder: Path, settings: Settings, quick: bool) -> Iterator[tuple[str, float, list[Entry]]]:
+    """Write the survey into `folder` and make everything of it; yield what was done, its seconds, the layers made.
 
     Raises:
         SampleFailed: a step failed.
@@ -43,15 +43,16 @@ def build_river(folder: Path, settings: Settings, quick: bool) -> Iterator[tuple
     write_river(folder, QUICK_CELL_M if quick else CELL_M)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for together in _steps(folder, quick):
-            for step, layers in zip(together, pool.map(lambda step: _run(step, settings), together), strict=True):
-                yield step.what, layers
+            done = pool.map(lambda step: _run(step, settings), together)
+            for step, (seconds, layers) in zip(together, done, strict=True):
+                yield step.what, seconds, layers
 
 
-def _run(step: Step, settings: Settings) -> list[Entry]:
+def _run(step: Step, settings: Settings) -> tuple[float, list[Entry]]:
     started = time.monotonic()
     layers = run_naru(settings, *step.arguments, "--json").get("layers", [])
     seconds = round(time.monotonic() - started, 1)
-    return [{**layer, "file": step.file, "seconds": seconds} for layer in layers]
+    return seconds, [{**layer, "file": step.file, "seconds": seconds} for layer in layers]
 
 
 def _steps(folder: Path, quick: bool) -> tuple[tuple[Step, ...], ...]:

@@ -169,7 +169,7 @@ def write_buildings(river: River, path: Path) -> None:
     facts = [
         {
             "id": house.id,
-            "name": f"가상 건물 {house.id[2:]}",
+            "name": f"가상 학교 {house.id[2:]}" if house.use == "학교" else None,  # few have names in real layers
             "use": house.use,
             "floors": house.floors,
             "height_m": house.height_m,

@@ -38,6 +38,7 @@ install:
 	rm -rf build
 	NUMBA_CACHE_DIR="$(PREFIX)/cache" "$(PREFIX)/bin/python" -P -m ingest.tiling.warm
 	NUMBA_CACHE_DIR="$(PREFIX)/cache" "$(PREFIX)/bin/python" -P -m tileserver.rendering.warm
+	NUMBA_CACHE_DIR="$(PREFIX)/cache" "$(PREFIX)/bin/python" -P -m twin.warm
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info naru-data .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
@@ -63,9 +64,10 @@ $(VENV)/.created:
 
 $(VENV)/.run: $(VENV)/.created setup.cfg pyproject.toml requirements.lock
 	$(BIN)/python $(PIP) --editable '.[sample]'
-	@echo 'Compiling the tiling engine and what draws pictures (once)...'
+	@echo 'Compiling the tiling engine, what draws pictures, and the river (once)...'
 	@$(BIN)/python -m ingest.tiling.warm
 	@$(BIN)/python -m tileserver.rendering.warm
+	@$(BIN)/python -m twin.warm
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.run

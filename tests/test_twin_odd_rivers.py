@@ -7,15 +7,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 import yaml
+from affine import Affine
 
 from naru.errors import BadSurvey
+from naru.house import House
+from naru.settings import Settings
 from twin.bed.interpolate import interpolate_bed, parted
 from twin.bed.records import Bed
 from twin.grid import Frame
 from twin.spec import read_spec
 from twin.survey.load import load_survey
 from twin.survey.records import Floats, Survey
+from twin.terrain import load
 
 WEST, NORTH = 190_000.0, 550_000.0
 LENGTH, HALF, DEEP = 600.0, 20.0, 4.0
@@ -124,3 +129,32 @@ def test_sections_that_cross_in_the_flood_plain_are_no_fault_where_banks_are_giv
     assert [section.banks for section in found.sections] == [(1, 15)] * 9
     middle = np.stack(centre(np.array([60.0, 540.0])), axis=-1)
     assert np.hypot(*(found.reaches[0].centreline[[0, -1]] - middle).T).max() < 1.0
+
+
+@pytest.mark.parametrize(("cell_m", "warned"), [(5.0, False), (10.0, True)])
+def test_cells_too_large_for_a_river_are_remarked(tmp_path: Path, cell_m: float, warned: bool) -> None:
+    house = House.open(Settings.from_environ({}, home=tmp_path / "home"))
+    survey(tmp_path, {f"S{n:02d}": section(60.0 * n) for n in range(1, 10)}, cell_m=cell_m)
+    ground = np.full((60, 80), 10.0, np.float32)
+    place = Affine(10, 0, WEST - 100, 0, -10, NORTH + 300)
+    size = {"width": 80, "height": 60, "count": 1, "dtype": "float32", "crs": "EPSG:5186", "transform": place}
+    with rasterio.open(tmp_path / "g.tif", "w", driver="GTiff", **size) as raster:
+        raster.write(ground, 1)
+    warnings = load(house, read_spec(tmp_path / "t.yaml"), lambda *_: None).warnings
+    house.close()
+    assert any("is 40 m wide, 4 cells of 10 m" in warning for warning in warnings) is warned
+
+
+@pytest.mark.parametrize(
+    ("apart", "given", "warned"), [(60.0, False, False), (190.0, False, True), (190.0, True, False)]
+)
+def test_a_bend_whose_course_is_guessed_is_remarked(
+    tmp_path: Path, apart: float, given: bool, warned: bool
+) -> None:
+    write_lines(tmp_path / "centre.geojson", [np.stack(centre(np.arange(0.0, LENGTH, 5.0)), axis=-1)])
+    more = {"centreline": "centre.geojson"} if given else {}
+    cut = {f"S{n}": section(at) for n, at in enumerate(np.arange(20.0, LENGTH, apart))}
+    assert (
+        any("its course there is guessed" in warning for warning in survey(tmp_path, cut, **more).warnings)
+        is warned
+    )

@@ -31,7 +31,9 @@ from twin.parts import Part, write_parts
 from twin.spec_records import TerrainSpec
 from twin.stage import StageLine, stage_lines
 from twin.survey.load import load_survey
-from twin.survey.records import Survey
+from twin.survey.records import CrossSection, Survey
+
+_FEWEST_ACROSS = 5.0  # cells from bank to bank: with fewer the thalweg and the banks fall between cells
 
 
 @dataclass(frozen=True)
@@ -86,11 +88,28 @@ def load(house: House, spec: TerrainSpec, progress: Progress) -> Loaded:
     stages = stage_lines(spec, survey)
     levees, decks = tuple(read_levees(spec)), tuple(read_decks(spec))
     progress(0.4, "reading the ground")
-    heard: list[str] = [*spec.warnings, *survey.warnings]
+    heard: list[str] = [*spec.warnings, *survey.warnings, *_narrow(survey, spec.cell_m)]
     ground = load_ground(house, spec, survey, heard.append)
     check_memory(ground.frame, spec)
     footprints = read_footprints(house, spec, ground.frame)
     return Loaded(survey, ground, Obstacles(levees, decks, footprints), stages, tuple(heard))
+
+
+def _narrow(survey: Survey, cell_m: float) -> list[str]:
+    """Return a warning for each reach that has too few cells from bank to bank to hold its bed."""
+    out = []
+    for reach in survey.reaches:
+        width = float(np.median([_width(section) for section in reach.sections]))
+        if width < _FEWEST_ACROSS * cell_m:
+            across = f"{width:.3g} m wide, {width / cell_m:.2g} cells of {cell_m:g} m"
+            smaller = f"take `cell_m: {width / _FEWEST_ACROSS:.2g}` or less"
+            out.append(f"reach '{reach.id}' is {across}: its thalweg and banks fall between cells; {smaller}")
+    return out
+
+
+def _width(section: CrossSection) -> float:
+    first, last = section.banks or (0, -1)
+    return float(np.hypot(section.x[last] - section.x[first], section.y[last] - section.y[first]))
 
 
 def interpolate(loaded: Loaded, spec: TerrainSpec, progress: Progress) -> Bed:

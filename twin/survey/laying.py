@@ -18,6 +18,7 @@ from twin.survey.records import Floats
 _SKEWED_DEG, _ALONG_DEG = 40.0, 75.0  # from square to the river: worth a word; no cross-section any more
 _SQUARE_DEG = 10.0  # a section within this of square to the way through its neighbours is taken to be square
 _SQUARE_IN_BENDS = 0.15  # … and within this share of the bend's turn from section to section
+_GUESSED = 1.0  # widths by which a section's direction misses the next section: the course between is guessed
 _NEAR = 0.25  # of its own width: how far a section may stop short of the centre line
 _SURE = 2.5  # a slope this many times its standard error tells the direction of flow
 _BEYOND = 2.0  # widths of the river by which a centre line may go on beyond the outermost sections
@@ -194,12 +195,28 @@ def _on_drawn(group: Group, notes: Notes) -> Laid:
     places = np.array([middle(section) for section in sections])
     directions = _directions(sections, places)
     step = max(0.5, _STEP * float(np.median([np.hypot(*chord(section)) for section in sections])))
+    _note_guessed_bends(sections, places, directions, notes)
     line, s = flowing(places, directions, step)
     if not shapely.LineString(line).is_simple:
         notes.add(
             f"reach '{group.id}': the centre line drawn through the sections crosses itself; give a `centreline`"
         )
     return Laid(group.id, sections, s, line, False, group.downstream, sections[0].file)
+
+
+def _note_guessed_bends(sections: Sequence[RawSection], places: Floats, directions: Floats, notes: Notes) -> None:
+    """Note where the river bends between two sections far apart: nothing says where it lies there."""
+    steps = np.diff(places, axis=0)
+    missed = np.maximum(
+        *(np.abs(steps[:, 0] * ways[:, 1] - steps[:, 1] * ways[:, 0]) for ways in (directions[:-1], directions[1:]))
+    )
+    width = float(np.median([np.hypot(*chord(section)) for section in sections]))
+    for n in np.flatnonzero(missed > _GUESSED * width).tolist():
+        notes.add(
+            "the river bends between sections that stand far apart, and its course there is guessed (the errors of "
+            "sections left out do not show it); give a `centreline` or `banks`",
+            f"{sections[n].id} to {sections[n + 1].id}",
+        )
 
 
 def _in_order(group: Group) -> tuple[RawSection, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 _SHOWN = 6
 
 
@@ -17,7 +19,7 @@ class Notes:
         if section is not None and section not in named:
             named.append(section)
 
-    def __iter__(self):  # type: ignore[no-untyped-def]
+    def __iter__(self) -> Iterator[str]:
         """Yield the warnings."""
         for words, named in self._of.items():
             more = f" … ({len(named)} in all)" if len(named) > _SHOWN else ""

@@ -158,3 +158,17 @@ def test_a_bend_whose_course_is_guessed_is_remarked(
         any("its course there is guessed" in warning for warning in survey(tmp_path, cut, **more).warnings)
         is warned
     )
+
+
+@pytest.mark.parametrize(("end", "warned"), [(30.0, False), (90.0, True)])
+def test_a_tributary_that_ends_before_the_river_is_remarked(tmp_path: Path, end: float, warned: bool) -> None:
+    rows = [("main", f"S{n}", point) for n in range(1, 10) for point in section(60.0 * n)]
+    x, y = centre(np.array([300.0]))
+    for n, away in enumerate((end + 160, end + 80, end)):
+        rows += [("brook", f"B{n}", (x[0] + u * 5, y[0] + away, 9 + away / 100 + u * u)) for u in (-1, 0, 1)]
+    lines = [f"{reach},{name},{p[0]:.3f},{p[1]:.3f},{p[2]:.3f}" for reach, name, p in rows]
+    survey(tmp_path, {"S": section(60.0)} | {"T": section(120.0)})
+    (tmp_path / "s.csv").write_text("\n".join(["reach,section,x,y,z", *lines]))
+    found = load_survey(read_spec(tmp_path / "t.yaml"))
+    assert {reach.id: reach.downstream for reach in found.reaches} == {"main": None, "brook": "main"}
+    assert any("is led there the shortest way" in warning for warning in found.warnings) is warned

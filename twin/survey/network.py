@@ -180,6 +180,13 @@ def joined(reaches: Sequence[Laid], notes: Notes) -> list[Laid]:
         back = found.get(into)
         if back is not None and back[0] == name and gap > back[1]:
             del found[name]
+    for reach in reaches:
+        into, gap = found.get(reach.id, ("", 0.0))
+        if into and gap > reach.width + ids[into].width / 2:
+            notes.add(
+                f"reach '{reach.id}' ends {gap:.0f} m before the middle of '{into}' and is led there the shortest "
+                "way; a `centreline` that goes on to where they meet says which way it is"
+            )
     out = [
         _led(reach, ids[found[reach.id][0]]) if reach.id in found else replace(reach, downstream=None)
         for reach in reaches

@@ -16,11 +16,14 @@ from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
 
-from naru.errors import CrsUnknown, DatumRefused, FileDamaged, NoFeatures, UnknownFormat
+from naru.errors import BadInput, CrsUnknown, DatumRefused, FileDamaged, NoFeatures, UnknownFormat
+from naru.house import House
+from naru.settings import Settings
+from tests.rasters import Scene, publish_raster
 from twin.facilities.columns import meaning_of, plain
 from twin.facilities.examples import CRS, DATUM, EXAMPLES
 from twin.facilities.json_schema import docs_table, json_schema
-from twin.facilities.placing import Ground, check_places
+from twin.facilities.placing import Ground, check_places, find_ground
 from twin.facilities.problems import FacilitiesRefused, Problem, Problems
 from twin.facilities.reading import Wanted, read_facilities
 from twin.facilities.records import Facilities, Facility
@@ -495,3 +498,11 @@ def test_weirs_without_a_river_are_told_of(tmp_path: Path, ground: Ground) -> No
 def test_example_rows_are_all_used() -> None:
     used: dict[str, Any] = dict(BY_TYPE)
     assert list(used) == list(TYPES)
+
+
+def test_picture_is_no_terrain(tmp_path: Path) -> None:
+    house = House.open(Settings.from_environ({}, home=tmp_path / "home"))
+    publish_raster(house, Scene("photo", "photo"))
+    with pytest.raises(BadInput, match="has no heights"):
+        find_ground(house, "photo")
+    house.close()

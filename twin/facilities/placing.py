@@ -13,6 +13,7 @@ import shapely
 
 from naru.errors import BadInput, DatumRefused
 from naru.house import House
+from naru.raster_facts import RasterFacts
 from twin.crs import Mover
 from twin.datum import canonical
 from twin.facilities.openings import Weir
@@ -51,7 +52,6 @@ class Ground:
     crs: str | None  # None: as the raster says
     vertical_datum: str | None
     river: Mapping[str, Any] | None = None
-    geoid_undulation_m: float | None = None  # of its mesh, where it has one
 
 
 def find_ground(house: House, name: str) -> Ground:
@@ -65,17 +65,17 @@ def find_ground(house: House, name: str) -> Ground:
     assets = layer.live.assets
     river = assets.get("river")
     said = json.loads(house.storage.path(river.archive).read_text(encoding="utf-8")) if river else None
-    geoid = assets["mesh"].about.get("geoid_undulation_m") if "mesh" in assets else None
     if grid := assets.get("grid"):
         datum = grid.about.get("vertical_datum")
-        return Ground(name, house.storage.path(grid.archive), grid.about.get("crs"), datum, said, geoid)
-    if layer.live.source is None or layer.live.source.suffix != ".tif":
+        return Ground(name, house.storage.path(grid.archive), grid.about.get("crs"), datum, said)
+    roles = {RasterFacts.of(tileset.rules).role for tileset in layer.live.tilesets if layer.kind == "raster"}
+    if layer.live.source is None or "elevation" not in roles:
         raise BadInput(
             f"the layer '{name}' has no heights",
             layer=name,
             remedy="Name a terrain (naru twin terrain) or a layer of heights.",
         )
-    return Ground(name, house.storage.path(layer.live.source), None, None, said, geoid)
+    return Ground(name, house.storage.path(layer.live.source), None, None, said)
 
 
 def check_places(facilities: Facilities, ground: Ground, problems: Problems) -> None:

@@ -15,7 +15,6 @@ from naru.stations import part
 from naru.work import find_handler
 from twin.datum import Geoid
 from twin.facilities.look import symbols
-from twin.facilities.placing import Ground as Placed
 from twin.facilities.placing import check_places, find_ground
 from twin.facilities.problems import FacilitiesRefused, Problems
 from twin.facilities.reading import Wanted, read_facilities
@@ -117,19 +116,15 @@ def _models(
     house: House, checked: Checked, params: Mapping[str, Any], folder: Path
 ) -> tuple[list[Part], list[str]]:
     """Make the 3D models, on the terrain where there is one; without a geoid none, and say so."""
-    from twin.models.facilities import FacilityPlan, build_facilities
-    from twin.models.ground import Ground, GroundFile
+    from twin.models.facilities import FacilityPlan
+    from twin.models.publish import build_on_terrain, terrain_of
 
     file = folder / "models.3tz"
-    ground = None if checked.terrain is None else find_ground(house, checked.terrain)
-    geoid = _geoid(params, ground)
+    terrain = terrain_of(house, checked.terrain)
+    geoid = _geoid(params, terrain.undulation_m)
     plan = FacilityPlan(None, geoid, params["title_ko"] or "", params["attribution"] or "")
     try:
-        if ground is None:
-            made = build_facilities(checked.facilities, plan, file)
-        else:
-            with Ground(GroundFile(ground.raster), checked.facilities.crs) as heights:
-                made = build_facilities(checked.facilities, replace(plan, ground=heights.at), file)
+        made = build_on_terrain(checked.facilities, plan, terrain, file)
     except DatumRefused as refused:
         if geoid is not None or params["geoid"] is not None:
             raise
@@ -137,11 +132,10 @@ def _models(
     return [{"name": "models", "file": str(file), "about": made.about()}], []
 
 
-def _geoid(params: Mapping[str, Any], ground: Placed | None) -> Geoid | None:
-    """Return what the user said of the geoid, else what the terrain's mesh has; None: PROJ's, if installed."""
+def _geoid(params: Mapping[str, Any], mesh_m: float | None) -> Geoid | None:
+    """Return what the user said of the geoid, else what the terrain's mesh stands on; None: PROJ's, if there."""
     if params["geoid_undulation_m"] is not None:
         return Geoid(undulation_m=params["geoid_undulation_m"])
     if params["geoid"] not in (None, "proj"):
         return Geoid(grid=Path(params["geoid"]))
-    stated = ground.geoid_undulation_m if ground is not None and params["geoid"] is None else None
-    return None if stated is None else Geoid(undulation_m=stated)
+    return None if mesh_m is None or params["geoid"] is not None else Geoid(undulation_m=mesh_m)

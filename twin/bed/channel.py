@@ -21,6 +21,7 @@ import shapely
 from naru.kernel import inner, kernel
 from twin.bed.lines import Line, hits, line, rising, smoothed
 from twin.grid import Frame, Values
+from twin.survey.lines import distances
 from twin.survey.records import Floats, Reach
 
 _A_WIDTH = 8  # rulings per width of the channel, before the banks' own points are added
@@ -156,7 +157,7 @@ def _chainages(left: Floats, right: Floats, centre: Line) -> Floats:
     met = hits(middle, across / width[:, None], centre, width)
     other = hits(middle, -across / width[:, None], centre, width)
     met = np.where(np.isnan(met), other, met)
-    gone = np.concatenate(([0.0], np.cumsum(np.hypot(*np.diff(middle, axis=0).T))))
+    gone = distances(middle)
     known = np.flatnonzero(~np.isnan(met))
     s = np.interp(gone, gone[known], met[known])
     s[: known[0]] += gone[: known[0]] - gone[known[0]]

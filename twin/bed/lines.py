@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from naru.kernel import kernel
+from twin.survey.lines import distances
 from twin.survey.records import Floats
 
 
@@ -35,7 +36,7 @@ def line(points: Floats) -> Line:
     points = np.ascontiguousarray(points, float)[:, :2]
     moved = np.hypot(*np.diff(points, axis=0).T) > 0
     points = points[np.concatenate(([True], moved))]
-    return Line(points, np.concatenate(([0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T)))))
+    return Line(points, distances(points))
 
 
 def rising(values: Floats) -> Floats:

@@ -10,6 +10,7 @@ import numpy as np
 
 from twin.burning.cells import Floats, Mask, distance_m, inside, walk
 from twin.grid import Frame, Values
+from twin.survey.lines import distances
 
 _GRAZE_CELLS = 2.0  # a line so near to the bank has slipped into the channel; beyond, it crosses the river
 
@@ -70,7 +71,7 @@ def _raise_area(levee: Levee, out: Values, cells: Mask, ground: Values, channel:
 def _crest(levee: Levee, ground: Values, frame: Frame) -> tuple[Values, Values, Floats]:
     """Return the cells under a levee's line, and how high each must be: the higher of crest and ground."""
     there = walk(levee.line, frame)
-    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(levee.line, axis=0).T))])
+    along = distances(levee.line)
     stated = np.interp(there.along_m, along, levee.crest_m)
     below = ground[there.row, there.column].astype(np.float64)
     return there.row, there.column, np.fmax(stated, below)

@@ -8,6 +8,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from twin.survey.lines import distances
+
 Floats = npt.NDArray[np.float64]
 ShapeKind = Literal["point", "line", "polygon"]
 _NAMES = {"point": "Point", "line": "LineString", "polygon": "Polygon"}
@@ -43,7 +45,7 @@ class Shape:
     def at(self, distance_m: float) -> tuple[float, float]:
         """Return the place so far along the line."""
         xy = self.xy
-        run = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(xy, axis=0).T))])
+        run = distances(xy)
         return float(np.interp(distance_m, run, xy[:, 0])), float(np.interp(distance_m, run, xy[:, 1]))
 
     def along(self, every_m: float = 5.0) -> Floats:

@@ -19,6 +19,7 @@ from twin.facilities.openings import Bridge, Culvert, SluiceGate, Weir
 from twin.facilities.records import Facility
 from twin.facilities.storage import Levee, PumpStation, RetentionBasin
 from twin.models.shapes import Floats, Solid, band, box, corners, prism, sweep
+from twin.survey.lines import cleaned, distances
 
 Ground = Callable[[Floats, Floats], Floats]  # x, y → EL metres, NaN where nothing is known
 
@@ -65,22 +66,12 @@ def _line(facility: Facility, width_m: float) -> Floats:
     shape = facility.geometry
     if shape.kind == "point":
         shape = shape.across(facility.bearing_deg or 0.0, width_m)
-    return _tidy(shape.xy)
-
-
-def _tidy(line: Floats) -> Floats:
-    """Return a line without points that stand twice."""
-    kept = np.r_[True, np.hypot(*np.diff(line, axis=0).T) > 1e-6]
-    return line[kept]
-
-
-def _run(line: Floats) -> Floats:
-    return np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])
+    return cleaned(shape.xy)
 
 
 def _dense(line: Floats, more: Sequence[float] = ()) -> tuple[Floats, Floats]:
     """Return a line with points every few metres and at the distances `more`, and how far along each lies."""
-    run = _run(line)
+    run = distances(line)
     usual = np.linspace(0, run[-1], max(2, math.ceil(run[-1] / _EVERY_M) + 1))
     wanted = np.unique(np.round(np.clip(np.concatenate([run, usual, list(more)]), 0, run[-1]), 6))
     return np.column_stack([np.interp(wanted, run, line[:, 0]), np.interp(wanted, run, line[:, 1])]), wanted
@@ -148,7 +139,7 @@ def _leaf(gate: SluiceGate, middle: Floats, along: Floats, site: _Site) -> Solid
 
 def _wings(line: Floats, total: float, heights: tuple[float, float], site: _Site) -> list[Solid]:
     """Walls from the ends of the line to the gates, where the line is longer than they are."""
-    dense, run = _dense(line, [(_run(line)[-1] - total) / 2, (_run(line)[-1] + total) / 2])
+    dense, run = _dense(line, [(distances(line)[-1] - total) / 2, (distances(line)[-1] + total) / 2])
     spare = (run[-1] - total) / 2
     if spare < 0.5:
         return []
@@ -164,8 +155,8 @@ def _culvert(culvert: Culvert, site: _Site) -> list[Solid]:
         half = (culvert.length_m or 10.0) / 2 * np.array([math.sin(flow), math.cos(flow)])
         line = np.array([shape.xy[0] - half, shape.xy[0] + half])
     else:
-        line = _tidy(shape.xy)
-    run = _run(line)
+        line = cleaned(shape.xy)
+    run = distances(line)
     floor = culvert.inlet_invert_elevation_m + (
         culvert.outlet_invert_elevation_m - culvert.inlet_invert_elevation_m
     ) * (run / run[-1])
@@ -201,7 +192,7 @@ def _pipes(line: Floats, floor: Floats, diameter: float, count: int, site: _Site
 def _pump(pump: PumpStation, site: _Site) -> list[Solid]:
     """A house with a flat roof, and the pipe to where the water goes."""
     if pump.geometry.kind == "polygon":
-        ring = _tidy(pump.geometry.xy[:-1])
+        ring = cleaned(pump.geometry.xy[:-1])
     else:
         side = _HOUSE_M + 2.0 * math.sqrt(pump.units)
         ring = np.asarray(pump.geometry.xy[0]) + side / 2 * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
@@ -219,8 +210,8 @@ def _pump(pump: PumpStation, site: _Site) -> list[Solid]:
 
 def _levee(levee: Levee, site: _Site) -> list[Solid]:
     """A bank with its crest's profile, down to the ground on both sides; lower where it has broken."""
-    line = _tidy(levee.geometry.xy)
-    whole = _run(line)[-1]
+    line = cleaned(levee.geometry.xy)
+    whole = distances(line)[-1]
     breach = (levee.breach_width_m or 0.0) / 2 if levee.status == "failed" else 0.0
     edges = [whole / 2 - breach - 0.5, whole / 2 - breach, whole / 2 + breach, whole / 2 + breach + 0.5]
     marks = [*(run for run, _ in levee.crest_profile), *(edges if breach else [])]
@@ -247,7 +238,7 @@ def _beside(line: Floats, away: float, crest: Floats, site: _Site) -> Floats:
 
 def _bridge(bridge: Bridge, site: _Site) -> list[Solid]:
     """A deck, its parapets, and piers down to the bed."""
-    line = _tidy(bridge.geometry.xy)
+    line = cleaned(bridge.geometry.xy)
     low, high = bridge.low_chord_elevation_m, bridge.low_chord_elevation_m + bridge.deck_thickness_m
     half = bridge.deck_width_m / 2
     out = [band(line, (-half, half), low, high, site.of("deck"))]
@@ -268,7 +259,7 @@ def _bridge(bridge: Bridge, site: _Site) -> list[Solid]:
 def _basin(basin: RetentionBasin, site: _Site) -> list[Solid]:
     """A floor, and a wall around it up to where it overflows."""
     if basin.geometry.kind == "polygon":
-        ring = _tidy(basin.geometry.xy[:-1])
+        ring = cleaned(basin.geometry.xy[:-1])
     else:
         deep = max(basin.crest_elevation_m - basin.floor_elevation_m, 0.5)
         volume = basin.stage_volume[-1][1] if basin.stage_volume else 400.0 * deep

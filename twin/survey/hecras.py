@@ -16,6 +16,7 @@ import numpy as np
 
 from naru.errors import BadSurvey, FileDamaged
 from twin.spec_records import Source
+from twin.survey.lines import distances
 from twin.survey.raw import RawReach, RawSection, RawSurvey
 from twin.survey.records import Floats
 from twin.text import decode, parse_number, read_bytes
@@ -291,8 +292,7 @@ def _as_raw(section: _Section, reach: str, file: Path) -> tuple[RawSection, str 
 
 def _along(line: Floats, distance: Floats) -> tuple[Floats, Floats]:
     """Return the points at distances along a polyline."""
-    steps = np.hypot(*np.diff(line, axis=0).T)
-    along = np.concatenate(([0.0], np.cumsum(steps)))
+    along = distances(line)
     return np.interp(distance, along, line[:, 0]), np.interp(distance, along, line[:, 1])
 
 

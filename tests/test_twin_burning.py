@@ -286,4 +286,4 @@ def test_distances_in_bands_are_those_of_the_whole(seed: int, reach: float) -> N
     whole = distance_transform_edt(~mask) * 2.0 if mask.any() else np.full(mask.shape, np.inf)
     near = whole <= reach
     assert np.allclose(found[near], whole[near])
-    assert np.isinf(found[~near]).all()
+    assert np.isinf(found[whole > reach + 1e-4]).all()  # distances are float32

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import shapely
 
-from naru.errors import NaruError
+from naru.errors import BadSurvey, NaruError
 from tests.surveys import centre_line, geojson_lines, made_sections, surveyed, tributary, with_z, write_csv
 from twin.survey.records import Survey
 
@@ -119,11 +119,21 @@ def test_a_centre_line_gives_chainages_and_direction(tmp_path: Path) -> None:
     assert survey.warnings == ()
 
 
-def test_a_centre_line_goes_before_the_fall_of_the_bed_with_a_word(tmp_path: Path) -> None:
+def test_a_centre_line_that_runs_uphill_is_refused_by_name(tmp_path: Path) -> None:
     geojson_lines(tmp_path / "centre.geojson", [({}, centre_line()[::-1])])
-    survey = surveyed(tmp_path, SECTIONS, centreline="centre.geojson")
-    assert survey.sections[0].id == SECTIONS[-1].id
-    assert any("the bed rises along the centre line" in words for words in survey.warnings)
+    words = rf"runs uphill: .* from section {SECTIONS[-1].id} to {SECTIONS[0].id}"
+    with pytest.raises(BadSurvey, match=words) as caught:
+        surveyed(tmp_path, SECTIONS, centreline="centre.geojson")
+    assert str(caught.value.file).endswith("centre.geojson")
+    assert "drawn: upstream" in caught.value.remedy
+
+
+@pytest.mark.parametrize(("drawn", "first"), [("upstream", 0), ("downstream", -1)])
+def test_who_says_which_way_a_centre_line_is_drawn_is_believed(tmp_path: Path, drawn: str, first: int) -> None:
+    geojson_lines(tmp_path / "centre.geojson", [({}, centre_line()[::-1])])
+    survey = surveyed(tmp_path, SECTIONS, centreline=f"{{file: centre.geojson, drawn: {drawn}}}")
+    assert survey.sections[0].id == SECTIONS[first].id
+    assert any("runs uphill" in words for words in survey.warnings) == (drawn == "downstream")
 
 
 def test_parts_of_a_centre_line_are_joined(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from twin.datum import Geoid, canonical
 from twin.fields import Fields, found_file
 from twin.spec_records import (
     Buildings,
+    Drawn,
     GroundSource,
     Roughness,
     Source,
@@ -181,10 +182,15 @@ def _one_source(fields: Fields, columns: Sequence[str], file: Path | None = None
         layer=fields.text("layer") if file is None else None,
         columns=known,
         water_level_m=level,
+        drawn=_drawn(fields) if "downstream" in columns else None,
         keep_interpolated=_flag(fields, "keep_interpolated") if "station" in columns else False,
     )
     fields.done()
     return source
+
+
+def _drawn(fields: Fields) -> Drawn | None:
+    return cast(Drawn, fields.choice("drawn", get_args(Drawn))) if fields.has("drawn") else None
 
 
 def _flag(fields: Fields, name: str) -> bool:

@@ -13,6 +13,9 @@ Treatment = Literal["raise", "roughness", "ignore"]
 Unit = Literal["m", "cm", "mm", "ft", "us-ft"]
 
 
+Drawn = Literal["downstream", "upstream"]
+
+
 @dataclass(frozen=True)
 class Source:
     """A file of the survey, and how to read it."""
@@ -27,6 +30,7 @@ class Source:
         default_factory=dict
     )  # what a column means → its name in the file: id, station, x, y, z, reach …
     water_level_m: float | None = None  # depths (the column "depth") are below it, in `vertical_datum`
+    drawn: Drawn | None = None  # of a centre line; None: downstream, which the bed's fall must bear out
     keep_interpolated: bool = False  # sections that HEC-RAS interpolated (marked *) are taken for surveyed ones
 
 

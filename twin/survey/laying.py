@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import shapely
 
+from naru.errors import BadSurvey
 from twin.survey.lines import at, cleaned, crossings, distances, flowing, length, locate, part, tangents
 from twin.survey.notes import Notes
 from twin.survey.order import passed_order
@@ -50,6 +51,7 @@ class Group:
     id: str
     sections: tuple[RawSection, ...]
     centreline: Floats | None = None
+    drawn_in: Path | None = None  # the file of a centre line of which nobody says which way it is drawn
     downstream: str | None = None
     directed: bool = False  # the sections are in order, upstream first, and from left to right
 
@@ -132,12 +134,25 @@ def _on_given(group: Group, notes: Notes) -> Laid:
     sections = tuple(group.sections[n] for n in order)
     s = s[order]
     slope, sure = _fall(sections, s)
-    if slope > 0 and sure:
-        notes.add(
-            f"reach '{group.id}': the bed rises along the centre line by {slope * (s[-1] - s[0]):.2f} m: "
-            "if the line is drawn upstream, turn it round"
-        )
+    if slope > 0 and sure and not group.directed:
+        _rises(group, sections, slope * float(s[-1] - s[0]), notes)
     return Laid(group.id, sections, s, line, True, group.downstream, sections[0].file)
+
+
+def _rises(group: Group, sections: Sequence[RawSection], rise_m: float, notes: Notes) -> None:
+    """Refuse a centre line that runs uphill unless the user says that it is drawn so. Raises BadSurvey."""
+    told = f"the bed rises by {rise_m:.2f} m along it, from section {sections[0].id} to {sections[-1].id}"
+    if group.drawn_in is None:
+        notes.add(f"the centre line of reach '{group.id}' runs uphill: {told}")
+        return
+    raise BadSurvey(
+        f"the centre line of reach '{group.id}' runs uphill: {told}",
+        file=str(group.drawn_in),
+        feature=group.id,
+        field="centreline",
+        remedy=f"Turn it round, or say so: `centreline: {{file: {group.drawn_in.name}, drawn: upstream}}`; where "
+        "the bed does rise downstream, say `drawn: downstream`.",
+    )
 
 
 def _met(section: RawSection, line: Floats) -> tuple[float, float]:

@@ -171,7 +171,11 @@ def _centrelines(spec: TerrainSpec, notes: Notes) -> list[Centreline]:
     if features is None or source is None:
         return []
     reaches, below = _texts(features, source, "reach"), _texts(features, source, "downstream")
-    found = [Centreline(points, reaches[row], source.file, below[row]) for row, points in _each_line(features)]
+    way = -1 if source.drawn == "upstream" else 1
+    found = [
+        Centreline(points[::way], reaches[row], source.file, below[row], source.drawn is not None)
+        for row, points in _each_line(features)
+    ]
     if not found:
         raise _no_line(source.file)
     return found

@@ -28,6 +28,7 @@ class Centreline:
     reach: str | None
     file: Path
     downstream: str | None = None
+    directed: bool = False  # the user says which way it is drawn
 
 
 def grouped(
@@ -68,6 +69,7 @@ def grouped(
                 id=reach or (line.reach if line is not None else None) or "main",
                 sections=tuple(replace(s, reach=None) for s in own) if reach is None else own,
                 centreline=None if line is None else line.points,
+                drawn_in=None if line is None or line.directed else line.file,
                 downstream=(line.downstream if line else None) or (about.downstream if about else None),
                 directed=directed,
             )

@@ -33,7 +33,7 @@ def gltf_faults(files: Sequence[Path]) -> list[dict[str, Any]]:
     words = [node, "-e", _SCRIPT, *(str(file.resolve()) for file in files)]
     done = subprocess.run(words, cwd=_VIEWER, capture_output=True, text=True, timeout=120, check=False)
     if "Cannot find module 'gltf-validator'" in done.stderr:
-        pytest.skip("gltf-validator is not installed: npm install gltf-validator, and name its folder in NODE_PATH")
+        pytest.skip("gltf-validator is not installed: run `npm ci` in viewer/, or name its folder in NODE_PATH")
     assert done.returncode == 0, done.stderr
     messages = [message for one in json.loads(done.stdout) for message in one["issues"]["messages"]]
     return [message for message in messages if message["severity"] < 2]

@@ -59,6 +59,12 @@ def true_bed(east_m: float, north_m: float) -> float:
     return float(bed(np.float64(WEST + east_m), np.float64(MIDDLE + north_m)))
 
 
+def _above_the_dock(watched: Watched, at: list[float]) -> None:
+    """Wait until the map has made room: the place is not under the sheet with the chart."""
+    top = "document.getElementById('dock').getBoundingClientRect().top"
+    watched.until(f"() => naruMap.project({at}).y < {top}")
+
+
 def rows_of(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         return list(csv.DictReader(file))
@@ -70,12 +76,14 @@ def test_a_section_drawn_by_clicks_has_the_bed_the_water_and_the_banks(
     watched = open_page(width=1100, height=700)
     page = watched.open(f"{served.url}{VIEW}&lang=ko")
     page.click("#section")
+    expect(page.locator("#section")).to_have_attribute("aria-pressed", "true")  # its code has come
     page.mouse.click(*screen_point(page, *place(1000, 70)))
     page.mouse.dblclick(*screen_point(page, *place(1000, -70)))
     expect(page.locator("#section-chart svg")).to_be_visible(timeout=30_000)
     expect(page.locator(".plot-summary")).to_contain_text("최대 수심")
     assert page.locator("#section-chart .plot-mark-bank").count() == 2
     assert "좌안" in page.locator("#section-chart svg").inner_html()
+    _above_the_dock(watched, place(1000, -70))
     with page.expect_download() as saved:
         page.get_by_role("button", name="CSV 내려받기").click()
     saved.value.save_as(tmp_path / "section.csv")
@@ -129,6 +137,7 @@ def test_the_long_profile_shows_reach_sections_scores_and_files(open_page: OPEN,
     page.get_by_role("button", name="River profile").click()
     expect(page.locator("#river-chart svg")).to_be_visible()
     assert page.locator("#river-chart .plot-mark-section").count() == 7
+    _above_the_dock(watched, place(800, -400))
     page.select_option("#river-section", label="Section S4 (800 m)")
     expect(page.locator("#river-section-chart svg")).to_be_visible()
     page.focus("#river-chart .plot-cursor")
@@ -136,7 +145,15 @@ def test_the_long_profile_shows_reach_sections_scores_and_files(open_page: OPEN,
     told = page.get_attribute("#river-chart .plot-cursor", "aria-valuetext") or ""
     assert told == "At 1,600 m: Thalweg EL -2.60 m, Left bank EL 5.00 m, Right bank EL 5.30 m, Stage EL 2.50 m"
     body = page.locator("#dock-body")
-    for words in ("pchip · chosen", "0.180", "-182,346 m³", "0.12 m", "KVD1964", "가상 측량 2026", "section S3"):
+    for words in (
+        "pchip (smooth, without overshoot) · chosen",
+        "0.180",
+        "-182,346 m³",
+        "0.12 m",
+        "KVD1964",
+        "가상 측량 2026",
+        "section S3",
+    ):
         expect(body).to_contain_text(words)
     with page.expect_download() as saved:
         page.get_by_role("button", name="GLB (3D model)").click()
@@ -166,6 +183,7 @@ def test_a_facility_shows_its_data_with_units_and_says_what_is_unverified(
     assert page.locator("#card-body .curve-point").count() == 5
     page.click("#language")
     expect(card).to_contain_text("Start level")
+    expect(page.locator("#card-title")).to_have_text("Test pump station (synthetic)")
     watched.pixels("twin-facility")
     spotless(watched)
 
@@ -218,4 +236,16 @@ def test_the_3d_scene_stands_on_the_mesh_and_names_what_is_picked(open_page: OPE
     expect(page.locator("#card-body")).to_contain_text("대당토출량")
     expect(page.locator("#card-body")).not_to_contain_text("undefined")
     page.screenshot(path=Path(__file__).parent.parent / "shots" / "twin-scene.png", timeout=DRAWN_TIMEOUT_MS)
+    page.click("#card-close")
+    page.click("#choices > summary")  # folded on narrow screens
+    page.click(".scene-features summary")
+    page.fill("#feature-search", "w-1")
+    expect(page.locator(".scene-features li")).to_have_count(1)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#card-title")).to_have_text("시험보 (가상)")
+    middle = page.evaluate("() => [scene.clientWidth / 2, scene.clientHeight / 2]")
+    weir = [*place(800, 0), GEOID_M]
+    gone_to = page.evaluate("(at) => { const p = naruScene.project(...at); return [p.x, p.y]; }", weir)
+    assert gone_to == pytest.approx(middle, abs=25)
     spotless(watched)

@@ -6,7 +6,7 @@ import type { Hit } from "./map/identify.ts";
 import { MapView, unionBounds } from "./map/view.ts";
 import { type Permalink, readPermalink, writePermalink } from "./permalink.ts";
 import { storedKey, storeKey } from "./session.ts";
-import { choicesFor, type LayerChoice, visibleLayers } from "./state.ts";
+import { choicesFor, firstLayers, type LayerChoice, visibleLayers } from "./state.ts";
 import { type Language, preferredLanguage, speaking, type Translate } from "./texts.ts";
 import { plainWords, statusOf } from "./trouble.ts";
 import { Tools } from "./twin/tools.ts";
@@ -46,6 +46,7 @@ export class Viewer {
       () => this.view?.highlight.clear(),
     );
     this.describePanel = page.foldingPanel(() => this.say);
+    page.makeRoomForSources();
     this.wirePage();
   }
 
@@ -109,7 +110,7 @@ export class Viewer {
   private drawMap(): void {
     this.card.hide();
     this.notices.clearAll();
-    if (!this.link.position) this.home(false);
+    if (!this.link.position) this.fit(firstLayers(this.shownOrAll()), false);
     this.tools?.reset(this.layers);
     this.drawing?.reset(this.layers);
     this.describeSources();
@@ -137,8 +138,13 @@ export class Viewer {
   }
 
   zoomTo(id: string): void {
-    const bounds = this.info(id)?.bounds;
-    if (bounds) this.view?.fit(bounds, page.freeRoom(), true);
+    const info = this.info(id);
+    if (!info?.bounds) return;
+    if (!this.choices.get(id)?.visible) {
+      this.toggle(id, true);
+      page.tick(id);
+    }
+    this.fit([info], true);
   }
 
   openRiver(id: string): void {
@@ -213,7 +219,7 @@ export class Viewer {
       isVisible: (id: string) => this.choices.get(id)?.visible ?? false,
     };
     this.tools = new Tools(this.view, this.api, hooks, this.link.relief);
-    wireMap(this.view, { home: () => this.home(true), identify: (at, byKey) => this.identify(at, byKey) });
+    wireMap(this.view, { home: () => this.fit(this.shownOrAll(), true), identify: (at, byKey) => this.identify(at, byKey) });
     map.on("error", ({ error }) => this.mapFailed(error));
     map.on("moveend", () => this.remember());
     map.on("idle", () => this.settled());
@@ -223,9 +229,13 @@ export class Viewer {
     this.translate();
   }
 
-  private home(animate: boolean): void {
+  private fit(layers: readonly LayerInfo[], animate: boolean): void {
+    this.view?.fit(unionBounds(layers), page.freeRoom(), animate);
+  }
+
+  private shownOrAll(): LayerInfo[] {
     const shown = this.shown();
-    this.view?.fit(unionBounds(shown.length > 0 ? shown : this.layers), page.freeRoom(), animate);
+    return shown.length > 0 ? shown : this.layers;
   }
 
   private identify(point: { x: number; y: number }, byKeyboard: boolean): void {

@@ -2,6 +2,7 @@ import { createExpression } from "@maplibre/maplibre-gl-style-spec";
 import { expect, test } from "vitest";
 import { featureName, labelFields } from "../src/map/names.ts";
 import { scaled, scaledPaint } from "../src/map/opacity.ts";
+import { lowestOf } from "../src/map/relief.ts";
 import { heightOf, isPicture, Stack } from "../src/map/stack.ts";
 
 /** What MapLibre makes of an expression at a zoom. */
@@ -48,6 +49,18 @@ test("rasters lie beneath all areas, of the base map as well", () => {
   expect(stack.insert("shade", heightOf("hillshade", "content", 0, 1))).toBe("districts");
   expect(stack.insert("colours", heightOf("color-relief", "content", 0, 0))).toBe("shade");
   expect(stack.insert("photo", heightOf("raster", "content", 1, 0))).toBe("colours");
+});
+
+test("the ground's relief lies beneath the water's depth, wherever they stand in the list", () => {
+  const stack = new Stack();
+  stack.insert("depth", heightOf("raster", "twin", 5, 0));
+  expect(stack.insert("relief", heightOf("raster", "twin", 0, 0, true))).toBe("depth");
+  expect(stack.insert("photo", heightOf("raster", "basemap", 0, 0))).toBe("relief");
+});
+
+test("the ground in 3D stands on its lowest height, as the legend tells it", () => {
+  const tells = (...labels: string[]) => lowestOf({ legend: labels.map((label) => ({ label, color: "#000000" })) });
+  expect([tells("-1.5 m", "20 m"), tells("305 m", "800 m"), tells(), tells("?")]).toEqual([-1.5, 305, 0, 0]);
 });
 
 test("rasters hold no features, everything else may", () => {

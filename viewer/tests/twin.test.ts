@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { blocks, heightFields } from "../src/map/blocks.ts";
 import { curvePoints, curvesOf, fieldName, fieldValue, figures, isFacility, isWorking, originOf, originOfAll, rulesOf } from "../src/twin/facility.ts";
+import { attributeRows } from "../src/scene/attributes.ts";
 import { readRiver, sectionsNear } from "../src/twin/river.ts";
 import { between, roundMarks, runs, stretches, waterBodies } from "../src/twin/scales.ts";
 import { depths, readProfile, readSection, sectionCsv, typedLine, waterSurface } from "../src/twin/section.ts";
@@ -133,7 +134,9 @@ test("a river is read; scores by section go with those of all", () => {
     leave_one_out: [{ method: "pchip", rmse_m: 0.2, bias_m: 0, thalweg_rmse_m: 0.3, sections: [{ section: "S1", rmse_m: 0.1 }] }],
     chosen_method: "pchip",
     warnings: ["x"],
+    sources: ["a survey", { role: "sections", file: "s.csv" }],
   });
+  expect(river.sources).toEqual([{ role: null, words: "a survey" }, { role: "sections", words: "s.csv" }]);
   expect(river.reaches[0]?.thalweg).toEqual([1, null]);
   expect(river.scores.map(({ section, rmse }) => [section, rmse])).toEqual([[null, 0.2], ["S1", 0.1]]);
   expect(sectionsNear(river, [[127.0052, 36.9], [127.0052, 37.1]], 60)).toHaveLength(1);
@@ -184,4 +187,26 @@ test("rules stand a line each; what is unverified is said", () => {
   expect(originOf({ sources: '{"height_m":{"source":"NGII","verified":false}}' }, "height_m")).toEqual({ source: "NGII", verified: false });
   expect(originOf({ unverified: "height_m, width_m" }, "width_m").verified).toBe(false);
   expect(originOf({}, "height_m")).toEqual({ source: null, verified: true });
+});
+
+test("a model's card has the names of its schema, in the reader's language where they are ours", () => {
+  const names = new Map([["height_m", "모형 높이"], ["height_source", "모형 높이의 출처"], ["height_m_2", "height_m"]]);
+  const told = { height_m: 37.30000000004, height_source: "floors", height_m_2: null, use: "학교", constructor: "김" };
+  expect(attributeRows(told, names, "ko")).toEqual([
+    ["모형 높이 (m)", "37.3"],
+    ["모형 높이의 출처", "층수 × 3 m"],
+    ["use", "학교"],
+    ["constructor", "김"],
+  ]);
+  expect(attributeRows(told, names, "en").slice(0, 2)).toEqual([
+    ["Height of the model (m)", "37.3"],
+    ["Where that height is from", "floors × 3 m"],
+  ]);
+});
+
+test("a pump's figures come in the template's order, each once, its capacities in one unit", () => {
+  const told = { capacity_m3_s: 6, capacity_m3_min: 360, unit_capacity_m3_s: 1.5, available_m3_s: 4.5, lag_min: 5, unit_capacity_m3_min: 90, units: 4 };
+  expect(figures(told).map(([field]) => field)).toEqual(["units", "unit_capacity_m3_min", "lag_min", "capacity_m3_min", "available_m3_s"]);
+  expect(fieldValue("available_m3_s", 4.5, "en")).toBe("270 m³/min");
+  expect(figures({ capacity_m3_s: 6 }).map(([field]) => field)).toEqual(["capacity_m3_s"]);
 });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { ApiError } from "../src/api.ts";
-import { choicesFor, visibleLayers } from "../src/state.ts";
+import { choicesFor, firstLayers, visibleLayers } from "../src/state.ts";
 import { preferredLanguage, speaking } from "../src/texts.ts";
 import { plainWords, statusOf } from "../src/trouble.ts";
 
@@ -36,9 +36,22 @@ test("Korean unless the browser wants another language", () => {
 });
 
 test("a link decides what is visible; without one the earlier choice does, else the first layers", () => {
-  const layers = Array.from({ length: 14 }, (_, i) => ({ id: `l${i}` })) as never[];
+  const layers = Array.from({ length: 14 }, (_, i) => ({ id: `l${i}`, assets: {} })) as never[];
   const linked = choicesFor(layers, new Map([["l13", 0.5]]), new Map());
   expect([...visibleLayers(linked)]).toEqual([["l13", 0.5]]);
   expect(choicesFor(layers, null, linked)).toEqual(linked);
   expect(visibleLayers(choicesFor(layers, null, new Map())).size).toBe(12);
+});
+
+test("what lies all over a terrain waits to be asked for; a layer that is only called so does not", () => {
+  const ids = ["dem", "dem-depth", "dem-provenance", "dem-roughness", "soil-roughness"];
+  const layers = ids.map((id) => ({ id, assets: id === "dem" ? { river: "/terrain/dem/river.json" } : {} })) as never[];
+  expect([...visibleLayers(choicesFor(layers, null, new Map())).keys()]).toEqual(["dem", "dem-depth", "soil-roughness"]);
+});
+
+test("the map begins where the base map lies, however far away other layers are", () => {
+  const at = (name: string, bounds: number[] | null) => ({ function: name, bounds }) as never;
+  const [city, river, blank] = [at("basemap", [126, 37, 127, 38]), at("twin", [120, 30, 121, 31]), at("basemap", null)];
+  expect(firstLayers([river, city, blank])).toEqual([city]);
+  expect(firstLayers([river, blank])).toEqual([river, blank]);
 });

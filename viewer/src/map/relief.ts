@@ -18,6 +18,17 @@ const SKY: SkySpecification = {
   "fog-ground-blend": 0.85,
 };
 
+const TERRARIUM = { encoding: "custom" as const, redFactor: 256, greenFactor: 1, blueFactor: 1 / 256, baseShift: 32_768 };
+
+/**
+ * The height on which the ground stands: MapLibre takes it for 0 where there are no tiles. Counted from sea level, a town
+ * at 300 m would end in cliffs, and grow higher as a whole with each exaggeration.
+ */
+export function lowestOf({ legend }: Pick<LayerInfo, "legend">): number {
+  const lowest = Number.parseFloat(legend[0]?.label ?? "");
+  return Number.isFinite(lowest) ? lowest : 0;
+}
+
 export interface Ground {
   layer: LayerInfo;
   exaggeration: number;
@@ -64,9 +75,10 @@ export class Relief {
   }
 
   private source(layer: LayerInfo) {
-    const tiles = [this.api.request(`/tiles/${layer.id}/{z}/{x}/{y}.png?encoding=terrarium`).url];
+    const lowest = lowestOf(layer);
+    const tiles = [this.api.request(`/tiles/${layer.id}/{z}/{x}/{y}.png?encoding=terrarium&nodata=${lowest}`).url];
     const where = { minzoom: layer.minzoom, maxzoom: layer.maxzoom, ...(layer.bounds ? { bounds: layer.bounds } : {}) };
-    return { type: "raster-dem" as const, encoding: "terrarium" as const, tileSize: 256, tiles, ...where };
+    return { type: "raster-dem" as const, ...TERRARIUM, baseShift: TERRARIUM.baseShift + lowest, tileSize: 256, tiles, ...where };
   }
 
   private stand(up: boolean, tilt: boolean): void {

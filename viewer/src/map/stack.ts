@@ -40,15 +40,19 @@ export class Stack {
   }
 }
 
-/** Height of one style layer. `position` is the layer's place in the list, `index` the place in its style. */
+/**
+ * Height of one style layer. `position` is the layer's place in the list, `index` the place in its style. `ground`: it
+ * covers its whole area with heights, so that other pictures of its function (the water's depth) lie above it.
+ */
 export function heightOf(
   type: LayerSpecification["type"] | "highlight",
   layerFunction: LayerFunction,
   position: number,
   index: number,
+  ground = false,
 ): Height {
   const rank = type === "highlight" ? HIGHLIGHT_RANK : (RANK[type] ?? 5);
-  return [rank, FUNCTIONS[layerFunction] ?? 1, -position, index];
+  return [rank, FUNCTIONS[layerFunction] ?? 1, ground ? 0 : 1, -position, index];
 }
 
 /** Whether a style layer draws a raster: there are no features in it to be found or marked. */

@@ -66,7 +66,8 @@ export class MapView {
   add(info: LayerInfo, style: StyleSpecification, position: number): void {
     const layers = style.layers.filter((layer) => layer.type !== "background");
     for (const [name, source] of Object.entries(style.sources)) this.map.addSource(name, source);
-    layers.forEach((layer, index) => this.place(layer, heightOf(layer.type, info.function, position, index)));
+    const ground = info.kind === "raster" && Boolean(info.assets.section);
+    layers.forEach((layer, index) => this.place(layer, heightOf(layer.type, info.function, position, index, ground)));
     const marks = highlightLayers({ ...style, layers });
     marks.forEach((layer, index) => this.place(layer, heightOf("highlight", info.function, position, index)));
     for (const layer of layers) if (!isPicture(layer.type)) this.owners.set(layer.id, info.id);

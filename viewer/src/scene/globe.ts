@@ -37,6 +37,8 @@ export interface Picked {
   /** The layer whose model it is. */
   layer: string;
   properties: Record<string, unknown>;
+  /** What properties are called, where the models' schema says. */
+  names: ReadonlyMap<string, string>;
 }
 
 export interface GlobeHooks {
@@ -60,6 +62,8 @@ const CHOSEN = "#f08c3c";
 const NOON = "2026-06-21T03:30:00Z"; // in Korea; nothing in the scene depends on the day
 const SUN = { azimuth: 225, altitude: 48 }; // from where the light comes, degrees
 const FIRST_PITCH = -32;
+const MODELS_ERROR_PX = 4; // Cesium's 16 would leave the houses of a whole river out of its first view
+const CLOSEST_REACH = 25; // metres: nearer, a house would hide what stands around it
 
 export class SceneView {
   private readonly scene: Scene;
@@ -89,9 +93,16 @@ export class SceneView {
     requestAnimationFrame(() => this.draw());
   }
 
-  /** Stands on the mesh at `address`, or (null) on the bare ellipsoid, and looks at `bounds`; EL 0 lies at `zero`. */
-  async stand(address: string | null, bounds: Bounds, zero: number): Promise<void> {
+  /**
+   * Stands on the mesh at `address`, or (null) on the bare ellipsoid, and looks at `bounds`; EL 0 lies at `zero`. Beyond
+   * `known` the mesh only fades out: that is no ground, and is not shown.
+   */
+  async stand(address: string | null, known: Bounds | null, bounds: Bounds, zero: number): Promise<void> {
     this.zero = zero;
+    if (address && known) {
+      this.scene.globe.cartographicLimitRectangle = Rectangle.fromDegrees(...known);
+      if (this.scene.skyAtmosphere) this.scene.skyAtmosphere.show = false; // drawn for a whole globe: white below, black above
+    }
     this.scene.terrainProvider = await this.during(() => this.terrain(address));
     const middle = Cartesian3.fromDegrees((bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2, zero);
     const corner = Cartesian3.fromDegrees(bounds[0], bounds[1], zero);
@@ -133,7 +144,7 @@ export class SceneView {
     }
     if (!visible) return;
     const { url, headers } = this.request(address);
-    const options = { shadows: ShadowMode.DISABLED, dynamicScreenSpaceError: true };
+    const options = { shadows: ShadowMode.DISABLED, maximumScreenSpaceError: MODELS_ERROR_PX };
     const tileset = await this.during(() => Cesium3DTileset.fromUrl(new Resource({ url, headers }), options));
     tileset.tileFailed.addEventListener(({ message }: { message: string }) => this.hooks.failed(new Error(message)));
     this.models.set(layer, this.scene.primitives.add(tileset) as Cesium3DTileset);
@@ -180,7 +191,16 @@ export class SceneView {
     this.chosenColour = found.color.clone();
     found.color = Color.fromCssColorString(CHOSEN);
     const properties = Object.fromEntries(found.getPropertyIds().map((name) => [name, found.getProperty(name) as unknown]));
-    this.hooks.picked({ layer: this.layerOf(found.tileset), properties });
+    this.hooks.picked({ layer: this.layerOf(found.tileset), properties, names: namesIn(found.tileset) });
+  }
+
+  /** Looks at a place from the south, from so far that what reaches `reach` metres around it is seen whole. */
+  goTo(lon: number, lat: number, reach: number): void {
+    const ground = this.groundAt(lon, lat) ?? this.zero;
+    const sphere = new BoundingSphere(Cartesian3.fromDegrees(lon, lat, ground), Math.max(reach, CLOSEST_REACH));
+    const range = sphere.radius * 5;
+    this.scene.camera.viewBoundingSphere(sphere, new HeadingPitchRange(0, CesiumMath.toRadians(FIRST_PITCH), range));
+    this.scene.camera.lookAtTransform(Matrix4.IDENTITY);
   }
 
   unmark(): void {
@@ -286,4 +306,11 @@ export class SceneView {
     this.waiting = waiting;
     requestAnimationFrame(() => this.draw());
   }
+}
+
+/** What a tileset's schema calls its properties; ids of different classes that are the same mean the same here. */
+function namesIn(tileset: Cesium3DTileset): Map<string, string> {
+  const { schema } = tileset as unknown as { schema?: { classes?: Record<string, { properties: Record<string, { name?: string }> }> } };
+  const properties = Object.values(schema?.classes ?? {}).flatMap((one) => Object.entries(one.properties));
+  return new Map(properties.flatMap(([id, { name }]) => (name ? [[id, name] as const] : [])));
 }

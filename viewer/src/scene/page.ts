@@ -8,6 +8,8 @@ import { plainWords, statusOf } from "../trouble.ts";
 import { isFacility } from "../twin/facility.ts";
 import { facilityCard } from "../twin/facility-card.ts";
 import { askedLanguage, otherLanguage } from "../ui/office-page.ts";
+import { attributeRows } from "./attributes.ts";
+import { FeatureList, type Found } from "./features.ts";
 import type { Bounds, Picked, SceneView } from "./globe.ts";
 import { type SayScene, type SceneTextId, speakingScene } from "./texts.ts";
 
@@ -33,8 +35,17 @@ export class ScenePage {
   private readonly shown = new Set<string>();
   private message: { id: SceneTextId; values: Record<string, string> } | { error: unknown } | null = { id: "loading", values: {} };
 
+  private readonly features: FeatureList;
+
   constructor(base: URL) {
     this.api = new Api(base, storedKey);
+    this.features = new FeatureList(this.api, {
+      language: () => this.language,
+      say: () => this.say,
+      layers: () => this.models().filter(({ id }) => this.shown.has(id)),
+      go: (found) => this.goTo(found),
+      failed: (error) => this.partFailed(error),
+    });
     this.wire();
     this.translate();
   }
@@ -80,7 +91,7 @@ export class ScenePage {
     });
     Object.assign(window, { naruScene: this.view });
     const place = layer.bounds ?? ground?.bounds;
-    if (place) await this.view.stand(ground?.assets.mesh ?? null, place, facts?.undulation ?? 0);
+    if (place) await this.view.stand(ground?.assets.mesh ?? null, ground?.bounds ?? null, place, facts?.undulation ?? 0);
     this.picture = this.pictures()[0]?.id ?? null;
     this.layPicture();
     const models = this.models().map(({ id }) => this.toggle(id, true));
@@ -189,6 +200,7 @@ export class ScenePage {
     byId("message").hidden = words === "";
     byId("choices").hidden = this.view === null;
     byId("choices-body").replaceChildren(...this.choices());
+    this.features.describe();
     byId("attribution").textContent = [...new Set(this.sources())].join(" · ");
   }
 
@@ -199,7 +211,7 @@ export class ScenePage {
 
   private choices(): HTMLElement[] {
     const { say, language, facts } = this;
-    const parts = [this.layerChoice(), this.pictureChoice(), this.slider(), ...this.modelBoxes()];
+    const parts = [this.layerChoice(), this.pictureChoice(), this.slider(), ...this.modelBoxes(), this.features.element];
     if (facts?.datum) {
       const metres = facts.undulation.toLocaleString(language, { maximumFractionDigits: 2 });
       const words = facts.undulation === 0 ? say("heightsPlain", { datum: facts.datum }) : say("heights", { datum: facts.datum, metres });
@@ -269,12 +281,19 @@ export class ScenePage {
     }
     const { properties } = found;
     const layer = this.layers.find(({ id }) => id === found.layer)?.title[this.language] ?? found.layer;
-    const name = featureName(properties, this.language === "en" ? ["name_en", "name"] : ["name"]) ?? this.say("unnamed");
+    const name = featureName(properties, this.language === "en" ? ["name_en", "name"] : ["name"]) ?? (String(properties["id"] ?? "") || this.say("unnamed"));
     byId("card-layer").textContent = layer;
     byId("card-title").textContent = name;
-    byId("card-body").replaceChildren(isFacility(properties) ? facilityCard(properties, this.language) : table(properties, this.say("attributes")));
+    byId("card-body").replaceChildren(isFacility(properties) ? facilityCard(properties, this.language) : attributes(found, this.language, this.say("attributes")));
     byId("announcement").textContent = this.say("picked", { layer, name });
     if (takeFocus) byId("card-title").focus();
+  }
+
+  /** One of the list: the view goes there, and the card tells what is known of it. */
+  private goTo({ layer, lon, lat, reach, properties }: Found): void {
+    this.view?.unmark();
+    this.view?.goTo(lon, lat, reach);
+    this.show({ layer, properties, names: new Map() }, true);
   }
 
   private close(): void {
@@ -335,8 +354,7 @@ function meet({ bounds: a }: LayerInfo, { bounds: b }: LayerInfo): boolean {
   return a !== null && b !== null && a[0] <= b[2] && b[0] <= a[2] && a[1] <= b[3] && b[1] <= a[3];
 }
 
-function table(properties: Record<string, unknown>, caption: string): HTMLElement {
-  const known = Object.entries(properties).filter(([, value]) => value !== null && value !== undefined && value !== "");
-  const rows = known.map(([name, value]) => el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, String(value))));
+function attributes({ properties, names }: Picked, language: Language, caption: string): HTMLElement {
+  const rows = attributeRows(properties, names, language).map(([name, value]) => el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, value)));
   return el("table", {}, el("caption", { class: "unseen" }, caption), el("tbody", {}, ...rows));
 }

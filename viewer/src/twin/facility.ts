@@ -50,6 +50,7 @@ export function fieldName(field: string, language: Language): string {
 export function fieldValue(field: string, value: unknown, language: Language): string {
   const known = typeof value === "string" || typeof value === "boolean" ? VALUES.get(String(value)) : undefined;
   if (known) return said(known, language);
+  if (field === "available_m3_s" && typeof value === "number") return fieldValue("capacity_m3_min", value * 60, language); // beside the whole
   const number = typeof value === "number" ? value : null;
   const words = number === null ? String(value) : number.toLocaleString(language, { maximumFractionDigits: 3, useGrouping: Math.abs(number) >= 10_000 });
   const unit = field === "built" ? undefined : FIELDS.get(field)?.[3];
@@ -61,9 +62,16 @@ export function isWorking({ status }: Properties): boolean | null {
   return typeof status === "string" && status ? VALUES.get(status)?.[1] === "normal" : null;
 }
 
-/** The figures: every attribute that has no place of its own and is not empty. */
+/** The same in another unit: said once, as it was given. */
+const SAME: Record<string, string> = { unit_capacity_m3_s: "unit_capacity_m3_min", capacity_m3_s: "capacity_m3_min" };
+const ORDER: readonly string[] = [...FIELDS.keys()];
+
+/** The figures: every attribute that has no place of its own and is not empty, in the template's order. */
 export function figures(properties: Properties): [field: string, value: unknown][] {
-  return Object.entries(properties).filter(([field, value]) => !APART.has(field) && !isNote(field) && value !== null && value !== undefined && value !== "");
+  const known = (field: string) => ![null, undefined, ""].includes(properties[field] as null | undefined | "");
+  const fields = Object.keys(properties).filter((field) => !APART.has(field) && !isNote(field) && known(field) && !(Object.hasOwn(SAME, field) && known(SAME[field] as string)));
+  const place = (field: string) => (ORDER.includes(field) ? ORDER.indexOf(field) : ORDER.length);
+  return fields.sort((a, b) => place(a) - place(b)).map((field) => [field, properties[field]]);
 }
 
 function isNote(field: string): boolean {

@@ -90,7 +90,7 @@ function picture(plot: Plot, width: number): Element[] {
     ...water(plot, frame),
     ...plot.lines.map((line) => curve(line, frame)),
     ...plot.band.map(({ kind, from, to }) => bandPart(kind, frame.x(from), frame.x(to), frame)),
-    ...plot.marks.flatMap((mark) => markOf(mark, frame)),
+    ...plot.marks.flatMap((mark, index) => markOf(mark, frame, crowd(plot.marks, index, frame))),
   );
   const parts: Element[] = [drawing, ...cursor(plot, frame, drawing)];
   if (plot.scale) parts.push(el("p", { class: "plot-scale quiet" }, plot.scale(times(frame))));
@@ -159,12 +159,18 @@ function bandPart(kind: string, from: number, to: number, { bottom }: Frame): SV
   return svg("rect", { class: `plot-band back-${kind}`, x: px(from), y: bottom + 3, width: px(Math.max(to - from, 0.5)), height: BAND - 5 });
 }
 
-function markOf({ x, kind, words }: PlotMark, { x: across, bottom, width }: Frame): SVGElement[] {
+/** On which side of its line a mark's words stand where a neighbour has words as well. */
+function crowd(marks: readonly PlotMark[], index: number, { x: across }: Frame): "end" | "start" | null {
+  const close = (other: PlotMark | undefined) => Boolean(other?.words) && Math.abs(across(other?.x ?? 0) - across(marks[index]?.x ?? 0)) < MARK_ROOM.x;
+  return close(marks[index + 1]) ? "end" : close(marks[index - 1]) ? "start" : null;
+}
+
+function markOf({ x, kind, words }: PlotMark, { x: across, bottom, width }: Frame, side: "end" | "start" | null): SVGElement[] {
   const at = across(x);
   const line = svg("line", { class: `plot-mark plot-mark-${kind}`, x1: at, x2: at, y1: words ? MARGIN.top - 4 : bottom - 9, y2: bottom });
   if (!words) return [line];
-  const anchor = at > width - 60 ? "end" : at < MARGIN.left + 40 ? "start" : "middle";
-  return [line, svg("text", { class: "chart-mark", x: at, y: MARGIN.top - 9, "text-anchor": anchor }, words)];
+  const anchor = side ?? (at > width - 60 ? "end" : at < MARGIN.left + 40 ? "start" : "middle");
+  return [line, svg("text", { class: "chart-mark", x: at + (side === "end" ? -3 : side === "start" ? 3 : 0), y: MARGIN.top - 9, "text-anchor": anchor }, words)];
 }
 
 function path(points: readonly Point[], { x, y }: Frame): string {

@@ -1,15 +1,19 @@
 // The river panel: the long profile by reach, a surveyed section, how well the bed is known, files.
 import type { LayerInfo } from "../api.ts";
 import { button, byId, el } from "../dom.ts";
+import type { Bounds } from "../map/view.ts";
 import { plainWords } from "../trouble.ts";
+import { freeRoom } from "../ui/page.ts";
 import { type DockContent, figureTable, tableOnDemand } from "./dock.ts";
 import { drawPlot, type Plot, plotLegend } from "./plot.ts";
-import { askRiver, placeAt, type Reach, type River, type RiverSection, type Score } from "./river.ts";
+import { askRiver, placeAt, type Reach, type River, type RiverSection, type Score, type Source } from "./river.ts";
 import { axisOf, height, scaleWords, surveyedPlot, told } from "./section-chart.ts";
 import type { PanelTools } from "./section-panel.ts";
 import { distanceText, metres, type TwinTextId, type TwinVoice } from "./texts.ts";
 
 type State = { kind: "loading" } | { kind: "failed"; error: unknown } | { kind: "shown"; river: River };
+
+const DOCK_MARGIN = 60; // CSS pixels between the dock's upper edge and what the map shows above it, and the dock's own
 
 export class RiverPanel implements DockContent {
   private state: State = { kind: "loading" };
@@ -34,7 +38,16 @@ export class RiverPanel implements DockContent {
     } catch (error) {
       if (this.layer === layer) this.state = { kind: "failed", error };
     }
-    if (this.tools.dock.shows(this)) this.tools.dock.refill();
+    if (!this.tools.dock.shows(this)) return;
+    this.tools.dock.refill();
+    if (layer.bounds && this.state.kind === "shown") requestAnimationFrame(() => this.show(layer.bounds as Bounds)); // the dock has its height by then
+  }
+
+  /** Moves the map so that `bounds` lie above the dock. */
+  private show(bounds: Bounds): void {
+    const room = freeRoom();
+    const bottom = Math.max(room.bottom, byId("dock").offsetHeight + DOCK_MARGIN);
+    if (this.tools.dock.isOpen) this.tools.view.fit(bounds, { ...room, bottom }, true);
   }
 
   title(): string {
@@ -98,11 +111,12 @@ export class RiverPanel implements DockContent {
   private choose(section: RiverSection | null, focus: string | null): void {
     this.section = section;
     this.refill(focus);
+    if (section) requestAnimationFrame(() => byId("river-section-chart").scrollIntoView({ block: "nearest" }));
   }
 
   private refill(focus: string | null): void {
     this.tools.dock.refill();
-    if (focus) byId(focus).focus();
+    if (focus) byId(focus).focus({ preventScroll: true });
   }
 
   private plot(river: River, reach: Reach): Plot {
@@ -151,8 +165,7 @@ export class RiverPanel implements DockContent {
   private zoom({ line }: RiverSection): void {
     const lons = line.map(([lon]) => lon);
     const lats = line.map(([, lat]) => lat);
-    const room = { top: 60, left: 60, right: 60, bottom: 60 + byId("dock").offsetHeight };
-    this.tools.view.fit([Math.min(...lons), Math.min(...lats), Math.max(...lons), Math.max(...lats)], room, true);
+    this.show([Math.min(...lons), Math.min(...lats), Math.max(...lons), Math.max(...lats)]);
   }
 
   private files(): HTMLElement[] {
@@ -217,7 +230,7 @@ function sectionFigures({ id, station, bed }: RiverSection, voice: TwinVoice): H
 function quality(river: River, voice: TwinVoice): HTMLElement {
   const { say, language } = voice;
   const facts: [TwinTextId, string | null][] = [
-    ["method", river.method],
+    ["method", river.method && methodWords(river.method, voice)],
     ["volumeChange", river.volumeChange === null ? null : `${river.volumeChange.toLocaleString(language, { maximumFractionDigits: 0 })} m³`],
     ["bankStep", river.bankStep === null ? null : metres(river.bankStep, language)],
     ["datum", river.datum],
@@ -230,10 +243,23 @@ function quality(river: River, voice: TwinVoice): HTMLElement {
     el("h3", {}, say("quality")),
     el("dl", { class: "facts" }, ...known.flatMap(([id, text]) => [el("dt", {}, say(id)), el("dd", {}, text)])),
     ...scores(river, voice),
-    ...(river.sources.length > 0 ? [el("h4", {}, say("sources")), list(river.sources)] : []),
+    ...(river.sources.length > 0 ? [el("h4", {}, say("sources")), list(river.sources.map((one) => sourceWords(one, voice)))] : []),
     el("h4", {}, say("warnings")),
     list(river.warnings.length > 0 ? river.warnings : [say("noWarnings")]),
   );
+}
+
+const ROLES: ReadonlySet<string> = new Set(["ground", "sections", "soundings", "centreline", "banks", "islands", "levees", "bridges", "buildings"]);
+const METHODS: ReadonlySet<string> = new Set(["linear", "pchip", "aligned", "kriging", "aligned-kriging"]);
+
+function sourceWords({ role, words }: Source, { say }: TwinVoice): string {
+  if (role === null) return words;
+  return `${ROLES.has(role) ? say(`role_${role}` as TwinTextId) : role}: ${words}`;
+}
+
+/** What a method does, behind the name by which `terrain.yaml` asks for it. */
+function methodWords(method: string, { say }: TwinVoice): string {
+  return METHODS.has(method) ? `${method} (${say(`method_${method}` as TwinTextId)})` : method;
 }
 
 function scores(river: River, voice: TwinVoice): HTMLElement[] {
@@ -247,10 +273,11 @@ function scores(river: River, voice: TwinVoice): HTMLElement[] {
   return parts;
 }
 
-function scoreTable(rows: readonly Score[], chosen: string | null, { say, language }: TwinVoice): HTMLElement {
+function scoreTable(rows: readonly Score[], chosen: string | null, voice: TwinVoice): HTMLElement {
+  const { say, language } = voice;
   const cell = (value: number | null) => (value === null ? "–" : value.toLocaleString(language, { minimumFractionDigits: 3, maximumFractionDigits: 3 }));
   const bySection = rows.some(({ section }) => section !== null);
-  const name = (row: Score) => (row.method === chosen && !bySection ? `${row.method} · ${say("methodChosen")}` : row.method);
+  const name = ({ method }: Score) => (bySection ? method : methodWords(method, voice) + (method === chosen ? ` · ${say("methodChosen")}` : ""));
   const heads = [say("method"), ...(bySection ? [say("chosenSection")] : []), `${say("rmse")} (m)`, `${say("bias")} (m)`, `${say("thalwegRmse")} (m)`];
   return figureTable(
     say("leaveOneOut"),

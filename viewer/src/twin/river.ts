@@ -35,6 +35,12 @@ export interface Score {
   section: string | null;
 }
 
+/** What a terrain was made from: a file in its role (ground, sections, …), or words. */
+export interface Source {
+  role: string | null;
+  words: string;
+}
+
 export interface River {
   reaches: Reach[];
   scores: Score[];
@@ -42,7 +48,7 @@ export interface River {
   volumeChange: number | null;
   bankStep: number | null;
   datum: string | null;
-  sources: string[];
+  sources: Source[];
   warnings: string[];
 }
 
@@ -59,9 +65,16 @@ export function readRiver(answer: unknown): River {
     volumeChange: number(said["volume_change_m3"]),
     bankStep: number(said["max_bank_step_m"]),
     datum: text(said["vertical_datum"]),
-    sources: texts(said["sources"]),
+    sources: Array.isArray(said["sources"]) ? said["sources"].map(sourceOf) : [],
     warnings: texts(said["warnings"]),
   };
+}
+
+function sourceOf(said: unknown): Source {
+  if (typeof said !== "object" || said === null) return { role: null, words: String(said) };
+  const { role, ...rest } = said as Said;
+  const words = Object.values(rest).filter((value) => value !== null).map((value) => (Array.isArray(value) ? value.join(", ") : String(value)));
+  return { role: text(role), words: words.join(" · ") };
 }
 
 function reachOf(said: Said): Reach {

@@ -7,6 +7,7 @@ import type { MapView } from "../map/view.ts";
 import { plainWords } from "../trouble.ts";
 import type { Translate } from "../texts.ts";
 import { keep } from "../ui/download.ts";
+import { freeRoom } from "../ui/page.ts";
 import { type Dock, type DockContent, tableOnDemand } from "./dock.ts";
 import { drawPlot } from "./plot.ts";
 import { askRiver, type Reach, type RiverSection, sectionsNear } from "./river.ts";
@@ -114,8 +115,11 @@ export class SectionPanel implements DockContent {
     }
     this.tools.dock.refill();
     const { typed } = this;
-    if (typed) requestAnimationFrame(() => this.goTo(typed)); // the chart has given the dock its height by then
     this.typed = null;
+    requestAnimationFrame(() => {
+      if (typed) this.goTo(typed, false); // the chart has given the dock its height by now
+      else if (this.isCovered(line)) this.goTo(line, true);
+    });
     if (this.state.kind === "shown") byId("announcement").textContent = summary(this.state.section, this.tools.voice());
   }
 
@@ -180,11 +184,19 @@ export class SectionPanel implements DockContent {
     this.tool.finishWith(line);
   }
 
-  private goTo(line: readonly LonLat[]): void {
+  /** Whether the dock hides part of a line. */
+  private isCovered(line: readonly LonLat[]): boolean {
+    const { map } = this.tools.view;
+    const top = byId("dock").getBoundingClientRect().top - map.getContainer().getBoundingClientRect().top;
+    return this.tools.dock.shows(this) && line.some(([lon, lat]) => map.project([lon, lat]).y > top);
+  }
+
+  private goTo(line: readonly LonLat[], animate: boolean): void {
     const lons = line.map(([lon]) => lon);
     const lats = line.map(([, lat]) => lat);
-    const room = { top: 60, left: 60, right: 60, bottom: 40 + byId("dock").offsetHeight };
-    this.tools.view.fit([Math.min(...lons), Math.min(...lats), Math.max(...lons), Math.max(...lats)], room, false);
+    const room = freeRoom();
+    const bottom = Math.max(room.bottom, byId("dock").offsetHeight + 60);
+    this.tools.view.fit([Math.min(...lons), Math.min(...lats), Math.max(...lons), Math.max(...lats)], { ...room, bottom }, animate);
   }
 
   private shown(line: LonLat[], section: Section, near: Near[]): HTMLElement[] {

@@ -1,6 +1,7 @@
 // The card of the features that a click hit: one at a time, all attributes, whole.
 import { byId, el, nameButton } from "../dom.ts";
 import type { Hit } from "../map/identify.ts";
+import { featureName } from "../map/names.ts";
 import type { Language, Translate } from "../texts.ts";
 import { isFacility } from "../twin/facility.ts";
 import { facilityCard } from "../twin/facility-card.ts";
@@ -78,7 +79,8 @@ export class FeatureCard {
     const hit = this.model?.hits[this.index];
     if (!this.model || !hit) return;
     const { hits, say, language } = this.model;
-    const name = this.model.nameOf(hit) ?? unnamed(hit, say);
+    const english = language === "en" && isFacility(hit.properties) ? featureName(hit.properties, ["name_en"]) : null;
+    const name = english ?? this.model.nameOf(hit) ?? unnamed(hit, say);
     byId("card-layer").textContent = this.model.layerTitle(hit);
     byId("card-title").textContent = name;
     byId("card-pager").hidden = hits.length < 2;

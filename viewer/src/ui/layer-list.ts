@@ -109,9 +109,12 @@ function twinActions(info: LayerInfo, { say, language }: ListModel, actions: Lay
   return parts.length > 0 ? [el("div", { class: "download-row" }, ...parts)] : [];
 }
 
+const NAMED = /\(.+\)/; // 0.03 자연 하도 (natural channel): every stop is told, not the ends alone
+
 function legend(info: LayerInfo): HTMLElement {
-  if (info.legend_type === "ramp") return ramp(info.legend);
-  const entries = info.legend.map(({ label, color }) => el("li", {}, swatch(color, info.geometry), label));
+  if (info.legend_type === "ramp") return ramp(info.legend, NAMED.test(info.legend[0]?.label ?? ""));
+  const shape = info.kind === "raster" ? "pixel" : info.geometry;
+  const entries = info.legend.map(({ label, color }) => el("li", {}, swatch(color, shape), label));
   return el("ul", { class: "legend" }, ...entries);
 }
 

@@ -60,6 +60,11 @@ export function showList(groups: HTMLElement[]): void {
   list.replaceChildren(...groups);
 }
 
+/** Ticks a layer in the list that was switched on otherwise. */
+export function tick(id: string): void {
+  byId<HTMLInputElement>(`layer-${id}`).checked = true;
+}
+
 /** Grey rows in place of the list while it comes. */
 export function showLoading(say: Translate): void {
   const rows = Array.from({ length: 3 }, () => el("div", { class: "skeleton", "aria-hidden": "true" }));
@@ -83,6 +88,12 @@ export function showEmpty(say: Translate, reload: () => void): void {
 /** A list that could not be had says so in its own place too. */
 export function showUnavailable(text: string): void {
   showList([el("p", { class: "quiet unavailable" }, text)]);
+}
+
+/** Keeps buttons and scale above the sources, however many lines these take. */
+export function makeRoomForSources(): void {
+  const place = byId("attribution");
+  new ResizeObserver(() => document.documentElement.style.setProperty("--sources", `${place.offsetHeight}px`)).observe(place);
 }
 
 /** The sources of what is on the map, as text: a layer's attribution may say anything. */

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -63,10 +63,6 @@ class Grid:
     frame: Frame
     unit: str = "m"
     vertical_datum: str | None = None  # of heights, such as "KVD1964"
-
-    def with_values(self, values: Values, unit: str | None = None) -> Grid:
-        """Return other values on the same frame."""
-        return replace(self, values=values, unit=self.unit if unit is None else unit)
 
     def at(self, x: Floats, y: Floats) -> Floats:
         """Return the values at points in `frame.crs`, bilinear between cell centres (ISO 19123: bilinear).

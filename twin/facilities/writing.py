@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from twin.crs import Mover
@@ -102,8 +101,3 @@ def _flat(value: Any) -> Any:
     if isinstance(value, tuple):
         return "; ".join(str(v) if isinstance(v, Rule) else f"{v[0]:g}:{v[1]:g}" for v in value)
     return value
-
-
-def table_row(it: Facility) -> Mapping[str, Any]:
-    """Return a facility as a row of the template."""
-    return {name: _flat(value) for name, value in _values(it).items()}

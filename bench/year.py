@@ -1,6 +1,6 @@
 """A compressed year: 420 million requests through the count, the ledger and its sums, on a clock set by hand.
 
-    python -m bench.year [--days 365] [--single-days 1] [--tiles-per-view 15] [--home FOLDER]
+    python -m bench.year [--days 365] [--single-days 1] [--tiles-per-view 15] [--home FOLDER] [--resume FILE]
 
 How the requests come: 1000 keys used as Zipf has it, each with a few of 40 layers; a view of the map is some 15
 tiles of one key, layer and zoom (`--tiles-per-view 1`: each request by itself, which no map does); by hour as a
@@ -9,6 +9,9 @@ city is awake; of a view 72 % answers 200 or 204, 25 % 304, 3 % 404. 7600 visito
 The first `--single-days` days call `Usage.note` for every request. After that equal requests of one view are noted
 once and the others added to the same two cells, as so many calls would have; visitors and pages are as ever.
 
+A year takes more than an hour of processor time. With `--resume FILE` the ledger lies beside FILE and outlives the
+run; what was asked so far is written into FILE after each day, and a run that finds it goes on from there.
+
 Limits (exit 1): sums by key and function, day and month exact; the ledger of 365 days at most 2 GB; a year's report
 of 1000 keys × functions within 10 s.
 """
@@ -16,11 +19,14 @@ of 1000 keys × functions within 10 s.
 from __future__ import annotations
 
 import argparse
+import pickle
 import resource
+import shutil
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -35,6 +41,7 @@ from naru.settings import Settings
 from tileserver.usage import files
 from tileserver.usage.counting import Usage
 from tileserver.usage.ledger import Ledger
+from tileserver.usage.page import Page
 from tileserver.usage.query import Query
 from tileserver.usage.report import Report, make_report
 from tileserver.usage.tables import open_database
@@ -135,6 +142,15 @@ class Expected:
             self.bytes += view.times * view.size
 
 
+class Again(Ledger):
+    """A ledger to which the minutes of a day may come again: it knows the pages by their minutes."""
+
+    def write(self, page: Page) -> bool:
+        """Write a page down unless it has been."""
+        day, minute = divmod(page.minute, 24 * 60)
+        return super().write(replace(page, file=f"day-{day}", number=minute + 1))
+
+
 class Clock:
     """A clock that is set by hand."""
 
@@ -163,11 +179,18 @@ def note_views(usage: Usage, views: list[View]) -> None:
             row.values[row.bytes] += (times - 1) * size
 
 
+_Replayed = tuple[int, City, Expected, "Counter[str]"]  # days, who asks, what for, processor seconds by what
+
+
 def main() -> int:
     """Replay the days, print what it took, compare the sums."""
     options = _options()
-    with TemporaryDirectory(dir=options.home, prefix="year-") as folder:
-        return 0 if _replay(options, Path(folder)) else 1
+    if options.resume is not None:
+        folder = options.resume.with_suffix(".home")
+        folder.mkdir(exist_ok=True, parents=True)
+        return 0 if _replay(options, folder) else 1
+    with TemporaryDirectory(dir=options.home, prefix="year-") as scratch:
+        return 0 if _replay(options, Path(scratch)) else 1
 
 
 def _options() -> argparse.Namespace:
@@ -176,16 +199,18 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--single-days", type=int, default=1)
     parser.add_argument("--tiles-per-view", type=int, default=15)
     parser.add_argument("--home", type=Path, help="where to make the ledger; it takes up to 2 GB")
+    parser.add_argument("--resume", type=Path, help="where to write down how far it is, to go on from there")
     return parser.parse_args()
 
 
 def _replay(options: argparse.Namespace, home: Path) -> bool:
-    city, expected, clock = City(options.tiles_per_view), Expected(), Clock()
-    ledger = Ledger(open_database(Settings.from_environ({}, home=home), Database.attach("sqlite://")), SEOUL)
+    done, city, expected, spent = _so_far(options)
+    clock = Clock()
+    ledger = Again(open_database(Settings.from_environ({}, home=home), Database.attach("sqlite://")), SEOUL)
+    shutil.rmtree(home / "usage", ignore_errors=True)  # of a run that was killed: its day is played again
     usage = Usage(ledger, home / "usage", lambda: dict.fromkeys(city.layers), clock)  # type: ignore[arg-type,return-value]
     per_day, rest = divmod(CALLS_A_YEAR * options.days // 365, options.days)
-    spent: Counter[str] = Counter()
-    for number in range(options.days):
+    for number in range(done, options.days):
         day = FIRST + timedelta(days=number)
         single = number < options.single_days
         midnight = datetime(day.year, day.month, day.day, tzinfo=SEOUL).timestamp()
@@ -206,8 +231,24 @@ def _replay(options: argparse.Namespace, home: Path) -> bool:
             ledger.forget(clock())
         if number % 10 == 0:
             print(f"  {day} {_size(home) / 1e6:8.1f} MB", file=sys.stderr, flush=True)
+        if options.resume is not None:
+            usage.flush()
+            _write_down(options.resume, (number + 1, city, expected, spent))
     usage.flush()
     return _judge(options, home, ledger, expected, spent, per_day * options.single_days + rest)
+
+
+def _so_far(options: argparse.Namespace) -> _Replayed:
+    if options.resume is not None and options.resume.exists():
+        replayed: _Replayed = pickle.loads(options.resume.read_bytes())  # written by ourselves
+        return replayed
+    return 0, City(options.tiles_per_view), Expected(), Counter()
+
+
+def _write_down(file: Path, replayed: _Replayed) -> None:
+    aside = file.with_suffix(".part")
+    aside.write_bytes(pickle.dumps(replayed))
+    aside.rename(file)
 
 
 class _timed:  # noqa: N801 (reads as a word where it is used)

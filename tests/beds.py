@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -58,6 +59,25 @@ def bend(*, seed: int, width: float, swing: float, points: int, sections: int, s
             section(f"{number}", x, y, 2 + 3 * (u - rng.uniform(-0.6, 0.6)) ** 2 + rng.normal(0, 0.05, points))
         )
     return Survey((Reach("a", centre, left, right, tuple(rows)),), "EPSG:5186", "KVD1964")
+
+
+def in_two(whole: Survey, upper: int) -> Survey:
+    """Return a river of one reach as two, of which the first has that many sections."""
+    (reach,) = whole.reaches
+    centre, steps = reach.centreline, np.hypot(*np.diff(reach.centreline, axis=0).T)
+    along = np.concatenate(([0.0], np.cumsum(steps)))
+    middles = np.array([[each.x.mean(), each.y.mean()] for each in reach.sections])
+    places = [float(along[np.argmin(np.hypot(*(centre - middle).T))]) for middle in middles]
+    cut = int(np.argmin(np.abs(along - (places[upper - 1] + places[upper]) / 2)))
+
+    def half(name: str, rows: slice, points: slice, from_m: float, to: str | None) -> Reach:
+        lines = centre[points], reach.left_bank[points], reach.right_bank[points]
+        own = zip(reach.sections[rows], places[rows], strict=True)
+        return Reach(name, *lines, tuple(replace(each, reach=name, chainage_m=at - from_m) for each, at in own), to)
+
+    up = half("up", slice(0, upper), slice(0, cut + 1), 0.0, "down")
+    down = half("down", slice(upper, None), slice(cut, None), float(along[cut]), None)
+    return Survey((up, down), whole.crs, whole.vertical_datum)
 
 
 def confluence(split: bool) -> Survey:

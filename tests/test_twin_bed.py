@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from naru.errors import BadOption, BadSurvey
-from tests.beds import ASIDE, bend, cells, confluence, flat_frame, section, straight
+from tests.beds import ASIDE, bend, cells, confluence, flat_frame, in_two, section, straight
 from twin.bed.interpolate import interpolate_bed, parted
 from twin.bed.records import EXTRAPOLATED, INTERPOLATED, METHODS, OUTSIDE, SURVEYED
 from twin.grid import Frame, Grid
@@ -245,6 +245,21 @@ def test_bank_distance_is_exact_also_when_banks_lie_beyond_the_frame() -> None:
         _, y = np.meshgrid(frame.x, frame.y)
         assert bed.mask.any()
         assert np.allclose(bed.bank_distance_m[bed.mask], 20 - np.abs(y[bed.mask]), atol=1e-3)
+
+
+@pytest.mark.parametrize("swing", [0.0, 75.0])
+@pytest.mark.parametrize(("method", "rms_m"), [("linear", 0.01), ("pchip", 0.3), ("kriging", 0.2)])
+def test_a_river_in_two_reaches_has_the_bed_of_one(swing: float, method: str, rms_m: float) -> None:
+    for seed in (1, 2):
+        whole = bend(seed=seed, width=45.0, swing=swing, points=21, sections=8, skew=10.0)
+        frame, two = cells(whole, 3), in_two(whole, 4)
+        one, other = interpolate_bed(whole, frame, method), interpolate_bed(two, frame, method)
+        assert np.array_equal(one.mask, other.mask)
+        apart = (other.elevation.values - one.elevation.values)[one.mask]
+        assert np.sqrt(np.mean(apart**2)) < rms_m  # the other methods look at more sections than those beside
+        assert set(np.unique(other.reach[other.mask])) == {0, 1}
+        lower = other.mask & (other.reach == 1)
+        assert np.nanmin(other.s[lower]) == pytest.approx(0.0, abs=10.0)
 
 
 @pytest.mark.parametrize("split", [True, False])

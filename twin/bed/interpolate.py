@@ -12,6 +12,7 @@ from twin.bed.junctions import Canvas, Mask, inside, openings
 from twin.bed.patch import Part, patch
 from twin.bed.records import METHODS, OUTSIDE, Bed, Score
 from twin.bed.scores import choose, leave_out
+from twin.bed.series import joints
 from twin.grid import Frame, Grid
 from twin.survey.records import Floats, Survey
 
@@ -38,7 +39,12 @@ def interpolate_bed(survey: Survey, frame: Frame, method: str = "auto", *, groun
         laid = patch(parts[number], frame, method, survey.soundings)
         if laid is not None:
             canvas.lay(laid, number)
-    meeting = openings(parts)
+    carried = list(joints(parts, ground))
+    for joint in carried:
+        over = patch(joint.part, frame, method, survey.soundings)
+        if over is not None:
+            canvas.carry_on(over, joint)
+    meeting = openings(parts, carried)
     for mouth in meeting.mouths:
         canvas.open_mouth(mouth, frame)
     if len(parts) > 1:

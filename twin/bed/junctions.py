@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,12 +13,14 @@ from scipy.ndimage import binary_dilation, distance_transform_edt, find_objects,
 from twin.bed.channel import Channel, Rulings
 from twin.bed.patch import Part, Patch
 from twin.bed.records import INTERPOLATED
+from twin.bed.series import Joint
 from twin.grid import Frame, Values
 from twin.survey.records import Floats
 
 _NEAR = 1.5  # widths: a reach that ends so near another's head flows into that
 _FARTHEST = 8.0  # widths between two reaches' sections: a longer way is no junction
 _SMOOTHINGS = 100
+_PAIR = 2  # sections: one reach that comes, one that goes on
 _ALL = np.ones((3, 3), np.int8)
 Mask = npt.NDArray[np.bool_]
 
@@ -54,6 +57,19 @@ class Canvas:
         for values, own in ((s, patch.s), (u, patch.u), (source, patch.source)):
             values[taken] = own[taken]
         reach[taken] = number
+
+    def carry_on(self, patch: Patch, joint: Joint) -> None:
+        """Lay the bed over a joint where there is none yet: each of both reaches gets what lies on its side."""
+        s, u, z, reach, source, channel = (
+            values[patch.window] for values in (self.s, self.u, self.z, self.reach, self.source, self.channel)
+        )
+        channel |= ~np.isnan(patch.s) & ~np.isnan(patch.z)
+        taken = ~np.isnan(patch.z) & np.isnan(z)
+        below = taken & (patch.s >= joint.at_m)
+        for values, own in ((s, patch.s), (u, patch.u), (z, patch.z), (source, patch.source)):
+            values[taken] = own[taken]
+        s[below] -= np.float32(joint.at_m)
+        reach[taken], reach[below] = joint.upper, joint.lower
 
     def join(self, rings: list[Floats], frame: Frame) -> None:
         """Fill what lies between the beds of two reaches or more: in their channels, or in rings.
@@ -167,11 +183,12 @@ class Openings:
     warnings: list[str]
 
 
-def openings(parts: list[Part]) -> Openings:
+def openings(parts: list[Part], carried: Collection[Joint] = ()) -> Openings:
     """Return where reaches meet, and what could not be joined.
 
-    At the head of a reach: the hull of its first section and of the last ones of those that end there. On the
-    way along a reach: the hull of the last section and of the nearest places on the receiving centre line.
+    At the head of a reach: the hull of its first section and of the last ones of those that end there; where one
+    alone is `carried` on, nothing is left to fill. On the way along a reach: the hull of the last section and of the
+    nearest places on the receiving centre line.
     """
     by_id = {part.reach.id: part for part in parts}
     heads: dict[str, list[Floats]] = {}
@@ -195,7 +212,8 @@ def openings(parts: list[Part]) -> Openings:
             found.rings.append(_hull([last, near]))
             way = _mouth(last, near, float(part.shapes.middle[-1]), apart)
             found.mouths.append(Mouth(way, part.shapes.shape(-1), number))
-    found.rings.extend(_hull(ends) for ends in heads.values())
+    done = {parts[joint.lower].reach.id for joint in carried}
+    found.rings.extend(_hull(ends) for id_, ends in heads.items() if len(ends) > _PAIR or id_ not in done)
     return found
 
 

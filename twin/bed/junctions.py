@@ -187,8 +187,8 @@ def openings(parts: list[Part], carried: Collection[Joint] = ()) -> Openings:
     """Return where reaches meet, and what could not be joined.
 
     At the head of a reach: the hull of its first section and of the last ones of those that end there; where one
-    alone is `carried` on, nothing is left to fill. On the way along a reach: the hull of the last section and of the
-    nearest places on the receiving centre line.
+    alone is `carried` on, nothing is left to fill. On the way along a reach: the hull of the last section and of
+    the nearest places on the receiving centre line.
     """
     by_id = {part.reach.id: part for part in parts}
     heads: dict[str, list[Floats]] = {}

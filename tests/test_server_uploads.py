@@ -413,7 +413,7 @@ def test_a_key_may_not_hand_a_layer_beyond_its_own_reach(app: Flask) -> None:
 
 
 def test_the_form_takes_what_the_worker_takes() -> None:
-    kept_by_us = {"name", "names", "grant"}
+    kept_by_us = {"name", "names", "grant", "symbols"}
     assert {option.name for option in OPTIONS} == set(IngestOptions.__dataclass_fields__) - kept_by_us
 
 

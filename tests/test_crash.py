@@ -17,6 +17,7 @@ from naru import care
 from naru.house import House
 from naru.settings import Settings
 from tests.conftest import NARU, Served, clean_environ, naru, naru_json, start_server, stop_server
+from tests.processes import alive
 from tests.test_ingest import points
 
 TILE = "/tiles/sites/8/218/99.mvt"
@@ -145,13 +146,6 @@ def descendants(pid: int) -> list[int]:
         for child in task.read_text().split():
             found += [int(child), *descendants(int(child))]
     return found
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 def test_a_queued_file_survives_its_worker(tmp_path: Path) -> None:

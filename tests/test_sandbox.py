@@ -16,6 +16,7 @@ import pytest
 from ingest.sandbox import Answer, Limits, Sandbox, Task
 from naru.errors import ParserDied, TooLarge
 from tests.conftest import ROOT
+from tests.processes import alive
 
 TESTS = Path(__file__).parent
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the confinement is Linux's own")
@@ -160,14 +161,6 @@ def test_a_killed_caller_takes_the_parser_along(tmp_path: Path) -> None:
     caller.send_signal(signal.SIGKILL)
     caller.wait()
     wait_until(lambda: not alive(int(started.read_text())))
-
-
-def alive(pid: int) -> bool:
-    """Whether the process exists and is no zombie."""
-    try:
-        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 def wait_until(true: object, seconds: float = 20) -> None:

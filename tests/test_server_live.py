@@ -24,6 +24,7 @@ from naru.database import Database
 from naru.house import House
 from naru.schema import quota_windows
 from tests.conftest import NARU, Served, clean_environ, free_port, naru, naru_json, start_server, stop_server
+from tests.processes import alive
 from tests.serving import Fake, make_home, publish, settings_of, tile_bytes
 
 TILE = "/tiles/seoul-gu/2/3/1.mvt"
@@ -286,16 +287,7 @@ def test_nothing_is_left_when_the_parent_is_killed(own_server: Served) -> None:
     assert len(workers) == 2
     own_server.process.kill()
     own_server.process.wait()
-    assert eventually(lambda: not any(map(runs, workers)), within=30)
-
-
-def runs(pid: int) -> bool:
-    """Tell whether a process is there, and not just waiting for whoever inherited it to take note of its end."""
-    try:
-        status = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return status.rpartition(")")[2].split()[0] != "Z"
+    assert eventually(lambda: not any(map(alive, workers)), within=30)
 
 
 def test_the_job_worker_runs_beside_the_server_and_is_replaced(tmp_path: Path) -> None:

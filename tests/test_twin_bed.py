@@ -277,10 +277,11 @@ def test_bed_goes_over_without_a_step_where_a_tributary_joins(split: bool) -> No
     assert min(lows) >= 2 - 1e-6
 
 
-def test_tributary_is_not_dammed_by_the_bank_of_its_river() -> None:
-    survey = confluence(False)
+@pytest.mark.parametrize("split", [True, False])
+def test_tributary_is_not_dammed_by_the_bank_of_its_river(split: bool) -> None:
+    survey = confluence(split)
     bed = interpolate_bed(survey, cells(survey, 1), "linear")
-    tributary = survey.reaches[1]
+    tributary = survey.reaches[-1]
     frame = bed.elevation.frame
     end = tributary.centreline[-1]
     along = np.linspace(tributary.centreline[-12], end, 200)

@@ -20,7 +20,6 @@ from twin.survey.records import Floats
 _NEAR = 1.5  # widths: a reach that ends so near another's head flows into that
 _FARTHEST = 8.0  # widths between two reaches' sections: a longer way is no junction
 _SMOOTHINGS = 100
-_PAIR = 2  # sections: one reach that comes, one that goes on
 _ALL = np.ones((3, 3), np.int8)
 Mask = npt.NDArray[np.bool_]
 
@@ -186,11 +185,12 @@ class Openings:
 def openings(parts: list[Part], carried: Collection[Joint] = ()) -> Openings:
     """Return where reaches meet, and what could not be joined.
 
-    At the head of a reach: the hull of its first section and of the last ones of those that end there; where one
-    alone is `carried` on, nothing is left to fill. On the way along a reach: the hull of the last section and of
-    the nearest places on the receiving centre line.
+    At the head of a reach: the hull of its first section and of the last ones of those that end there. On the way
+    along a reach, and along a stretch over a joint (of `carried`), which takes in whatever else ends there: the
+    hull of the last section and of the nearest places on the receiving centre line.
     """
     by_id = {part.reach.id: part for part in parts}
+    over = {parts[joint.lower].reach.id: joint for joint in carried}
     heads: dict[str, list[Floats]] = {}
     found = Openings([], [], [])
     for number, part in enumerate(parts):
@@ -198,7 +198,12 @@ def openings(parts: list[Part], carried: Collection[Joint] = ()) -> Openings:
         if to is None:
             continue
         last = part.along.ends(float(part.shapes.middle[-1]))
+        joint = over.get(to.reach.id)
+        if joint is not None and joint.upper == number:
+            continue
         at_head = _at_head(part, to)
+        if joint is not None and at_head:
+            to, at_head = joint.part, False
         near = to.along.ends(float(to.shapes.middle[0])) if at_head else _nearest(to, last)
         apart = float(np.hypot(*(last.mean(axis=0) - near.mean(axis=0))))
         if apart > _FARTHEST * max(part.along.width_m, to.along.width_m):
@@ -212,8 +217,7 @@ def openings(parts: list[Part], carried: Collection[Joint] = ()) -> Openings:
             found.rings.append(_hull([last, near]))
             way = _mouth(last, near, float(part.shapes.middle[-1]), apart)
             found.mouths.append(Mouth(way, part.shapes.shape(-1), number))
-    done = {parts[joint.lower].reach.id for joint in carried}
-    found.rings.extend(_hull(ends) for id_, ends in heads.items() if len(ends) > _PAIR or id_ not in done)
+    found.rings.extend(_hull(ends) for ends in heads.values())
     return found
 
 

@@ -214,6 +214,20 @@ LATERAL = (
 )
 
 
+def g01_structure(kind: int, station: str) -> str:
+    """Return a culvert (2) or a bridge (3) between two sections, as a node with numbers of its own."""
+    return (
+        f"Type RM Length L Ch R = {kind} ,{station:<8},,,\nBEGIN DESCRIPTION:\nOld crossing\nEND DESCRIPTION:\n"
+        "Node Last Edited Time=Oct/11/2012 15:01:28\nBridge Culvert-0,0,-1,-1, 0 \n"
+        "Deck Dist Width WeirC Skew NumUp NumDn MinLoCord MaxHiCord MaxSubmerge Is_Ogee\n"
+        "10,30,1.44,0, 2, 2, , ,.95,0,,0,0,\n"
+        + 2
+        * "       0     120\n      15      15\n      13      13\n"
+        + "Pier Skew, UpSta & Num, DnSta & Num= , 0 , 60 , 2 , 60 , 2\n     1.5     1.5\n       0      15\n"
+        "     1.5     1.5\n       0      15\nBR Coef=-1 ,0 , 0 ,,0 , 0 ,,,,,,\n\n"
+    )
+
+
 def g01_nodes(sections: Sequence[Made], highest: float = 9000.0) -> str:
     """Return sections as nodes whose river stations fall downstream."""
     return "".join(g01_section(made, f"{highest - made.chainage:.2f}") for made in sections)

@@ -18,6 +18,7 @@ from tests.surveys import (
     g01_nodes,
     g01_reach,
     g01_section,
+    g01_structure,
     made_sections,
     tributary,
     write_spec,
@@ -113,7 +114,16 @@ def test_reaches_and_junctions_make_a_network(tmp_path: Path) -> None:
     }
     assert len(found["Small"].sections) == 5
     np.testing.assert_allclose(found["Small"].centreline[-1], found["Big Lower"].centreline[0], atol=0.01)
-    assert any("1 structures of river.g01" in words for words in survey.warnings)
+    assert any("culverts of river.g01 are left out (1 in all)" in words for words in survey.warnings)
+
+
+@pytest.mark.parametrize("kind", [2, 3])
+def test_bridges_and_culverts_between_sections_are_left_out_with_a_word(tmp_path: Path, kind: int) -> None:
+    nodes = g01_nodes(SECTIONS[:4]) + g01_structure(kind, "8111.5") + g01_nodes(SECTIONS[4:])
+    survey, plain = load(tmp_path, one(nodes)), load(tmp_path, one(g01_nodes(SECTIONS)))
+    assert [section.id for section in survey.sections] == [section.id for section in plain.sections]
+    assert all(np.array_equal(a.z, b.z) for a, b in zip(survey.sections, plain.sections, strict=True))
+    assert any("culverts" in words and "left out (1 in all)" in words for words in survey.warnings)
 
 
 def test_interpolated_sections_are_left_out_unless_wanted(tmp_path: Path) -> None:

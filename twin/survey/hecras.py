@@ -79,9 +79,7 @@ def read_hecras(source: Source) -> RawSurvey:
     names = _reach_names(found)
     kept, warnings = _surveyed(found.sections, names, source)
     if found.others:
-        warnings.append(
-            f"{found.others} structures of {source.file.name} (bridges, weirs, culverts …) are left out"
-        )
+        warnings.append(f"bridges, weirs and culverts of {source.file.name} are left out ({found.others} in all)")
     sections = [_as_raw(section, names[section.river, section.reach], source.file) for section in kept]
     notes = [note for _, note in sections if note]
     return RawSurvey(
@@ -300,7 +298,7 @@ def _short(notes: list[str]) -> list[str]:
     if not notes:
         return []
     return [
-        f"{len(notes)} sections have stations that are not as long as their cut lines; they are stretched: "
+        f"stations that are not as long as their cut lines are stretched ({len(notes)} in all): "
         f"{', '.join(notes[:5])}{' …' if len(notes) > 5 else ''}"
     ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,16 @@ from numpy.typing import NDArray
 from rasterio.transform import array_bounds
 from rasterio.warp import Resampling, reproject, transform_bounds
 
-from naru.errors import NaruError
+from naru.errors import BadSurvey, NaruError
 from naru.house import House
 from naru.settings import Settings
+from tests.beds import straight
 from tests.commands import naru_here_json
 from tests.surveys import EAST, FALL, NORTH, TOP, made_sections, moved, write_csv, write_spec
 from tests.terrains import attach
-from twin.grid import Grid
+from twin.grid import Frame, Grid
 from twin.ground import load_ground
+from twin.heights import check_heights
 from twin.spec import read_spec
 from twin.survey.load import load_survey
 
@@ -341,3 +343,27 @@ def test_points_on_one_line_are_no_ground(house: House, tmp_path: Path) -> None:
     (tmp_path / "ground.csv").write_text("\n".join(["x,y,z", *lines]))
     error = refused(house, "ground.csv")
     assert "lie on one line" in error.message
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field", "words"),
+    [
+        (
+            lambda z: z + 23.0,
+            "vertical_datum",
+            "23.0 m above the ground",
+        ),  # on banks at 10 m 3.3 times as high
+        (lambda z: z / 0.3048, "unit", "in ft"),
+    ],
+    ids=["datum", "feet"],
+)
+def test_a_datum_and_feet_are_told_apart_where_both_would_do(
+    wrong: Callable[[np.ndarray], np.ndarray], field: str, words: str
+) -> None:
+    noise = np.random.default_rng(1).normal(0, 0.05, 21)
+    survey = straight([0.0, 90.0, 200.0, 260.0, 400.0], lambda s, u: wrong(11 - 0.006 * s + noise))
+    frame = Frame(-20, 30, 2, 30, 230, "EPSG:5186")
+    plane = Grid(np.tile((11 - 0.006 * frame.x).astype("f4"), (30, 1)), frame, "m", "KVD1964")
+    with pytest.raises(BadSurvey, match=words) as caught:
+        check_heights(survey, plane, 5.0, "sections.csv")
+    assert caught.value.field == field

@@ -46,7 +46,7 @@ def check_heights(survey: Survey, ground: Grid, tolerance_m: float, file: str) -
                 f"section ends lie {_signed(offset)} the ground, most of them alike: look at the datums"
             )
         return warnings
-    _check_unit(z, at, offset, file)
+    _check_unit(z, at, (offset, spread), file)
     if spread < _ALIKE * abs(offset):
         raise BadSurvey(
             f"the sections' ends lie {_signed(offset)} the ground, all alike (within {spread:.1f} m): "
@@ -63,14 +63,19 @@ def check_heights(survey: Survey, ground: Grid, tolerance_m: float, file: str) -
     return warnings
 
 
-def _check_unit(z: Floats, ground: Floats, offset: float, file: str) -> None:
-    """Refuse heights that are the ground's in another unit, or with the other sign."""
+def _check_unit(z: Floats, ground: Floats, constant: tuple[float, float], file: str) -> None:
+    """Refuse heights that are the ground's in another unit, or with the other sign.
+
+    `constant`: offset and spread of a difference in datum, which must explain the heights less well.
+    """
+    offset, spread = constant
     usable = np.abs(ground) > 0.5
     if usable.sum() < _FEWEST:
         return
     z, ground = z[usable], ground[usable]
     for factor, whose, unit in _UNITS:
-        if float(np.median(np.abs(z / factor - ground))) < abs(offset) / 5 and _alike(z / ground / factor):
+        off = float(np.median(np.abs(z / factor - ground)))
+        if off < abs(offset) / 5 and off * factor < spread and _alike(z / ground / factor):
             ratio = float(np.median(z / ground))
             raise BadSurvey(
                 f"{whose} heights are in {unit}, it seems: the sections' ends are {ratio:.4g} times the ground",
@@ -78,7 +83,8 @@ def _check_unit(z: Floats, ground: Floats, offset: float, file: str) -> None:
                 field="unit",
                 remedy=f"Say `unit: {unit}` of that file.",
             )
-    if float(np.median(np.abs(z + ground))) < abs(offset) / 5 and _alike(-z / ground):
+    off = float(np.median(np.abs(z + ground)))
+    if off < min(abs(offset) / 5, spread) and _alike(-z / ground):
         raise BadSurvey(
             "the sections' ends are the ground's heights with the other sign",
             file=file,

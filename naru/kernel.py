@@ -25,6 +25,27 @@ def kernel(function: Function) -> Function:
     return cast("Function", compiled)
 
 
+_LOOSE = {"reassoc", "contract", "arcp", "nsz", "afn"}  # of fastmath all but what forbids NaN and infinity
+
+
+def fast_kernel(function: Function) -> Function:
+    """Compile like `kernel`; sums may be taken in any order and products fused, so that loops run on vectors."""
+    try:
+        compiled = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_LOOSE)(function)
+        _kept.append(compiled)
+    except RuntimeError:
+        compiled = numba.njit(nogil=True, error_model="numpy", fastmath=_LOOSE)(function)
+    return cast("Function", compiled)
+
+
+def fast_inner(function: Function) -> Function:
+    """Compile like `inner`, as loosely as `fast_kernel`."""
+    compiled = numba.njit(  # type: ignore[call-overload]
+        nogil=True, error_model="numpy", fastmath=_LOOSE, no_cpython_wrapper=True, no_cfunc_wrapper=True
+    )(function)
+    return cast("Function", compiled)
+
+
 def inner(function: Function) -> Function:
     """Compile a function that only kernels of its own file call: quicker, for want of a way in from Python."""
     # numba's stubs leave out the wrapper options

@@ -93,6 +93,12 @@ KINDS: dict[type[Exception], Kind] = {
         "작업을 찾을 수 없습니다",
         "/api/jobs lists the jobs that you may see.",
     ),
+    errors.UnknownRun: Kind(
+        HTTPStatus.NOT_FOUND,
+        "There is no such run",
+        "침수 해석 결과를 찾을 수 없습니다",
+        "/api/jobs?kind=flood lists the runs that you may see.",
+    ),
     errors.UnknownUpload: Kind(HTTPStatus.NOT_FOUND, "There is no such upload", "업로드를 찾을 수 없습니다"),
     errors.UploadOffset: Kind(
         HTTPStatus.CONFLICT, "The upload goes on elsewhere", "이어 올릴 위치가 맞지 않습니다"

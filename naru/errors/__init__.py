@@ -71,6 +71,7 @@ from naru.errors.requests import (
     WrongTileType,
 )
 from naru.errors.root import NaruError
+from naru.errors.runs import ExtraMissing, FloodStopped, UnknownRun
 from naru.errors.uploads import (
     AddressTooLong,
     MediaType,
@@ -106,8 +107,10 @@ __all__ = [
     "DatumRefused",
     "EncodingUnknown",
     "ExportLimit",
+    "ExtraMissing",
     "FileDamaged",
     "FileMissing",
+    "FloodStopped",
     "JobLost",
     "KeyExpired",
     "KeyInvalid",
@@ -148,6 +151,7 @@ __all__ = [
     "UnknownJob",
     "UnknownKey",
     "UnknownLayer",
+    "UnknownRun",
     "UnknownUpload",
     "UnknownVersion",
     "UploadBusy",

@@ -89,7 +89,7 @@ class ParserDied(BadInput):
 
 
 class BadSpec(BadInput):
-    """A terrain file that cannot be followed: a field unknown, missing, or with a value that it cannot have."""
+    """A terrain or scenario file that cannot be followed: a field unknown, missing, or of a wrong value."""
 
     code = "SPEC"
 

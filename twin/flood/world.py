@@ -1,0 +1,32 @@
+"""What the parts of a scenario (rain, inflows, structures …) are built against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from naru.house import House
+from twin.flood.records import Domain
+from twin.grid import Floats
+
+
+@dataclass(frozen=True)
+class World:
+    """The domain, the clock, and where names lead.
+
+    `place(points, field)` brings points of the scenario file (a list of [x, y]) into `domain.frame.crs` as an array
+    n × 2, and raises BadSpec that names the field where one lies outside the domain (`inside=False`: only where it
+    cannot be brought there).
+    """
+
+    domain: Domain
+    duration_s: float
+    start: datetime | None  # the clock time of second 0, with its zone
+    file: Path  # the scenario: relative paths begin at its folder
+    house: House | None  # holds the layers that a scenario names
+    place: Callable[..., Floats]
+    raster: Callable[[Any, str], Floats]
+    """`raster(what, field)`: a raster file or layer (path, id, or {file|layer, band, …}) on the domain's cells."""

@@ -1,0 +1,1 @@
+"""Water from above and beside: rain, infiltration, inflows, series at the boundaries."""

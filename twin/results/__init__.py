@@ -1,0 +1,1 @@
+"""What a run leaves: rasters, series, the balance, frames; and their way onto the map."""

@@ -1,0 +1,1 @@
+"""The scenario file: read strictly, assembled into a domain, actors and a plan."""

@@ -1,0 +1,73 @@
+"""A scenario that is assembled: all that a run needs, in numbers on the domain's cells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from twin.flood.advance import Plan
+from twin.flood.records import Actor, Boundary, Domain, Ints, Options
+from twin.grid import Floats, Values
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """A point where stage, depth and speed are written down; `x`, `y` in the domain's CRS."""
+
+    name: str
+    x: float
+    y: float
+    cell: int  # flat index
+
+
+@dataclass(frozen=True)
+class FlowSection:
+    """A line of faces through which the discharge is summed, m³/s, positive to the right-hand side of the line.
+
+    A line drawn from the left bank to the right bank (seen looking downstream) so counts downstream flow positive.
+    """
+
+    name: str
+    x_faces: Ints  # flat indices into rows × (columns + 1)
+    x_signs: Floats  # +1 or -1: turns eastward flow into flow across the line
+    y_faces: Ints  # flat indices into (rows + 1) × columns
+    y_signs: Floats
+
+
+@dataclass(frozen=True)
+class Publication:
+    """How results are shown on the map."""
+
+    title_ko: str
+    title_en: str
+    visibility: str = "public"
+    licence: str = ""
+    attribution: str = ""
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """A scenario ready to run."""
+
+    name: str  # the scenario's id: letters, digits, hyphens
+    file: Path
+    domain: Domain
+    depth: Values  # at second 0, m, rows × columns, float64
+    boundary: Boundary
+    actors: Sequence[Actor]
+    options: Options
+    plan: Plan
+    gauges: tuple[Gauge, ...] = ()
+    sections: tuple[FlowSection, ...] = ()
+    gauge_every_s: float = 60.0  # gauges and sections are written down at the first step at or after each multiple
+    start: datetime | None = None  # the clock time of second 0
+    threshold_m: float = 0.05  # of arrival and duration
+    outputs: tuple[str, ...] = ()  # what is written; none: everything
+    publication: Publication = field(default_factory=lambda: Publication("", ""))
+    inputs: Sequence[
+        Mapping[str, Any]
+    ] = ()  # {"role", "file"|"layer"|"value", "sha256"|"version", …}: for the report
+    warnings: tuple[str, ...] = ()

@@ -25,9 +25,10 @@ class Gauge:
 
 @dataclass(frozen=True)
 class FlowSection:
-    """A line of faces through which the discharge is summed, m³/s, positive to the right-hand side of the line.
+    """A line of faces through which the discharge is summed, m³/s, positive towards the line's left-hand side.
 
-    A line drawn from the left bank to the right bank (seen looking downstream) so counts downstream flow positive.
+    A line drawn from the left bank to the right bank, as seen looking downstream, so counts downstream flow positive
+    (facilities' lines are drawn the same way).
     """
 
     name: str
@@ -67,7 +68,5 @@ class Assembled:
     threshold_m: float = 0.05  # of arrival and duration
     outputs: tuple[str, ...] = ()  # what is written; none: everything
     publication: Publication = field(default_factory=lambda: Publication("", ""))
-    inputs: Sequence[
-        Mapping[str, Any]
-    ] = ()  # {"role", "file"|"layer"|"value", "sha256"|"version", …}: for the report
+    inputs: Sequence[Mapping[str, Any]] = ()  # of each: role, file | layer | value, sha256 | version
     warnings: tuple[str, ...] = ()

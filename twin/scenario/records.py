@@ -27,8 +27,8 @@ class Gauge:
 class FlowSection:
     """A line of faces through which the discharge is summed, m³/s, positive towards the line's left-hand side.
 
-    A line drawn from the left bank to the right bank, as seen looking downstream, so counts downstream flow positive
-    (facilities' lines are drawn the same way).
+    A line drawn from the left bank to the right bank, as seen looking downstream, so counts downstream flow
+    positive (facilities' lines are drawn the same way).
     """
 
     name: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -43,9 +44,11 @@ class Balance:
 
     @property
     def relative_error(self) -> float:
-        """The error as a share of all water that ever was there; 0 where there was none."""
+        """The error as a share of all water that ever was there; water from nowhere is an infinite error."""
         water = self.initial_m3 + self.in_m3
-        return abs(self.error_m3) / water if water > 0 else 0.0
+        if water > 0:
+            return abs(self.error_m3) / water
+        return 0.0 if self.error_m3 == 0 else math.inf
 
     def to_dict(self) -> dict[str, float]:
         """Return the contract's `volume`."""

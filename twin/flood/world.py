@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -30,3 +30,5 @@ class World:
     place: Callable[..., Floats]
     raster: Callable[[Any, str], Floats]
     """`raster(what, field)`: a raster file or layer (path, id, or {file|layer, band, …}) on the domain's cells."""
+    gauges: Mapping[str, int] = field(default_factory=dict)  # name: flat index of its cell; rules may name them
+    warnings: list[str] = field(default_factory=list)  # whoever builds adds what the user should look at

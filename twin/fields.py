@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -110,10 +112,26 @@ class Fields:
             self._asked.append(name)
 
 
-def found_file(named_in: Path, name: str) -> Path | None:
-    """Return the absolute path of a file that another names, or None where there is none."""
+_beside: ContextVar[Path | None] = ContextVar("beside", default=None)
+
+
+@contextmanager
+def only_beside(folder: Path) -> Iterator[None]:
+    """Within this, files that strangers' text names are found in `folder` only: others are said not to be there."""
+    token = _beside.set(folder.resolve())
     try:
-        path = (named_in.parent / Path(name).expanduser()).resolve()
+        yield
+    finally:
+        _beside.reset(token)
+
+
+def found_file(named_in: Path, name: str) -> Path | None:
+    """Return the absolute path of a file that another names, or None where there is none (see `only_beside`)."""
+    beside = _beside.get()
+    try:
+        path = (named_in.parent / (Path(name) if beside else Path(name).expanduser())).resolve()
+        if beside and beside not in path.parents:
+            return None
         return path if path.exists() else None
     except (OSError, RuntimeError, ValueError):  # too long, no such user, a loop of links
         return None

@@ -58,8 +58,11 @@ def load_yaml(path: Path) -> Mapping[str, Any]:
         BadSpec: not YAML, a key given twice, no mapping, aliases that stand for too much.
         TooLarge: more bytes than such a file has.
     """
-    text = _text(path)
-    file = str(path)
+    return as_mapping(parse_yaml(_text(path), str(path)), str(path))
+
+
+def parse_yaml(text: str, file: str) -> Any:
+    """Return the value that a text of YAML stands for; `file` is what errors name. Raises BadSpec."""
     try:
         _check_depth(text, file)
         loader = _Loader(text)
@@ -68,7 +71,7 @@ def load_yaml(path: Path) -> Mapping[str, Any]:
             if node is None:
                 raise BadSpec("the file is empty", file=file, remedy="docs/planners.md shows one.")
             _check_node(node, file)
-            value = loader.construct_document(node)
+            return loader.construct_document(node)
         finally:
             loader.dispose()
     except yaml.YAMLError as error:
@@ -77,6 +80,10 @@ def load_yaml(path: Path) -> Mapping[str, Any]:
         ) from error
     except ValueError as error:  # a number of more digits than Python reads
         raise BadSpec(f"a number cannot be read ({error})", file=file, remedy="Correct it.") from error
+
+
+def as_mapping(value: Any, file: str) -> Mapping[str, Any]:
+    """Return a file's value if it is a mapping. Raises BadSpec."""
     if not isinstance(value, dict):
         raise BadSpec(
             f"the file holds {_kind(value)} where fields with values are expected",
@@ -84,6 +91,22 @@ def load_yaml(path: Path) -> Mapping[str, Any]:
             remedy="Write lines such as `terrain: my-river`; docs/planners.md shows one.",
         )
     return value
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes what `_Loader` would take for something else than a text."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Write every value out."""
+        return True
+
+
+_Dumper.yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
+
+
+def dump_yaml(mapping: Mapping[str, Any]) -> str:
+    """Return a mapping of plain values as text that `load_yaml` reads back as it is."""
+    return yaml.dump(dict(mapping), Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=100)
 
 
 def _text(path: Path) -> str:

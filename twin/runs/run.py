@@ -131,11 +131,9 @@ def publish(told: Mapping[str, Any], place: Place) -> list[Mapping[str, Any]]:
     reach = {"grant": place.job.params["grant"]} if place.job.params.get("grant") else {}
     params = {"parts": [{**each, **reach} for each in parts]}
     handler = find_handler("together")
-    layers: list[Mapping[str, Any]] = handler(place.house, replace(place.job, params=params), place.progress)[
-        "layers"
-    ]
+    made = handler(place.house, replace(place.job, params=params), place.progress)
     results.tidy(place.folder)
-    return layers
+    return list(made["layers"])
 
 
 def finished(where: Path) -> Told | None:
@@ -149,7 +147,7 @@ def finished(where: Path) -> Told | None:
 
 
 def possess(wish: Wish, assembled: Assembled, place: Place) -> Place:
-    """Write down whose folder it is; or see that the run in it may go on, under its own id. Raises StorageFailed."""
+    """Write down whose folder it is; or see that the run there may go on, under its id. Raises StorageFailed."""
     marks = checkpoint.fingerprint(assembled, wish.mapping)
     before = folder.identity(place.folder)
     if before is not None:

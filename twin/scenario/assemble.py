@@ -2,9 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from pyproj import CRS
+
+from naru.errors import BadSurvey, NaruError
 from naru.house import House
+from twin.datum import LOCAL
+from twin.fields import Fields
+from twin.flood.advance import Plan
+from twin.flood.records import Boundary, Domain
+from twin.flood.world import World
+from twin.grid import Floats, Frame
+from twin.models.publish import DATUM
+from twin.scenario import measuring
+from twin.scenario.cells import check_heights, read_cells
+from twin.scenario.framing import check_memory, crs_of, frame_of, own_bounds
+from twin.scenario.ground import Site, cut_polygon, put_buildings, roughness
+from twin.scenario.inputs import all_inputs
+from twin.scenario.opening import Opened, open_source
+from twin.scenario.places import Coordinates, Placer
+from twin.scenario.read_sources import raster as raster_source
 from twin.scenario.records import Assembled
-from twin.scenario.spec import Scenario
+from twin.scenario.shapes import Drawing, find_shapes
+from twin.scenario.spec import RasterSource, Scenario
+from twin.scenario.wetting import initial_depth
+
+_KOREA = (124.0, 32.8, 132.1, 39.0)
 
 
 def assemble(scenario: Scenario, house: House | None) -> Assembled:
@@ -12,8 +38,141 @@ def assemble(scenario: Scenario, house: House | None) -> Assembled:
 
     Raises:
         BadSpec: a value, named by its field, does not fit the terrain.
+        BadSurvey: the terrain is none that water can run over.
         FileMissing, FileDamaged, CrsRefused, CrsUnknown, DatumRefused: of files that the scenario names.
         UnknownLayer: a layer is not there.
         TooLarge: more cells than the machine can hold.
     """
-    raise NotImplementedError
+    warned: list[str] = list(scenario.warnings)
+    try:
+        return _assembled(scenario, house, warned)
+    except NaruError as error:
+        error.file = error.file or str(scenario.file)
+        raise
+
+
+def _assembled(scenario: Scenario, house: House | None, warned: list[str]) -> Assembled:
+    def warn(text: str) -> None:
+        if text not in warned:
+            warned.append(text)
+
+    site, coordinates = _site(scenario, house, warn)
+    domain = _domain(scenario, site)
+    placer = Placer(coordinates, site.frame)
+    gauges = measuring.gauges(scenario.gauges, domain.bed, placer, site.drawing, warn)
+    world = World(
+        domain=domain,
+        duration_s=scenario.duration_s,
+        start=scenario.start,
+        file=scenario.file,
+        house=house,
+        place=placer,
+        raster=_rasters(scenario, site),
+        gauges={gauge.name: gauge.cell for gauge in gauges},
+        warnings=warned,
+    )
+    boundary, actors = _actors(scenario, world)
+    depth = initial_depth(scenario.initial, domain.bed, domain.vertical_datum, site)
+    sections = measuring.flow_sections(scenario.sections, placer, site.drawing)
+    return Assembled(
+        name=scenario.name,
+        file=scenario.file,
+        domain=domain,
+        depth=depth,
+        boundary=boundary,
+        actors=actors,
+        options=scenario.options,
+        plan=Plan(scenario.duration_s, scenario.output_every_s, scenario.most_error),
+        gauges=gauges,
+        sections=sections,
+        gauge_every_s=scenario.gauge_every_s,
+        start=scenario.start,
+        threshold_m=scenario.threshold_m,
+        outputs=scenario.outputs,
+        publication=scenario.publication,
+        inputs=all_inputs(scenario, house),
+        warnings=tuple(dict.fromkeys(warned)),
+    )
+
+
+def _site(scenario: Scenario, house: House | None, warn: Callable[[str], None]) -> tuple[Site, Coordinates]:
+    """Return the terrain's raster and the cells to run on; nothing large is read before memory is looked at."""
+    file = str(scenario.file)
+    raster = open_source(scenario.terrain, "bed_elevation", house, "terrain")
+    crs = crs_of(raster, scenario.domain.crs, file)
+    coordinates = Coordinates(crs, scenario.coordinates, file, warn, own_bounds(raster, crs))
+    wish = scenario.domain
+    box = None if wish.bbox is None else coordinates.box(wish.bbox, "domain.bbox")
+    frame = frame_of(raster, crs, wish.cell_m, box, warn)
+    if wish.polygon is not None:
+        found = find_shapes(wish.polygon, "Polygon", Drawing(coordinates, frame, house))
+        bounds = np.array([shape.bounds for shape in found.shapes])
+        around = (*bounds[:, :2].min(axis=0).tolist(), *bounds[:, 2:].max(axis=0).tolist())
+        box = around if box is None else _both(box, around)
+        frame = frame_of(raster, crs, wish.cell_m, box, warn)
+    check_memory(frame, file)
+    return Site(raster, frame, Drawing(coordinates, frame, house), warn), coordinates
+
+
+def _both(one: Any, other: Any) -> Any:
+    """Return what lies in two boxes."""
+    return (*np.maximum(one[:2], other[:2]).tolist(), *np.minimum(one[2:], other[2:]).tolist())
+
+
+def _domain(scenario: Scenario, site: Site) -> Domain:
+    """Return bed and roughness, with buildings on the ground. Raises BadSurvey: no ground."""
+    bed = read_cells(site.raster, site.frame, site.warn)
+    check_heights(bed, site.raster, "terrain")
+    _check_ground(bed, site.raster, "terrain", "Check its band and its nodata value.")
+    if scenario.domain.polygon is not None:
+        bed = cut_polygon(bed, find_shapes(scenario.domain.polygon, "Polygon", site.drawing), site.frame)
+    n = roughness(scenario.roughness, site)
+    for building in scenario.buildings:
+        bed, cells = put_buildings(bed, building, site)
+        if building.treatment == "roughness":
+            n = np.where(cells, np.float32(building.n), n)
+    _check_ground(bed, site.raster, "domain", "Draw the domain over the terrain.")
+    return Domain(site.frame, bed, n, _datum(site.raster, site.frame))
+
+
+def _check_ground(bed: Floats, raster: Opened, field: str, remedy: str) -> None:
+    known = int((~np.isnan(bed)).sum())
+    if known < 2:
+        what = "no cell has a height" if known == 0 else "a single cell has a height"
+        raise BadSurvey(f"{what}: water has nowhere to run", file=raster.named, field=field, remedy=remedy)
+
+
+def _datum(raster: Opened, frame: Frame) -> str:
+    """Return what heights are above: as the terrain says, else EL in Korea, else a zero of its own."""
+    if raster.datum is not None:
+        return raster.datum
+    if not frame.crs:
+        return LOCAL
+    from twin.crs import to_lonlat
+
+    west, south, east, north = frame.bounds
+    lon, lat = to_lonlat(CRS.from_user_input(frame.crs)).transform((west + east) / 2, (south + north) / 2)
+    return DATUM if _KOREA[0] <= lon <= _KOREA[2] and _KOREA[1] <= lat <= _KOREA[3] else LOCAL
+
+
+def _rasters(scenario: Scenario, site: Site) -> Callable[..., Floats]:
+    """Return `World.raster`."""
+
+    def on_cells(what: Any, field: str, *, classes: bool = False, want: str = "") -> Floats:
+        source = (
+            what
+            if isinstance(what, RasterSource)
+            else raster_source(
+                Fields({field: str(what) if hasattr(what, "joinpath") else what}, scenario.file), field
+            )
+        )
+        opened = open_source(source, want, site.house, field)
+        return read_cells(opened, site.frame, site.warn, classes=classes)
+
+    return on_cells
+
+
+def _actors(scenario: Scenario, world: World) -> tuple[Boundary, list[Any]]:
+    boundary, actors = scenario.forcing.build(world) if scenario.forcing is not None else (Boundary.none(), [])
+    works = scenario.works.build(world) if scenario.works is not None else []
+    return boundary, [*actors, *works]

@@ -14,6 +14,7 @@ from twin.scenario.read_sources import raster
 from twin.scenario.spec import Scenario
 from twin.scenario.vary import members
 from twin.strict_yaml import load_yaml
+from twin.works.read import read_works
 
 
 def read_scenario(path: Path) -> Scenario:
@@ -71,7 +72,7 @@ def _read(mapping: Mapping[str, Any], file: Path) -> Scenario:
         gauges=read_ground.gauges(top),
         sections=read_ground.sections(top),
         forcing=read_forcing(top),
-        works=_works(top),
+        works=read_works(top),
         threshold_m=cast(float, top.number("threshold_m", *read_running.LIMITS["threshold_m"], 0.05)),
         most_error=read_running.volume_error(top),
         outputs=read_running.outputs(top),
@@ -81,13 +82,3 @@ def _read(mapping: Mapping[str, Any], file: Path) -> Scenario:
     top.has("vary")  # known, though read elsewhere
     top.done()
     return scenario
-
-
-def _works(top: Fields) -> Any:
-    from importlib.util import find_spec
-
-    if find_spec("twin.works.read") is None:
-        return None
-    from twin.works.read import read_works
-
-    return read_works(top)

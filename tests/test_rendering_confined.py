@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from naru.font_file import font_path
 from tests.conftest import ROOT
 from tests.rendering import RED, feature, fill, pixels, tile_of
 from tileserver.rendering import child
-from tileserver.rendering.font_file import font_path
 from tileserver.rendering.workshop import Workshop
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the confinement is Linux's own")

@@ -12,10 +12,10 @@ from gzip import decompress
 from flask import Response, request
 
 from naru.errors import RouteUnknown
+from naru.font_file import font_version
 from tileserver.access import Caller
 from tileserver.documents import conditional
 from tileserver.encodings import accepts_gzip
-from tileserver.rendering.font_file import font_version
 from tileserver.rendering.plan import Job
 from tileserver.routes import Route, Service
 

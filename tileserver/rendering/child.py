@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from naru.confine import Rlimits, confine
+from naru.font_file import NAME, font_path
 from naru.kernel import keep_no_more
 from tileserver.rendering import frames, glyphs, legends, mvt
-from tileserver.rendering.font_file import NAME, font_path
 from tileserver.rendering.painter import DataTile, Frame, Painter, gathered
 from tileserver.rendering.sheets import Sheet, sheets
 from tileserver.rendering.tile_bytes import inflated_all

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from tileserver.rendering.font_file import font_path
+from naru.font_file import font_path
 
 Mask = NDArray[np.uint8]
 _STEP = 0.25  # pixels: sizes are rounded, so that zooms share their glyphs

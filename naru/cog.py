@@ -48,12 +48,14 @@ class Level:
     height: int
     offsets: array[int] = field(repr=False)
     counts: array[int] = field(repr=False)  # bytes; 0: the block was left out, nothing is there
+    apart: bool = False  # each band has blocks of its own: those of the first come first
 
-    def index(self, x: int, y: int) -> int | None:
-        """Return which block the tile (x, y) is; None where the raster does not reach."""
+    def index(self, x: int, y: int, band: int = 1) -> int | None:
+        """Return which block the tile (x, y) is, of a band where they lie apart; None where it does not reach."""
         column, row = x - self.left, y - self.top
         if 0 <= column < self.columns and 0 <= row < self.rows:
-            return row * self.columns + column
+            before = (band - 1) * self.columns * self.rows if self.apart else 0
+            return before + row * self.columns + column
         return None
 
     @property
@@ -66,10 +68,11 @@ class Cog:
     """Compressed blocks of one tile-aligned COG by z, x, y.
 
     `get_bytes(offset, length)` is all that is known of the archive, as for PMTiles. Opening parses the directories
-    once. Raises ArchiveDamaged wherever the bytes are not such a file.
+    once. Bands may have blocks of their own only where `apart` allows it: such blocks are no tiles of all bands.
+    Raises ArchiveDamaged wherever the bytes are not such a file.
     """
 
-    def __init__(self, get_bytes: GetBytes) -> None:
+    def __init__(self, get_bytes: GetBytes, *, apart: bool = False) -> None:
         self._get_bytes = get_bytes
         found = directories(get_bytes)
         if not found:
@@ -81,7 +84,7 @@ class Cog:
         self.has_alpha = any(kind in _ALPHA for kind in base.counts(_EXTRA))
         self.has_mask = any(kind & _MASK for kind in kinds)
         self._webp = base.number(_COMPRESSION, 1) == _WEBP and base.number(_BITS, 1) == 8
-        self._levels = {level.zoom: level for level in _levels(base, reduced)}
+        self._levels = {level.zoom: level for level in _levels(base, reduced, apart=apart)}
         self._check_end()
 
     @property
@@ -113,10 +116,13 @@ class Cog:
             )
         return found
 
-    def has(self, z: int, x: int, y: int) -> bool:
-        """Tell whether anything is stored for a tile; raises TileOutOfRange as `get` does."""
+    def has(self, z: int, x: int, y: int, band: int = 1) -> bool:
+        """Tell whether anything is stored for a tile; raises TileOutOfRange as `get` does.
+
+        Of bands that lie apart only `band` is asked for.
+        """
         level = self.level(z)
-        index = level.index(x, y)
+        index = level.index(x, y, band)
         return index is not None and level.counts[index] > 0
 
     def get(self, z: int, x: int, y: int) -> bytes | None:
@@ -149,30 +155,32 @@ class Cog:
             raise damaged(f"its blocks reach to byte {last}, beyond its end")
 
 
-def _levels(base: Directory, reduced: list[Directory]) -> Iterator[Level]:
+def _levels(base: Directory, reduced: list[Directory], *, apart: bool) -> Iterator[Level]:
     """Yield the levels from the finest on, as long as their blocks are tiles."""
     zoom, left, top = _place(base)
     width, height = base.number(_WIDTH), base.number(_HEIGHT)
-    yield _level(base, 0, (zoom, left, top))
+    yield _level(base, 0, (zoom, left, top), apart=apart)
     for step, directory in enumerate(reduced, start=1):
         size = -(-width >> step), -(-height >> step)
         halved = (directory.number(_WIDTH), directory.number(_HEIGHT)) == size
         if not halved or step > zoom or left % (1 << step) or top % (1 << step):
             return
-        yield _level(directory, step, (zoom - step, left >> step, top >> step))
+        yield _level(directory, step, (zoom - step, left >> step, top >> step), apart=apart)
 
 
-def _level(directory: Directory, overview: int, place: tuple[int, int, int]) -> Level:
+def _level(directory: Directory, overview: int, place: tuple[int, int, int], *, apart: bool) -> Level:
     if (directory.number(_TILE_WIDTH, 0), directory.number(_TILE_HEIGHT, 0)) != (BLOCK, BLOCK):
         raise damaged(f"its blocks are not {BLOCK} pixels square")
-    if directory.number(_SAMPLES, 1) > 1 and directory.number(_PLANES, 1) != 1:
+    bands = directory.number(_SAMPLES, 1)
+    is_apart = bands > 1 and directory.number(_PLANES, 1) != 1
+    if is_apart and not apart:
         raise damaged("its bands lie apart, where a tile needs them together")
     width, height = directory.number(_WIDTH), directory.number(_HEIGHT)
     columns, rows = -(-width // BLOCK), -(-height // BLOCK)
     offsets, counts = directory.counts(_OFFSETS), directory.counts(_COUNTS)
-    if not columns * rows == len(offsets) == len(counts) or not offsets:
+    if not columns * rows * (bands if is_apart else 1) == len(offsets) == len(counts) or not offsets:
         raise damaged(f"{len(offsets)} offsets and {len(counts)} lengths for {columns} × {rows} blocks")
-    return Level(place[0], overview, place[1], place[2], columns, rows, width, height, offsets, counts)
+    return Level(place[0], overview, place[1], place[2], columns, rows, width, height, offsets, counts, is_apart)
 
 
 def _place(base: Directory) -> tuple[int, int, int]:

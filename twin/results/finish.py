@@ -13,13 +13,12 @@ import naru
 from naru.storage import disk_errors, sync_file, sync_folder
 from twin.flood.advance import Flood
 from twin.results.animation import write_frames
-from twin.results.frames import State, forget_frames, frame_path, read_frame
+from twin.results.frames import State, forget_frames, read_frame
 from twin.results.grids import GRIDS, write_grids
 from twin.results.netcdf import write_netcdf
-from twin.results.recorder import Recorder
+from twin.results.recorder import RUN, Recorder
 from twin.scenario.records import Assembled
 
-RUN = "run.json"
 _ASIDE = "finishing"  # under the work folder
 _TABLES = ("gauges", "sections", "structures", "balance")
 OUTPUTS = (*(spec.name for spec in GRIDS), "netcdf", *_TABLES, "frames", "scenario")
@@ -50,7 +49,7 @@ def finish(recorder: Recorder, flood: Flood) -> dict[str, Any]:
 def _finished(recorder: Recorder, flood: Flood) -> dict[str, Any] | None:
     """Return what was told of this very run when it was finished, before it was killed; None: it was not."""
     path = recorder.folder / RUN
-    if not path.exists() or frame_path(recorder.work, 0).exists():
+    if not path.exists():
         return None
     found: dict[str, Any] = json.loads(path.read_text("utf-8"))
     same = found.get("run") == recorder.run and found.get("steps") == flood.steps
@@ -134,13 +133,16 @@ def _section_rows(recorder: Recorder) -> Iterator[Sequence[Any]]:
 
 
 def _balance_rows(recorder: Recorder) -> Iterator[Sequence[Any]]:
-    """Yield the terms since the start; with what is stored and the error both columns have the same sum."""
+    """Yield the terms since the start; with what is stored and the error both columns have the same sum.
+
+    To the last digit, so that the error can be reckoned again.
+    """
     for balance in recorder.books.balances:
         time_s = balance["time_s"]
         for term, (come, gone) in balance["terms"].items():
-            yield time_s, term, come, gone
-        yield time_s, "stored", 0.0, balance["stored_m3"]
-        yield time_s, "error", 0.0, balance["error_m3"]
+            yield time_s, term, repr(come), repr(gone)
+        yield time_s, "stored", "0.0", repr(balance["stored_m3"])
+        yield time_s, "error", "0.0", repr(balance["error_m3"])
 
 
 def _write_csv(path: Path, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -43,7 +43,7 @@ def write_frame(folder: Path, number: int, state: State) -> None:
     path = frame_path(folder, number)
     aside = path.with_suffix(".part")
     packed = io.BytesIO()
-    for values in (np.float64(state.time_s), state.depth, state.flow_x, state.flow_y):
+    for values in (np.array([state.time_s]), state.depth, state.flow_x, state.flow_y):
         np.save(packed, np.ascontiguousarray(values), allow_pickle=False)
     with disk_errors(path):
         aside.write_bytes(igzip.compress(packed.getbuffer(), _LEVEL, mtime=0))
@@ -68,7 +68,7 @@ def read_frame(folder: Path, number: int) -> State:
         raise FileDamaged(
             f"the state of output {number} cannot be read ({error})", file=str(path), remedy=_REMEDY
         ) from error
-    return State(float(time_s), depth, flow_x, flow_y)
+    return State(float(time_s[0]), depth, flow_x, flow_y)
 
 
 def forget_frames(folder: Path) -> None:

@@ -33,18 +33,20 @@ class Canvas:
         east, south = self.west + self.columns * self.pixel_m, self.north - self.rows * self.pixel_m
         return _lon(self.west), _lat(south), _lon(east), _lat(self.north)
 
-    def cells(self, frame: Frame, first: int = 0, count: int | None = None) -> Indices:
-        """Return the flat index of the cell under the centre of each pixel, in some rows; -1: outside the frame."""
+    def part(self, row: int, column: int, rows: int, columns: int) -> Canvas:
+        """Return some of its pixels."""
+        west, north = self.west + column * self.pixel_m, self.north - row * self.pixel_m
+        return Canvas(west, north, self.pixel_m, rows, columns)
+
+    def cells(self, frame: Frame) -> Indices:
+        """Return the flat index of the cell under the centre of each pixel; -1: outside the frame."""
         from pyproj import Transformer
 
-        count = self.rows - first if count is None else count
         to_frame = Transformer.from_crs("EPSG:3857", frame.crs, always_xy=True)
-        nodes_y = np.arange(-(-count // _NODES) + 1) * _NODES
-        nodes_x = np.arange(-(-self.columns // _NODES) + 1) * _NODES
-        there = np.meshgrid(
-            self.west + (nodes_x + 0.5) * self.pixel_m, self.north - (first + nodes_y + 0.5) * self.pixel_m
-        )
-        x, y = (_between(values, count, self.columns) for values in to_frame.transform(*there))
+        down = np.arange(-(-self.rows // _NODES) + 1) * _NODES
+        across = np.arange(-(-self.columns // _NODES) + 1) * _NODES
+        nodes = np.meshgrid(self.west + (across + 0.5) * self.pixel_m, self.north - (down + 0.5) * self.pixel_m)
+        x, y = (_between(values, self.rows, self.columns) for values in to_frame.transform(*nodes))
         row, column = frame.place(x, y)
         row, column = np.floor(row + 0.5), np.floor(column + 0.5)
         inside = (row >= 0) & (row < frame.rows) & (column >= 0) & (column < frame.columns)

@@ -48,7 +48,8 @@ def write_netcdf(
 
     outside, bed = ~domain.active, domain.bed
     with disk_errors(path), netCDF4.Dataset(path, "w", format="NETCDF4") as file:
-        file.setncatts({"Conventions": "CF-1.11", **about})
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        file.setncatts({"Conventions": "CF-1.11", "history": f"{now} written by {about['source']}", **about})
         variables: dict[str, Any] = {}
         for number, state in enumerate(states):
             if not variables:

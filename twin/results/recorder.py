@@ -19,6 +19,7 @@ from twin.scenario.records import Assembled
 
 _TELL_S = 1.0  # of wall clock: how often progress is told; adding the water up takes a look at every cell
 WORK = ".work"  # under the run's folder
+RUN = "run.json"  # what a finished run's folder has
 
 
 class Recorder:
@@ -67,6 +68,9 @@ class Recorder:
             self.gauges.look(flood.water, flood.time_s)
             self.clock.rings(flood.time_s)
             self._sample(flood)
+        if flood.outputs == 1:  # a run begins: what an earlier one left here is not its result
+            with disk_errors(self.folder):
+                (self.folder / RUN).unlink(missing_ok=True)
         self.books.write(flood, balance)
         flow_x, flow_y = flood.water.flow()
         write_frame(self.work, flood.outputs - 1, State(flood.time_s, flood.water.depth, flow_x, flow_y))

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import rasterio
 from affine import Affine
+from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
-from rasterio.warp import Resampling, reproject, transform_bounds
+from rasterio.vrt import WarpedVRT
+from rasterio.warp import transform_bounds
 from rasterio.windows import Window
 
 from naru.errors import BadSurvey, FileDamaged
@@ -110,21 +112,20 @@ def _resampled(opened: Any, raster: Opened, frame: Frame, nodata: float | None, 
         method = Resampling.mode if finer else Resampling.nearest
     else:
         method = Resampling.average if finer else Resampling.bilinear
-    out = np.full((frame.rows, frame.columns), np.nan)
-    reproject(
-        rasterio.band(opened, raster.band),
-        out,
-        src_transform=raster.transform,
-        src_crs=source,
-        src_nodata=nodata,
-        dst_transform=Affine(frame.cell_m, 0, frame.west, 0, -frame.cell_m, frame.north),
-        dst_crs=target,
-        dst_nodata=np.nan,
-        init_dest_nodata=True,
-        resampling=method,
-        num_threads=1,
-        warp_mem_limit=256,
-    )
+    wish = {
+        "src_crs": source,
+        "src_nodata": nodata,
+        "crs": target,
+        "transform": Affine(frame.cell_m, 0, frame.west, 0, -frame.cell_m, frame.north),
+        "width": frame.columns,
+        "height": frame.rows,
+        "nodata": np.nan,
+        "dtype": "float64",
+        "resampling": method,
+        "warp_mem_limit": 256,
+    }
+    with WarpedVRT(opened, **wish) as warped:
+        out: Floats = warped.read(raster.band)
     return out
 
 

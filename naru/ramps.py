@@ -18,7 +18,26 @@ class Mark(NamedTuple):
 
     value: float
     words: str  # 한국어 (English)
+    numbered: bool = True  # whether a legend says the value before the words
 
+
+# Floods. Depths: the inner breaks of the Korean flood hazard map (floodmap.go.kr) are an assumption; it has five
+# classes from "up to 0.5 m" to "5 m and more". Hazard: the bands of Defra FD2320/TR2. A class begins at its value.
+_CLASSES = {
+    "depth": (
+        Mark(0.0, "0.5 m 미만 (below 0.5 m)", False),
+        Mark(0.5, "0.5–1 m", False),
+        Mark(1.0, "1–2 m", False),
+        Mark(2.0, "2–5 m", False),
+        Mark(5.0, "5 m 이상 (5 m and more)", False),
+    ),
+    "hazard": (
+        Mark(0.0, "0.75 미만: 주의 (below 0.75: caution)", False),
+        Mark(0.75, "0.75–1.25: 일부 위험 (danger for some)", False),
+        Mark(1.25, "1.25–2: 대부분 위험 (danger for most)", False),
+        Mark(2.0, "2 이상: 모두 위험 (2 and more: danger for all)", False),
+    ),
+}
 
 # Manning's n, s·m^-1/3: Chow (1959), table 5-6, to one digit; for buildings what `manning_n` has unless told.
 # Stretched over what one map has, a channel of 0.03 beside fields of 0.035 would look like day and night.
@@ -29,7 +48,30 @@ _MARKS = {
         Mark(0.05, "풀·밭 (weeds, crops)"),
         Mark(0.1, "관목·숲 (brush, trees)"),
         Mark(0.3, "건물 (buildings)"),
-    )
+    ),
+    "velocity": (  # m/s
+        Mark(0.0, "m/s", True),
+        Mark(0.5, "m/s", True),
+        Mark(1.0, "m/s", True),
+        Mark(2.0, "m/s", True),
+        Mark(4.0, "m/s 이상 (and more)", True),
+    ),
+    "arrival": (  # seconds since the start
+        Mark(0.0, "즉시 (at once)", False),
+        Mark(600.0, "10분 (10 min)", False),
+        Mark(1800.0, "30분 (30 min)", False),
+        Mark(3600.0, "1시간 (1 h)", False),
+        Mark(10800.0, "3시간 (3 h)", False),
+        Mark(21600.0, "6시간 이후 (6 h and later)", False),
+    ),
+    "duration": (  # seconds
+        Mark(0.0, "잠시 (a moment)", False),
+        Mark(3600.0, "1시간 (1 h)", False),
+        Mark(10800.0, "3시간 (3 h)", False),
+        Mark(21600.0, "6시간 (6 h)", False),
+        Mark(43200.0, "12시간 (12 h)", False),
+        Mark(86400.0, "24시간 이상 (24 h and more)", False),
+    ),
 }
 
 
@@ -65,10 +107,15 @@ def ramp_marks(name: str) -> tuple[Mark, ...]:
     return _MARKS.get(name, ())
 
 
+def ramp_classes(name: str) -> tuple[Mark, ...]:
+    """Return at which values the classes of a ramp begin that does not run from colour to colour; else none."""
+    return _CLASSES.get(name, ())
+
+
 def ramp_stops(name: str, span: BandRange) -> list[tuple[float, str]]:
-    """Return (value, colour) of a ramp: at its marks, else spread evenly over a band's stretch."""
+    """Return (value, colour) of a ramp: at its marks, where its classes begin, or spread over a band's stretch."""
     colours = ramp_colours(name)
-    if marks := ramp_marks(name):
+    if marks := ramp_marks(name) or ramp_classes(name):
         return [(mark.value, colour) for mark, colour in zip(marks, colours, strict=True)]
     low, high = span.stretch
     return [(low + (high - low) * k / (len(colours) - 1), colour) for k, colour in enumerate(colours)]

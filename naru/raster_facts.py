@@ -11,7 +11,19 @@ from naru.errors import ArchiveDamaged
 RasterRole = Literal["imagery", "elevation", "classes", "data"]
 Encoding = Literal["mapbox", "terrarium"]  # of heights as colours: naru/terrain_rgb.py
 ENCODINGS: tuple[Encoding, ...] = ("mapbox", "terrarium")
-RAMPS = ("", "slope", "vegetation", "water", "difference", "roughness")  # of styles/ramps.json; "": its role's
+RAMPS = (  # of styles/ramps.json; "": its role's
+    "",
+    "slope",
+    "vegetation",
+    "water",
+    "difference",
+    "roughness",
+    "depth",
+    "velocity",
+    "hazard",
+    "arrival",
+    "duration",
+)
 Colour = tuple[int, int, int, int]  # red, green, blue, alpha, 0 … 255
 _LONGEST_NAME = 100  # characters
 _REMEDY = "Ingest the raster again."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from naru.ramps import palette_colour, ramp_marks, ramp_stops
+from naru.ramps import Mark, palette_colour, ramp_classes, ramp_marks, ramp_stops
 from naru.raster_facts import BandRange, RasterFacts
 from naru.style import StyleLayer
 
@@ -25,7 +25,8 @@ def raster_style(layer_id: str, facts: RasterFacts) -> tuple[StyleLayer, ...]:
 
 def legend_type(facts: RasterFacts) -> str:
     """Return "ramp" where the legend's colours run into each other, else "classes"."""
-    return "ramp" if facts.role in ("elevation", "data") else "classes"
+    runs = facts.role in ("elevation", "data") and not ramp_classes(facts.ramp)
+    return "ramp" if runs else "classes"
 
 
 def raster_legend(facts: RasterFacts) -> list[dict[str, str]]:
@@ -37,10 +38,14 @@ def raster_legend(facts: RasterFacts) -> list[dict[str, str]]:
         return [{"label": names.get(value, str(value)), "color": colour} for value, colour in _classes(facts)]
     unit = f" {facts.unit}" if facts.unit else ""
     stops = ramp_stops(facts.ramp or facts.role, _span(facts))
-    if marks := ramp_marks(facts.ramp):
+    if marks := ramp_marks(facts.ramp) or ramp_classes(facts.ramp):
         told = zip(marks, stops, strict=True)
-        return [{"label": f"{mark.value:g} {mark.words}", "color": colour} for mark, (_, colour) in told]
+        return [{"label": _label(mark), "color": colour} for mark, (_, colour) in told]
     return [{"label": f"{value:.{_digits(stops)}f}{unit}", "color": colour} for value, colour in stops]
+
+
+def _label(mark: Mark) -> str:
+    return f"{mark.value:g} {mark.words}" if mark.numbered else mark.words
 
 
 def _classes(facts: RasterFacts) -> list[tuple[int, str]]:

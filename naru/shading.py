@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from naru.ramps import palette_colour, ramp_colours, ramp_marks
+from naru.ramps import palette_colour, ramp_classes, ramp_colours, ramp_marks
 from naru.raster_facts import BandRange, Colour
 from naru.relief import brightness, gradient, slope_degrees
 from naru.style import palette
@@ -59,6 +59,21 @@ def marked(values: Values, name: str) -> Pixels:
     places = np.interp(values, marks, np.arange(len(marks), dtype="f4"))
     last = len(marks) - 1
     return tinted(places, BandRange(0.0, last, 0.0, last), name)
+
+
+def stepped(values: Values, name: str) -> Pixels:
+    """Return values (rows, columns) in the colours of a ramp that has classes, the same on every map.
+
+    NaN is as the lowest class, and so is what is below it: (3, rows, columns).
+    """
+    inner = np.array([mark.value for mark in ramp_classes(name)[1:]], "f4")
+    known = np.nan_to_num(values, nan=-np.inf, posinf=np.inf, neginf=-np.inf)
+    return np.take(_class_table(ramp_colours(name)), np.searchsorted(inner, known, side="right"), axis=1)
+
+
+@cache
+def _class_table(colours: tuple[str, ...]) -> Pixels:
+    return np.array([_rgb(colour) for colour in colours], "u1").T
 
 
 @cache

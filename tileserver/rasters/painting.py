@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from naru import shading
-from naru.ramps import ramp_marks
+from naru.ramps import ramp_classes, ramp_marks
 from naru.raster_facts import BandRange
 from naru.shading import PixelSides
 from tileserver.rasters.expression import Band, Node, Number
@@ -141,6 +141,8 @@ def _data(patch: Patch, subject: Subject, look: Look) -> Pixels:
     ramp = look.colormap or subject.facts.ramp
     if ramp_marks(ramp) and not look.rescale:
         return _with_holes(shading.marked(patch.first, ramp), patch.alpha)
+    if ramp_classes(ramp) and not look.rescale:
+        return _with_holes(shading.stepped(patch.first, ramp), patch.alpha)
     return _single(patch.first, patch.alpha, _span(subject, look, 0), ramp)
 
 

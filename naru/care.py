@@ -57,7 +57,9 @@ def verify(house: House, progress: Progress) -> list[ArchiveDamaged]:
 
 
 def sweep(house: House, *, grace_s: float | None = None, dry_run: bool = False) -> list[tuple[str, int]]:
-    """Remove what nothing points to any more: archives, strays, folders of ended jobs; return name and size.
+    """Remove what nothing points to any more: archives, strays, folders of ended jobs and of failed runs.
+
+    Returns name and size of each.
 
     `grace_s` is how long things are left untouched; None: files for an hour, deleted layers for a week.
     """
@@ -68,7 +70,8 @@ def sweep(house: House, *, grace_s: float | None = None, dry_run: bool = False) 
         house.catalogue.purge(long_deleted)
     keep = {archive.name for archive in house.catalogue.archives(but_deleted=long_deleted)}
     gone = house.storage.sweep(keep, older_than_s=files_s, dry_run=dry_run)
-    return gone + _sweep_jobs(house, files_s, dry_run) + _sweep_uploads(house, files_s, dry_run)
+    gone += _sweep_jobs(house, files_s, dry_run)
+    return gone + _sweep_uploads(house, files_s, dry_run) + _sweep_runs(house, files_s, dry_run)
 
 
 def _sweep_jobs(house: House, grace_s: float, dry_run: bool) -> list[tuple[str, int]]:
@@ -92,6 +95,13 @@ def _sweep_uploads(house: House, grace_s: float, dry_run: bool) -> list[tuple[st
     ended, active = house.jobs.ended(there), house.jobs.active()
     now = house.jobs.now().timestamp()
     return house.uploads.sweep(active, ended, now, grace_s, dry_run=dry_run)
+
+
+def _sweep_runs(house: House, grace_s: float, dry_run: bool) -> list[tuple[str, int]]:
+    """Remove runs that failed, were cancelled or have no job, and what the work on the others left."""
+    there = house.runs.ids()
+    older_than = house.jobs.now().timestamp() - grace_s
+    return house.runs.sweep(house.jobs.active(), house.jobs.done(there), older_than, dry_run=dry_run)
 
 
 def backup(house: House, file: Path, progress: Progress) -> int:

@@ -10,6 +10,7 @@ from naru.database import Database
 from naru.errors import StorageFailed
 from naru.jobs import JobQueue
 from naru.records import Job
+from naru.runs import Runs
 from naru.settings import Settings
 from naru.storage import Storage
 from naru.uploads import Uploads
@@ -49,6 +50,11 @@ class House:
     def uploads(self) -> Uploads:
         """Files that came over HTTP and wait for their jobs."""
         return Uploads(self.settings.home / "uploads")
+
+    @property
+    def runs(self) -> Runs:
+        """The folders of flood runs."""
+        return Runs(self.settings.home / "runs")
 
     def job_folder(self, job: Job) -> Path:
         """Return (and make) the folder in which this attempt at a job works."""

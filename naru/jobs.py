@@ -19,7 +19,7 @@ from naru import grid_jobs
 from naru.catalogue import utc_now
 from naru.database import Database
 from naru.errors import JobLost, NaruError, UnknownJob
-from naru.records import Job
+from naru.records import Job, Passing
 from naru.schema import job_log, jobs
 
 LEASE = timedelta(seconds=30)
@@ -114,10 +114,10 @@ class JobQueue:
         if progress is not None:
             values["progress"] = min(1.0, max(0.0, progress))
         if message is not None:
-            values["message"] = message
+            values["message"] = str(message)
         with self.database.write() as connection:
             self._update_held(connection, job, values)
-            if message is not None:
+            if message is not None and not isinstance(message, Passing):
                 _log(connection, job.id, now, message)
 
     def check_held(self, job: Job) -> None:
@@ -202,10 +202,11 @@ class JobQueue:
             raise UnknownJob(f"there is no job '{job_id}'", remedy="`naru jobs list` names the jobs there are.")
         return Job(**row)
 
-    def newest(self, limit: int = 50, *, key: str | None = None) -> list[Job]:
-        """Return the newest jobs, newest first; with `key` only those that this key handed in."""
+    def newest(self, limit: int = 50, *, key: str | None = None, kind: str | None = None) -> list[Job]:
+        """Return the newest jobs, newest first; with `key` only those that this key handed in, or of one kind."""
         mine = sa.true() if key is None else jobs.c.params["grant"]["key"].as_string() == key
-        query = sa.select(jobs).where(mine).order_by(jobs.c.created.desc(), jobs.c.id).limit(limit)
+        of_kind = sa.true() if kind is None else jobs.c.kind == kind
+        query = sa.select(jobs).where(mine, of_kind).order_by(jobs.c.created.desc(), jobs.c.id).limit(limit)
         with self.database.read() as connection:
             return [Job(**row) for row in connection.execute(query).mappings()]
 
@@ -223,7 +224,14 @@ class JobQueue:
 
     def ended(self, ids: Collection[str]) -> set[str]:
         """Return those of `ids` that are jobs and have ended."""
-        query = sa.select(jobs.c.id).where(jobs.c.id.in_(ids), jobs.c.state.in_(ENDED))
+        return self._in(ids, ENDED)
+
+    def done(self, ids: Collection[str]) -> set[str]:
+        """Return those of `ids` that are jobs and have ended well."""
+        return self._in(ids, ("done",))
+
+    def _in(self, ids: Collection[str], states: Collection[str]) -> set[str]:
+        query = sa.select(jobs.c.id).where(jobs.c.id.in_(ids), jobs.c.state.in_(states))
         with self.database.read() as connection:
             return set(connection.execute(query).scalars())
 

@@ -9,6 +9,14 @@ from typing import Any, Literal
 
 BBox = tuple[float, float, float, float]  # west, south, east, north; the CRS is named beside it
 Progress = Callable[[float, str], None]  # fraction done 0 … 1, what is being done
+
+
+class Passing(str):
+    """Words of a progress that tell how it stands just now: shown while they hold, no line of a job's log."""
+
+    __slots__ = ()
+
+
 Function = Literal["basemap", "content", "twin"]
 FUNCTIONS: tuple[Function, ...] = ("basemap", "content", "twin")
 Kind = Literal["vector", "raster"]

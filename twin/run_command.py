@@ -11,6 +11,7 @@ import click
 
 from naru.house import House
 from naru.records import Job, Progress
+from naru.runs import KIND
 from naru.settings import Settings
 from naru.terminal import json_option, open_to_change, print_json, progress_bar
 from naru.work import run_here
@@ -18,8 +19,6 @@ from naru.work import run_here
 if TYPE_CHECKING:
     from twin.runs.request import RunRequest
 
-KIND = "flood"
-RUNS = "runs"  # the home's folder of runs
 _LOCAL = "http://127.0.0.1:8000"  # where `naru serve` listens unless told otherwise
 
 
@@ -29,7 +28,7 @@ def run_flood_handler(house: House, job: Job, progress: Progress) -> Mapping[str
     from twin.runs.run import Place, run_flood
 
     request = RunRequest.from_params(job.params)
-    folder = Path(request.out) if request.out else house.settings.home / RUNS / job.id
+    folder = Path(request.out) if request.out else house.runs.folder(job.id)
     place = Place(
         folder, job.id, house, progress, job, held=lambda: house.jobs.check_held(job), ours=not request.out
     )
@@ -69,6 +68,8 @@ def _changes(_context: click.Context, _parameter: click.Parameter, given: tuple[
     help="How much work a kill may cost.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be run, and how long it may take; run nothing.")
+@click.option("--check", is_flag=True, help="Only read the file: say whether it can be followed.")
+@click.option("--only-beside", is_flag=True, help="With --check: as it is for a scenario that came over HTTP.")
 @click.option("--queue", is_flag=True, help="Leave the work to a worker (`naru work`, `naru serve`).")
 @json_option
 @click.pass_obj
@@ -77,9 +78,14 @@ def run(settings: Settings, /, dry_run: bool, queue: bool, as_json: bool, **opti
 
     Writes maps of depth, speed, hazard and times, series at gauges, the water balance and a report into a folder;
     with --publish they become layers. docs/planners.md explains the file."""
+    if options.pop("check"):
+        _check(options, as_json)
+        return
     from twin.runs import told
     from twin.runs.load import load
 
+    if options.pop("only_beside"):
+        raise click.UsageError("--only-beside goes with --check.")
     if dry_run and queue:
         raise click.UsageError("--dry-run runs nothing: there is nothing to queue.")
     if options["resume"] and options["overwrite"]:
@@ -108,6 +114,19 @@ def run(settings: Settings, /, dry_run: bool, queue: bool, as_json: bool, **opti
         print_json(made)
     else:
         told.tell(made, settings.public_url or _LOCAL)
+
+
+def _check(options: dict[str, Any], as_json: bool) -> None:
+    """Read the scenario and all its members; print what it is. Raises what reading raises."""
+    from twin.runs.check import check
+
+    alone = options.pop("only_beside")
+    found = check(_request(options), alone=alone)
+    if as_json:
+        print_json(found)
+    else:
+        many = f", {len(found['members'])} members" if found["members"] else ""
+        click.echo(f"{found['scenario']} can be followed{many}")
 
 
 def _request(options: Mapping[str, Any]) -> RunRequest:

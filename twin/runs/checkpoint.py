@@ -18,9 +18,9 @@ import numpy as np
 
 from naru import __version__
 from naru.errors import FileDamaged, StorageFailed
+from naru.runs import WORK
 from naru.storage import disk_errors, file_hash, sync_file, sync_folder
 from twin.grid import Values
-from twin.runs.folder import WORK
 from twin.scenario.records import Assembled
 
 FILE = "checkpoint.npz"

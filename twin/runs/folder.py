@@ -13,11 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from naru.errors import StorageFailed
+from naru.runs import MARK, WORK
 from naru.storage import disk_errors, sync_file, sync_folder
 
-WORK = ".checkpoint"  # what is needed only while the run goes on
-MARK = "run.json"
-SCENARIO = "scenario.yaml"
 _IDENTITY = ".run-began.json"  # stays: what the run was made from
 _PATIENCE_S = 20.0  # a killed worker's lock is gone at once; one that was only late needs a moment
 

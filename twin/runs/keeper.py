@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from naru.runs import LIVE, WORK
 from naru.storage import sync_file
 from twin.flood.advance import Flood, Plan, Watcher
 from twin.flood.ledger import Balance
 from twin.runs import checkpoint
-from twin.runs.folder import WORK, write_aside
+from twin.runs.folder import write_aside
 
-LIVE = "live.json"
 _LOOK_S = 2.0  # between two looks for whoever asks how far the run is
 
 

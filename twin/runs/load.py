@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from naru.errors import BadSpec
+from naru.runs import INPUTS, SCENARIO
 from naru.storage import disk_errors
-from twin.runs.folder import SCENARIO
 from twin.runs.request import RunRequest
 from twin.scenario.vary import Member, members
 from twin.strict_yaml import dump_yaml, load_yaml
 
-INPUTS = "inputs"  # the folder, in a run's, of a scenario that came as a text
+_MOST_FILES = 64
+_NAME = re.compile(r"\w[\w-]{0,79}\.(csv|txt)")
 
 
 @dataclass(frozen=True)
@@ -44,13 +46,16 @@ class Wish:
 
 
 def load(request: RunRequest, folder: Path) -> Wish:
-    """Read the scenario; one that came as a text is laid into the run's folder first.
+    """Read the scenario. Of one that came as a text, the files that it holds are laid into `folder`/inputs.
 
     Raises:
         FileMissing, BadSpec, TooLarge: it cannot be read, or a change leads nowhere.
+        StorageFailed: its files cannot be written.
     """
-    file = request.file or _lay_down(request, folder)
+    file = request.file or _laid_down(request, folder)
     mapping = load_yaml(file)
+    if request.file is None:
+        mapping = _unpacked(mapping, file)
     if request.changes:
         mapping = changed(mapping, request.changes, file)
     return Wish(file, mapping, bool(request.changes), alone=None if request.file else file.parent)
@@ -79,11 +84,32 @@ def keep_copy(wish: Wish, folder: Path) -> None:
             shutil.copyfile(wish.file, path)
 
 
-def _lay_down(request: RunRequest, folder: Path) -> Path:
-    inputs = folder / INPUTS
-    with disk_errors(inputs):
-        inputs.mkdir(parents=True, exist_ok=True)
-        for name, content in (request.files or {}).items():
-            (inputs / Path(name).name).write_text(content, encoding="utf-8")
-        (inputs / SCENARIO).write_text(request.text, encoding="utf-8")
-    return inputs / SCENARIO
+def _laid_down(request: RunRequest, folder: Path) -> Path:
+    path = folder / INPUTS / SCENARIO
+    if request.text:
+        with disk_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(request.text, encoding="utf-8")
+    return path
+
+
+def _unpacked(mapping: Mapping[str, Any], file: Path) -> Mapping[str, Any]:
+    """Write the texts under `files` beside the scenario; return it without them. Raises BadSpec, StorageFailed."""
+    files = mapping.get("files")
+    if files is None:
+        return mapping
+    if not isinstance(files, Mapping) or len(files) > _MOST_FILES:
+        raise _wrong("files", f"is no group of at most {_MOST_FILES} names with their texts", file)
+    for name, content in files.items():
+        if not _NAME.fullmatch(str(name)):
+            raise _wrong(f"files.{str(name)[:80]}", "is no name of a table, such as rain.csv", file)
+        if not isinstance(content, str) or "<" in content or "\0" in content:  # GDAL would follow some XML anywhere
+            raise _wrong(f"files.{name}", "is no text of a table", file)
+        with disk_errors(file):
+            (file.parent / str(name)).write_text(content, encoding="utf-8")
+    return {name: value for name, value in mapping.items() if name != "files"}
+
+
+def _wrong(field: str, what: str, file: Path) -> BadSpec:
+    remedy = "Give names that end in .csv or .txt, and the rows of each as a text."
+    return BadSpec(f"field '{field}' {what}", file=str(file), field=field, remedy=remedy)

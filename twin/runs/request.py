@@ -14,13 +14,12 @@ CHECKPOINT_S = 60.0  # seconds of work that a kill may cost
 class RunRequest:
     """A wish for a run, as the command line or a job has it; fit for JSON through `to_params`.
 
-    The scenario is a file (`scenario`) or the text of one (`text`, with the texts of the files that it names in
-    `files`); such a text may name no other files.
+    The scenario is a file (`scenario`), or a text (`text`, or else `inputs/scenario.yaml` in the run's folder),
+    which may name no files but those that it holds itself (`files:`).
     """
 
     scenario: str = ""  # absolute path
     text: str = ""
-    files: Mapping[str, str] | None = None  # name: content
     changes: Mapping[str, Any] | None = None  # path in the scenario: value
     out: str = ""  # absolute path of the run's folder; "": in the home, under the job's id
     publish: bool = False

@@ -5,15 +5,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from naru import runs
 from naru.errors import JobLost, NaruError, StorageFailed
 from naru.house import House
-from naru.records import Job, Progress
+from naru.records import Job, Passing, Progress
 from naru.stations import part
 from naru.work import find_handler
 from twin.flood import advance as course
@@ -97,7 +97,8 @@ def assembled_of(mapping: Mapping[str, Any], file: Path, house: House | None, th
 
 def advance(assembled: Assembled, request: RunRequest, place: Place) -> Told:
     """Advance the water to the end and collect what came of it; goes on from a checkpoint where there is one."""
-    recorder = Recorder(place.folder, assembled, part(place.progress, 0.0, 0.9), run=place.run)
+    passing = part(place.progress, 0.0, 0.9)
+    recorder = Recorder(place.folder, assembled, lambda share, words: passing(share, Passing(words)), run=place.run)
     flood = start(assembled)
     saved = checkpoint.load(place.folder)
     if saved:
@@ -138,9 +139,8 @@ def publish(told: Mapping[str, Any], place: Place) -> list[Mapping[str, Any]]:
 
 def finished(where: Path) -> Told | None:
     """Return what a finished run in a folder tells, with paths as `--json` has them; None where there is none."""
-    try:
-        told: Told = json.loads((where / folder.MARK).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    told = runs.told(where)
+    if told is None:
         return None
     outputs = told.get("outputs", {})
     return told | {"outputs": {name: str(where / path) for name, path in outputs.items()}}
@@ -160,7 +160,7 @@ def possess(wish: Wish, assembled: Assembled, place: Place) -> Place:
 
 def _is_over(error: NaruError, place: Place) -> bool:
     """Whether nobody will go on with what lies in the folder: the run failed for good, or was cancelled."""
-    if (place.folder / folder.MARK).exists():
+    if (place.folder / runs.MARK).exists():
         return False
     if isinstance(error, JobLost):
         return place.job is not None and place.house is not None and _cancelled(place.house, place.job)

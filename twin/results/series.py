@@ -59,12 +59,14 @@ class Gauges:
         self.samples.append(np.stack([self._bed + depth, depth, speed], axis=1))
 
     def told(self) -> dict[str, dict[str, float]]:
-        """Return the contract's `gauges`: the highest stage of each, EL m, and when it was first reached, s."""
+        """Return the contract's `gauges`: the highest stage of each, EL m, when it was reached, s, and its place."""
         return {
             gauge.name: {
                 "max_stage_m": float(self.peak_m[k]),
                 "time_of_max_s": float(self.peak_s[k]),
                 "max_depth_m": float(self.peak_m[k] - self._bed[k]),
+                "x": gauge.x,
+                "y": gauge.y,
             }
             for k, gauge in enumerate(self.gauges)
         }

@@ -19,7 +19,7 @@ from tileserver.common import address, elevation, point_number, region, transfor
 from tileserver.dialects import MARK, retold
 from tileserver.keys import routes as keys
 from tileserver.lane import Lane
-from tileserver.managing import job_events, jobs
+from tileserver.managing import job_events, jobs, runs, scenarios, timeseries
 from tileserver.managing import layers as management
 from tileserver.managing.guard import check_manager
 from tileserver.ogc import common as ogc
@@ -82,6 +82,9 @@ ROUTES: tuple[Route, ...] = (
     *jobs.ROUTES,
     *job_events.ROUTES,
     *management.ROUTES,
+    *scenarios.ROUTES,
+    *runs.ROUTES,
+    *timeseries.ROUTES,
     *keys.ROUTES,
     *usage.ROUTES,
     *elevation.ROUTES,

@@ -97,7 +97,10 @@ KINDS: dict[type[Exception], Kind] = {
         HTTPStatus.NOT_FOUND,
         "There is no such run",
         "침수 해석 결과를 찾을 수 없습니다",
-        "/api/jobs?kind=flood lists the runs that you may see.",
+        "/api/runs lists the runs that you may see.",
+    ),
+    errors.BadInput: Kind(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "The scenario cannot be followed", "시나리오를 해석할 수 없습니다"
     ),
     errors.UnknownUpload: Kind(HTTPStatus.NOT_FOUND, "There is no such upload", "업로드를 찾을 수 없습니다"),
     errors.UploadOffset: Kind(

@@ -61,9 +61,10 @@ class Series:
         return cls(np.asarray(times, np.float64), rows, linear, rows[0], rows[-1])
 
     @classmethod
-    def constant(cls, value: float) -> Series:
-        """Return what never changes."""
-        return cls.held([0.0], [value])
+    def constant(cls, value: float, from_s: float | None = None) -> Series:
+        """Return what never changes; nothing before `from_s` where that is given."""
+        times, values = np.array([from_s or 0.0]), np.array([value])
+        return cls(times, values, False, values[0] if from_s is None else np.zeros(()), values[0])
 
     def at(self, time_s: float) -> Floats:
         """Return the value at a time; at a step, that after it."""
@@ -86,6 +87,8 @@ class Series:
 
     def next_change(self, time_s: float) -> float:
         """Return the next time after `time_s` at which the values break; inf: none."""
+        if not np.any(self.before != self.after) and len(self._breaks) == 1:
+            return np.inf
         place = bisect_right(self._breaks, time_s + _SAME_S)
         return self._breaks[place] if place < len(self._breaks) else np.inf
 

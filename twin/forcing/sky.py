@@ -1,0 +1,133 @@
+"""The sky: rain falls, water soaks in, drains take theirs; one actor, in one pass over the cells now and then."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from twin.flood.ledger import Ledger
+from twin.flood.records import Bystander, Water
+from twin.forcing.falling import Rain
+from twin.forcing.infiltration import Losses
+from twin.forcing.sky_kernels import CHUNK, mix, pass_over
+from twin.forcing.steps import stable_step
+from twin.grid import Floats, Values
+
+_MOST_M = 2e-4  # rain waits until so much is together,
+_MOST_S = 10.0  # but never longer
+_WHOLE_S = 1e-6  # a step that ends on a whole second, as outputs do, leaves nothing waiting
+_BAND = 16  # rows that are woken together
+
+
+class Sky(Bystander):
+    """Rain and losses on the active cells. Roofs need no treatment: what falls on raised buildings runs off them.
+
+    Rain and losses of several short steps are put on the cells together: when 0.2 mm have gathered, after 10 s, at
+    a break of the rain, at a step that ends on a whole second (every output time does), and at the end. Each time
+    it is the exact integral since the last. A cell is late by 10 s at most, on average by less than half of it.
+
+    What float32 cannot hold of a cell's share is carried on, cell by cell, and held here meanwhile.
+    """
+
+    name = "sky"
+
+    def __init__(self, rain: Rain, losses: Losses, end_s: float) -> None:
+        self._rain = rain
+        self._losses = losses
+        self._end_s = end_s
+        self._since = 0.0  # until when it has rained
+        self._break_s = -math.inf  # until when `_rate` is the heaviest
+        self._rate = 0.0
+        shape = rain.zones.shape
+        self._field = np.zeros(shape if rain.mixed else (0, 0), np.float32)
+        self._none = np.zeros((0, 0), np.float32)
+        self._state = np.zeros(shape if losses.law else (1, 1))
+        self._rest: Values = np.zeros((0, 0))
+        self._area = self._cell_m = 1.0
+        self._woken = np.zeros((shape[0], -(-shape[1] // CHUNK)), np.uint8)
+
+    def begin(self, water: Water) -> None:
+        """Make room for what the depth's precision cannot hold."""
+        self._area = water.domain.area_m2
+        self._cell_m = water.domain.frame.cell_m
+        if self._rest.size == 0:
+            self._rest = np.zeros(water.depth.shape, water.depth.dtype)
+
+    def next_change_s(self, time_s: float) -> float:
+        """Return when the rain next breaks."""
+        return min((s.next_change(time_s) for s in self._rain.series), default=math.inf)
+
+    def longest_step_s(self) -> float:
+        """Return the longest step in which rain on dry ground does not outrun what is stable."""
+        return stable_step(self._heaviest(), self._cell_m)
+
+    def _heaviest(self) -> float:
+        """Return the greatest rain rate up to the next break, m/s."""
+        if not self._since < self._break_s:
+            self._break_s = self.next_change_s(self._since)
+            self._rate = sum(s.largest(self._since) for s in self._rain.series)
+        return self._rate
+
+    def act(self, water: Water, time_s: float, dt_s: float, ledger: Ledger) -> None:
+        """Let it rain up to the end of the step, if enough is together."""
+        begin, end = self._since, time_s + dt_s
+        if not self._due(end):
+            return
+        depths = self._rain.depths(begin, end)
+        field = self._mix([part.depths(begin, end) for part in self._rain.mixed])
+        self._since = end
+        if depths.any() or field.size or self._losses.lasting:
+            self._pass(water, (depths, field), end - begin, ledger)
+
+    def _due(self, end: float) -> bool:
+        waited = end - self._since
+        if waited >= _MOST_S or max(self._heaviest(), self._losses.fastest) * waited >= _MOST_M:
+            return True
+        if abs(end - round(end)) <= _WHOLE_S or end >= self._end_s - _WHOLE_S:
+            return True
+        return end >= self._break_s - _WHOLE_S
+
+    def _mix(self, mixed: Sequence[Floats]) -> Values:
+        """Return the rain that is mixed from gauges on each cell, m; without cells where there is none."""
+        if not any(depths.any() for depths in mixed):
+            return self._none
+        self._field[:] = 0
+        for part, depths in zip(self._rain.mixed, mixed, strict=True):
+            mix(part.weights, depths, self._field)
+        return self._field
+
+    def _pass(self, water: Water, falling: tuple[Floats, Values], span: float, ledger: Ledger) -> None:
+        losses = self._losses
+        sums = np.zeros(3)
+        self._woken[:] = 0
+        numbers = (span, losses.law, self._rain.count == 2, losses.draining)
+        cells = (water.depth, self._rest)
+        pass_over(cells, self._rain.zones, falling, losses.arrays, numbers, self._state, self._woken, sums)
+        self._wake(water)
+        for term, metres in zip(("rain", "infiltration", "drain loss"), sums * (1.0, -1.0, -1.0), strict=True):
+            if metres:
+                ledger.add(term, float(metres) * self._area)
+
+    def _wake(self, water: Water) -> None:
+        """Tell the scheme where rain left water."""
+        if self._woken.all():
+            water.wet(slice(None), slice(None))
+            return
+        for top in range(0, len(self._woken), _BAND):
+            for chunk in np.flatnonzero(self._woken[top : top + _BAND].any(axis=0)):
+                water.wet(slice(top, top + _BAND), slice(int(chunk) * CHUNK, (int(chunk) + 1) * CHUNK))
+
+    def held_m3(self) -> float:
+        """Return what float32 could not hold, m³: far less than a drop a cell."""
+        return float(self._rest.sum(dtype=np.float64)) * self._area
+
+    def save(self) -> Mapping[str, Values]:
+        """Return what is carried on: rests, the state of the soil, until when it has rained."""
+        return {"rest": self._rest, "state": self._state, "since": np.array([self._since])}
+
+    def load(self, saved: Mapping[str, Values]) -> None:
+        """Go on from what `save` gave."""
+        self._rest, self._state = saved["rest"].copy(), saved["state"].copy()
+        self._since, self._break_s = float(saved["since"][0]), -math.inf

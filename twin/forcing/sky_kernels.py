@@ -1,0 +1,225 @@
+"""Rain and losses in one pass over the cells: what falls, what soaks in, what drains away, all of it counted.
+
+Laws of infiltration, each over a time `dt` with at most the water that is there; depths in m, rates in m/s, of the
+pervious part of a cell:
+
+- constant: an initial loss first, then a rate;
+- Green & Ampt (1911; Chow, Maidment & Mays 1988, eq. 4.3.6) f = K·(1 + (ψ + h)·Δθ / F), implicitly at the middle
+  of the step: F1² - F0² = K·dt·(2·(ψ + h)·Δθ + F0 + F1). Exact while F is small, of second order after; ponding
+  begins by itself when more falls than may soak in;
+- SCS curve number (NEH 4, 1972, eq. 10.10): excess Pe = (P - Ia)² / (P - Ia + S) of the rain P fallen so far, taken
+  as the difference over the step: exact whatever the steps are;
+- Horton (1940) f = fc + (f0 - fc)·exp(-k·t), where t goes on only as fast as water soaks in (Huber & Dickinson
+  1988, SWMM 4, appendix V).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from naru.kernel import inner, kernel
+from twin.grid import Floats, Values
+
+CHUNK = 512  # cells worked on together: their numbers stay in the first cache
+NONE, CONSTANT, GREEN_AMPT, CURVE_NUMBER, HORTON = range(5)
+_CONSTANT, _GREEN_AMPT, _CURVE_NUMBER = 1, 2, 3  # as above, for kernels
+_TINY = 1e-300
+
+
+@inner
+def _constant(there: Floats, state: Floats, soil: Any, dt: float, loss: Floats) -> None:
+    """State: how much of the initial loss is used up, m. `soil`: rate, initial loss."""
+    rate, initial, _ = soil
+    for j in range(there.size):
+        first = min(there[j], max(initial[j] - state[j], 0.0))
+        state[j] += first
+        loss[j] = first + min(there[j] - first, rate[j] * dt)
+
+
+@inner
+def _green_ampt(there: Floats, depth: Values, state: Floats, soil: Any, dt: float, loss: Floats) -> None:
+    """State: the infiltration F so far, m. `soil`: K, ψ, Δθ."""
+    conductivity, suction, deficit = soil
+    for j in range(there.size):
+        k = conductivity[j] * dt
+        f = state[j]
+        pull = (suction[j] + depth[j]) * deficit[j]
+        most = 0.5 * (k + np.sqrt(k * k + 4.0 * (f * f + k * (2.0 * pull + f)))) - f
+        loss[j] = min(there[j], max(most, 0.0))
+        state[j] = f + loss[j]
+
+
+@inner
+def _curve_number(rain: Floats, state: Floats, soil: Any, loss: Floats) -> None:
+    """State: the rain P so far, m. `soil`: S, Ia."""
+    retention, initial, _ = soil
+    for j in range(rain.size):
+        before, after = state[j], state[j] + rain[j]
+        x0, x1 = max(before - initial[j], 0.0), max(after - initial[j], 0.0)
+        excess = x1 * x1 / (x1 + retention[j] + _TINY) - x0 * x0 / (x0 + retention[j] + _TINY)
+        loss[j] = min(rain[j], max(rain[j] - excess, 0.0))
+        state[j] = after
+
+
+@inner
+def _horton(there: Floats, state: Floats, soil: Any, dt: float, loss: Floats) -> None:
+    """State: the time t of the curve, s. `soil`: f0, fc, k."""
+    start, end, decay = soil
+    for j in range(there.size):
+        t, k = state[j], decay[j]
+        extra = (start[j] - end[j]) * np.exp(-k * t)  # of the rate, above fc
+        most = end[j] * dt - extra / k * np.expm1(-k * dt)
+        if there[j] >= most:
+            loss[j] = most
+            state[j] = t + dt
+        elif there[j] > 0.0:
+            wanted = there[j]
+            ahead = wanted / (end[j] + extra)
+            for _ in range(6):  # Newton; from below, without overshooting: the curve bends downwards
+                missing = wanted - end[j] * ahead + extra / k * np.expm1(-k * ahead)
+                ahead += missing / (end[j] + extra * np.exp(-k * ahead))
+            loss[j] = wanted
+            state[j] = t + min(ahead, dt)
+        else:
+            loss[j] = 0.0
+
+
+@inner
+def _line(values: Floats, i: int, first: int, last: int) -> Any:
+    """Return a chunk of a row; a map of one row stands for all."""
+    return values[i if values.shape[0] > 1 else 0][first:last]
+
+
+@inner
+def _fallen(zone: Values, depths: Floats, field: Values, even: bool, rain: Floats) -> float:
+    """Write the rain of a chunk's cells; return the most."""
+    most = 0.0
+    if even:
+        for j in range(zone.size):
+            rain[j] = depths[1] * zone[j]
+            most = max(most, rain[j])
+    else:
+        for j in range(zone.size):
+            rain[j] = depths[zone[j]]
+            most = max(most, rain[j])
+    if field.size > 0:
+        for j in range(zone.size):
+            rain[j] += field[j] if zone[j] > 0 else 0.0
+            most = max(most, rain[j])
+    return most
+
+
+@inner
+def _summed(values: Floats) -> float:
+    a, b, c, d = 0.0, 0.0, 0.0, 0.0
+    n = values.size // 4 * 4
+    for j in range(0, n, 4):
+        a += values[j]
+        b += values[j + 1]
+        c += values[j + 2]
+        d += values[j + 3]
+    for j in range(n, values.size):
+        a += values[j]
+    return (a + b) + (c + d)
+
+
+@inner
+def _put(depth: Values, rest: Values, rain: Floats, loss: Floats, drained: Floats) -> Any:
+    """Add and take; what the depth's precision cannot hold is carried on in `rest`. Return the deepest."""
+    deepest = depth[0] * 0
+    for j in range(depth.size):
+        there = np.float64(depth[j])
+        change = rain[j] - loss[j] - drained[j] + rest[j]
+        new = depth.dtype.type(max(there + change, 0.0))
+        rest[j] = change - (np.float64(new) - there)
+        depth[j] = new
+        deepest = max(deepest, new)
+    return deepest
+
+
+@inner
+def _soaked(cells: Any, soil: Any, share: Floats, numbers: Any, loss: Floats) -> float:
+    """Write what soaks in in a chunk; return its sum. `cells`: water there, rain, depth, state."""
+    there, rain, depth, state = cells
+    dt, law, _, _ = numbers
+    if law == _CONSTANT:
+        _constant(there, state, soil, dt, loss)
+    elif law == _GREEN_AMPT:
+        _green_ampt(there, depth, state, soil, dt, loss)
+    elif law == _CURVE_NUMBER:
+        _curve_number(rain, state, soil, loss)
+    else:
+        _horton(there, state, soil, dt, loss)
+    for j in range(loss.size):
+        loss[j] *= share[j]
+    return _summed(loss)
+
+
+@inner
+def _is_wet(depth: Values) -> bool:
+    wettest = depth[0] * 0
+    for j in range(depth.size):
+        wettest = max(wettest, depth[j])
+    return bool(wettest > 0)
+
+
+@kernel
+def pass_over(
+    water: Any, zones: Values, falling: Any, losses: Any, numbers: Any, state: Floats, woken: Values, sums: Floats
+) -> None:
+    """Let rain fall and water be lost on all active cells over a time.
+
+    water: depth and rest of each cell, m, rows × columns, both of the scheme's precision.
+    zones: rows × columns, int32; 0 outside.
+    falling: depth of rain in each zone, m; and of each cell on top (float32, rows × columns; 0 × 0: none).
+    losses: three parameters of the law, the pervious share, the drains' rate (m/s): rows × columns or 1 × columns.
+    numbers: the time (s), the law, whether zone 1 is all there is, whether drains take anything.
+    state: rows × columns, of the law. woken: rows × chunks, set to 1 where rain left water.
+    sums: added to: rain, infiltration, drained, m summed over cells.
+    """
+    depth, rest = water
+    depths, field = falling
+    first, second, third, pervious, drains = losses
+    dt, law, even, draining = numbers
+    rows, columns = depth.shape
+    rain, loss, drained, there = np.zeros(CHUNK), np.zeros(CHUNK), np.zeros(CHUNK), np.empty(CHUNK)
+    for i in range(rows):
+        row = np.zeros(3)
+        for number in range((columns + CHUNK - 1) // CHUNK):
+            a = number * CHUNK
+            b = min(a + CHUNK, columns)
+            n = b - a
+            h, zone, r = depth[i][a:b], zones[i][a:b], rest[i][a:b]
+            mixed = field[i][a:b] if field.size > 0 else field.reshape(-1)[0:0]
+            most = _fallen(zone, depths, mixed, even, rain[:n])
+            if most <= 0.0 and not _is_wet(h):
+                continue
+            for j in range(n):
+                there[j] = max(h[j] + r[j] + rain[j], 0.0) if zone[j] > 0 else 0.0
+            if law > 0:
+                soil = _line(first, i, a, b), _line(second, i, a, b), _line(third, i, a, b)
+                cells = there[:n], rain[:n], h, state[i][a:b]
+                row[1] += _soaked(cells, soil, _line(pervious, i, a, b), numbers, loss[:n])
+            if draining:
+                rate = _line(drains, i, a, b)
+                for j in range(n):
+                    drained[j] = min(max(there[j] - loss[j], 0.0), rate[j] * dt)
+                row[2] += _summed(drained[:n])
+            row[0] += _summed(rain[:n])
+            deepest = _put(h, r, rain[:n], loss[:n], drained[:n])
+            if most > 0.0 and deepest > 0:
+                woken[i, number] = 1
+        sums += row
+
+
+@kernel
+def mix(weights: Values, depths: Floats, field: Values) -> None:
+    """Add to the rain of each cell a sum over gauges: `weights` gauges × rows × columns, `depths` in m."""
+    for i in range(field.shape[0]):
+        for j in range(field.shape[1]):
+            total = 0.0
+            for g in range(depths.size):
+                total += weights[g, i, j] * depths[g]
+            field[i, j] += total

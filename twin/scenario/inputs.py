@@ -45,7 +45,7 @@ def _own(scenario: Scenario) -> Iterable[tuple[str, Mapping[str, Any]]]:
     if begin.terrain:
         yield "initial", {"value": "the terrain's water_depth"}
     if begin.warm_start is not None:
-        yield "initial", {"value": f"run {Path(begin.warm_start).name}"}
+        yield "initial", {"value": f"run {getattr(begin.warm_start, 'name', begin.warm_start)}"}
     for role, named in (("gauges", scenario.gauges), ("sections", scenario.sections)):
         if named.source is not None:
             yield role, _of(named.source)

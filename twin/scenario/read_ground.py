@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast, get_args
 
+from naru.errors import FileMissing
 from twin.crs import terrain_crs
 from twin.fields import Fields, found_file
 from twin.scenario.read_sources import group, items, point, points, raster, raster_of, shapes, shapes_of
@@ -29,6 +31,7 @@ STAGE_M = (-12_000.0, 9_000.0, "m")
 DEPTH_M = (0.0, 12_000.0, "m")
 HEIGHT_M = (0.01, 1_000.0, "m")
 _LONGEST_NAME = 100
+_RUN_ID = re.compile(r"[0-9a-f]{16}")
 
 
 def domain(top: Fields) -> DomainSpec:
@@ -185,12 +188,21 @@ def _wet_area(fields: Fields) -> InitialArea:
     return area
 
 
-def _warm_start(fields: Fields) -> str | None:
+def _warm_start(fields: Fields) -> Path | str | None:
     text = fields.text("warm_start")
     if text is None:
         return None
     folder = found_file(fields.file, text)
-    return str(folder) if folder is not None and Path(folder).is_dir() else text
+    if folder is not None and folder.is_dir():
+        return folder
+    if _RUN_ID.fullmatch(text):
+        return text
+    raise FileMissing(
+        f"there is no folder '{text[:100]}'",
+        file=str(fields.file),
+        field=fields.where("warm_start"),
+        remedy="Give the folder of a finished run, from the folder of the scenario on, or the run's id.",
+    )
 
 
 def _flag(fields: Fields, name: str) -> bool:

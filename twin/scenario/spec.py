@@ -100,7 +100,7 @@ class InitialSpec:
     stage: RasterSource | None = None
     depth: RasterSource | None = None
     terrain: bool = False  # the terrain's own water_depth
-    warm_start: str | None = None  # the folder of a run, or its id
+    warm_start: Path | str | None = None  # the folder of a run (a path), or a run's id (a text)
     areas: tuple[InitialArea, ...] = ()
 
 

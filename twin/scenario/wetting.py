@@ -106,16 +106,15 @@ def _depths(values: Floats, named: str, field: str) -> Floats:
     return values
 
 
-def _final_stage(run: str, site: Site) -> Path:
+def _final_stage(run: Path | str, site: Site) -> Path:
     """Return the file with a run's final stage: in a folder, or in that of the house's run of that id."""
-    folders = [Path(run)] if Path(run).is_absolute() else []
-    if site.house is not None and not folders and "/" not in run and ".." not in run:
-        folders = [site.house.settings.home / "runs" / run]
-    for folder in folders:
-        if (folder / FINAL).is_file():
-            return folder / FINAL
+    folder = run if isinstance(run, Path) else None
+    if folder is None and site.house is not None:
+        folder = site.house.runs.folder(str(run))
+    if folder is not None and (folder / FINAL).is_file():
+        return folder / FINAL
     raise FileMissing(
-        f"there is no run '{run}' with a {FINAL} to begin from",
+        f"there is no run '{getattr(run, 'name', run)}' with a {FINAL} to begin from",
         field="initial.warm_start",
         remedy="Give the folder of a finished run, or its id.",
     )

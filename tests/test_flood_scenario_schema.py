@@ -1,0 +1,136 @@
+"""The JSON Schema of the scenario file, held to the reader."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from naru.errors import NaruError
+from tests.flood_scenarios import mapping, plain
+from twin.fields import Fields
+from twin.scenario.read import read_mapping
+from twin.scenario.schema import schema
+
+SQUARE = [[200_010, 549_970], [200_030, 549_970], [200_030, 549_990]]
+# sections whose fields differ by their kind: the schema has what they are, the reader what they may hold
+BY_KIND = ("rain", "infiltration", "inflows", "boundaries", "structures", "overrides", "vary")
+EXAMPLES: list[dict[str, Any]] = [
+    {"terrain": {"file": "dem.tif", "band": 1, "crs": "EPSG:5186", "vertical_datum": "KVD1964", "unit": "m"}},
+    {"title": "a", "title_ko": "가", "title_en": "b", "visibility": "group:x", "licence": "l", "attribution": "a"},
+    {"duration_s": None, "duration_min": 5, "output_every_s": 30, "gauge_every_s": 5},
+    {"start": "2022-08-08T18:00:00+09:00", "coordinates": "terrain", "limits": {"volume_error": 1e-4}},
+    {"scheme": "full", "order": 1, "precision": "float64", "cfl": 0.4, "threads": 2, "longest_step_s": 5},
+    {"domain": {"bbox": [126.9, 37.4, 127.0, 37.5], "cell_m": 5, "crs": "EPSG:5186"}},
+    {"domain": {"polygon": {"file": "ring.csv", "x": "x", "y": "y", "crs": "EPSG:5186"}}},
+    {"domain": {"polygon": SQUARE}},
+    {"manning_n": "dem.tif"},
+    {"manning_n": {"default": 0.03, "areas": [{"polygon": SQUARE, "n": 0.02}, {"file": "ring.csv", "n": 0.05}]}},
+    {"manning_n": {"layer": "cover", "table": {"1": 0.03}}},
+    {"manning_n": {"file": "ring.csv", "field": "class", "x": "x", "table": {"1": 0.03}, "default": 0.04}},
+    {"buildings": {"polygons": SQUARE, "as": "block"}},
+    {"buildings": [{"layer": "houses", "as": "raise", "height_m": 6, "field": "h"}]},
+    {"buildings": {"file": "ring.csv", "as": "roughness", "n": 0.2, "x": "x", "y": "y", "crs": "EPSG:5186"}},
+    {"initial": "terrain"},
+    {"initial": {"stage_m": 3, "areas": [{"polygon": SQUARE, "depth_m": 1}, {"layer": "lake", "stage_m": 2}]}},
+    {"initial": {"depth_m": {"file": "dem.tif", "band": 1}}},
+    {"initial": {"terrain": True}},
+    {"initial": {"warm_start": "0123456789abcdef"}},
+    {"gauges": [{"name": "a", "at": [200_010, 549_970]}], "sections": [{"name": "s", "line": SQUARE}]},
+    {"gauges": {"file": "ring.csv", "name": "x"}, "sections": {"file": "ring.csv"}},
+    {"levee_breaches": [{"line": SQUARE, "at": SQUARE[0], "width_m": 9, "bottom_elevation_m": 2, "start_h": 1}]},
+    {"drains": {"capacity_mm_h": 65, "inlets": [{"at": SQUARE[0], "width_m": 1}], "coefficients": {"weir": 0.5}}},
+    {"outputs": ["max_depth"], "threshold_m": 0.1, "theta": 0.8, "dry_m": 1e-3, "backend": "numba"},
+    {"evaporation": "none", "manning_n": None},
+    {"vary": {"manning_n": [0.03, 0.04]}},
+]
+REFUSED: list[dict[str, Any]] = [
+    {"scenario": None},
+    {"scenario": "A b"},
+    {"terrain": None},
+    {"duration_s": None},
+    {"duration_s": -1},
+    {"unknown": 1},
+    {"domain": {"cel_m": 5}},
+    {"domain": {"cell_m": 0}},
+    {"manning_n": 20},
+    {"scheme": "kinematic"},
+    {"initial": {"stage_m": 1e6}},
+    {"gauges": [{"name": "a"}]},
+    {"buildings": {"polygons": SQUARE}},
+    {"outputs": ["everything"]},
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the files that the examples name."""
+    path = tmp_path_factory.mktemp("scenario")
+    plain(path)
+    (path / "ring.csv").write_text("x,y\n200010,549970\n200030,549970\n200030,549990\n")
+    return path
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_what_the_reader_takes_the_schema_takes(folder: Path, example: dict[str, Any]) -> None:
+    given = mapping(**example)
+    read_mapping(given, folder / "scenario.yaml")
+    jsonschema.Draft202012Validator(schema()).validate(given)
+
+
+@pytest.mark.parametrize("example", REFUSED)
+def test_what_the_schema_refuses_the_reader_refuses(folder: Path, example: dict[str, Any]) -> None:
+    given = mapping(**example)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft202012Validator(schema()).validate(given)
+    with pytest.raises(NaruError):
+        read_mapping(given, folder / "scenario.yaml")
+
+
+def test_the_reader_asks_for_the_fields_that_the_schema_has(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, set[str]] = defaultdict(set)
+    note = Fields._note
+
+    def noted(fields: Fields, name: str) -> None:
+        asked[re.sub(r"\[\d+\]", "", fields.path)].add(name)
+        note(fields, name)
+
+    monkeypatch.setattr(Fields, "_note", noted)
+    for example in EXAMPLES:
+        read_mapping(mapping(**example), folder / "scenario.yaml")
+    known = {path: names for path, names in described(schema()) if not path.startswith(BY_KIND)}
+    for path in (p for p in asked if p in known):
+        plain_names = {name for name in asked[path] if "[" not in name}
+        assert plain_names == known[path], path or "the top"
+    deep = {path for path in known if path and path not in asked}
+    assert not deep, "the examples above should visit every group of the schema"
+
+
+def described(given: Mapping[str, Any]) -> Iterator[tuple[str, set[str]]]:
+    """Yield the path of each group that the schema describes, and its fields; ways to say it are joined.
+
+    What is referred to (rasters, shapes) is read by one function everywhere: it is yielded where it comes first.
+    """
+    found: dict[str, set[str]] = defaultdict(set)
+    _walk(given, given, "", found)
+    yield from found.items()
+
+
+def _walk(top: Mapping[str, Any], here: Mapping[str, Any], path: str, found: dict[str, set[str]]) -> None:
+    if "$ref" in here:
+        if path not in ("terrain", "domain.polygon", "initial.depth_m"):
+            return
+        here = top["$defs"][here["$ref"].removeprefix("#/$defs/")]
+    for way in here.get("anyOf", ()):
+        _walk(top, way, path, found)
+    if "properties" in here:
+        found[path] |= set(here["properties"])
+        for name, one in here["properties"].items():
+            _walk(top, one, f"{path}.{name}" if path else name, found)
+    if isinstance(here.get("items"), Mapping):
+        _walk(top, here["items"], path, found)

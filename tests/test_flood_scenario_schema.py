@@ -37,6 +37,7 @@ EXAMPLES: list[dict[str, Any]] = [
     {"buildings": [{"layer": "houses", "as": "raise", "height_m": 6, "field": "h"}]},
     {"buildings": {"file": "ring.csv", "as": "roughness", "n": 0.2, "x": "x", "y": "y", "crs": "EPSG:5186"}},
     {"initial": "terrain"},
+    {"report": {"buildings": SQUARE, "roads": {"layer": "roads"}, "regions": "dong"}},
     {"initial": {"stage_m": 3, "areas": [{"polygon": SQUARE, "depth_m": 1}, {"layer": "lake", "stage_m": 2}]}},
     {"initial": {"depth_m": {"file": "dem.tif", "band": 1}}},
     {"initial": {"terrain": True}},

@@ -10,6 +10,7 @@ _COMMANDS = {  # name: where it is, what it does
     "terrain": ("twin.terrain_command:terrain", "Make a river's terrain from its survey, and publish it."),
     "mesh": ("twin.mesh_command:mesh", "Make the 3D mesh of a layer of heights."),
     "run": ("twin.run_command:run", "Run a flood scenario."),
+    "report": ("twin.report_command:report", "Write the report of a flood run."),
     "models": ("twin.models_command:models", "Make 3D models of a layer of buildings or facilities."),
     "facilities": ("twin.facilities_command:facilities", "Gates, weirs, pumps, levees: template, check, publish."),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,14 +28,20 @@ from twin.scenario.places import Coordinates, Placer
 from twin.scenario.read_sources import raster as raster_source
 from twin.scenario.records import Assembled
 from twin.scenario.shapes import Drawing, find_shapes
-from twin.scenario.spec import RasterSource, Scenario
+from twin.scenario.spec import RasterSource, ReportSpec, Scenario
 from twin.scenario.wetting import initial_depth
 
 _KOREA = (124.0, 32.8, 132.1, 39.0)
 
 
-def assemble(scenario: Scenario, house: House | None) -> Assembled:
+Kept = Callable[[str, Callable[[], Domain]], Domain]
+
+
+def assemble(scenario: Scenario, house: House | None, kept: Kept | None = None) -> Assembled:
     """Return all that a run needs. `house` holds the layers that the scenario names; None where it names none.
+
+    `kept` may know the domain already that is made from what its first argument says (an ensemble's members share
+    theirs), or makes it by the second.
 
     Raises:
         BadSpec: a value, named by its field, does not fit the terrain.
@@ -45,19 +52,20 @@ def assemble(scenario: Scenario, house: House | None) -> Assembled:
     """
     warned: list[str] = list(scenario.warnings)
     try:
-        return _assembled(scenario, house, warned)
+        return _assembled(scenario, house, warned, kept)
     except NaruError as error:
         error.file = error.file or str(scenario.file)
         raise
 
 
-def _assembled(scenario: Scenario, house: House | None, warned: list[str]) -> Assembled:
+def _assembled(scenario: Scenario, house: House | None, warned: list[str], kept: Kept | None) -> Assembled:
     def warn(text: str) -> None:
         if text not in warned:
             warned.append(text)
 
     site, coordinates = _site(scenario, house, warn)
-    domain = _domain(scenario, site)
+    made_from = (scenario.terrain, scenario.domain, scenario.coordinates, scenario.roughness, scenario.buildings)
+    domain = kept(repr(made_from), lambda: _domain(scenario, site)) if kept else _domain(scenario, site)
     placer = Placer(coordinates, site.frame)
     gauges = measuring.gauges(scenario.gauges, domain.bed, placer, site.drawing, warn)
     world = World(
@@ -90,9 +98,17 @@ def _assembled(scenario: Scenario, house: House | None, warned: list[str]) -> As
         threshold_m=scenario.threshold_m,
         outputs=scenario.outputs,
         publication=scenario.publication,
+        report=_counted(scenario),
         inputs=all_inputs(scenario, house),
         warnings=tuple(dict.fromkeys(warned)),
     )
+
+
+def _counted(scenario: Scenario) -> ReportSpec:
+    """Return what the report counts: the scenario's own buildings where it names none for that."""
+    wish = scenario.report
+    own = scenario.buildings[0].shapes if scenario.buildings else None
+    return replace(wish, buildings=wish.buildings or own)
 
 
 def _site(scenario: Scenario, house: House | None, warn: Callable[[str], None]) -> tuple[Site, Coordinates]:

@@ -112,6 +112,8 @@ def _resampled(opened: Any, raster: Opened, frame: Frame, nodata: float | None, 
         method = Resampling.mode if finer else Resampling.nearest
     else:
         method = Resampling.average if finer else Resampling.bilinear
+    if nodata is None and np.dtype(opened.dtypes[raster.band - 1]).kind == "f":
+        nodata = np.nan  # else it would spread over all that it is averaged with
     wish = {
         "src_crs": source,
         "src_nodata": nodata,

@@ -84,11 +84,11 @@ def crossed_faces(name: str, line: Floats, frame: Frame) -> FlowSection:
 
 
 def _summed(faces: Values, signs: Floats) -> tuple[Values, Floats]:
-    """Return each face once; one that is passed to and fro counts nothing."""
+    """Return each face once, with how often the line passes it; to and fro counts nothing."""
     once, place = np.unique(faces, return_inverse=True)
     total = np.bincount(place, signs, minlength=len(once))
     kept = total != 0
-    return once[kept].astype(np.int64), np.sign(total[kept])
+    return once[kept].astype(np.int64), total[kept]
 
 
 def _named(

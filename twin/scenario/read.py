@@ -10,6 +10,7 @@ from naru.errors import NaruError
 from twin.fields import Fields
 from twin.forcing.read import read_forcing
 from twin.scenario import read_ground, read_running
+from twin.scenario.read_report import read_report
 from twin.scenario.read_sources import raster
 from twin.scenario.spec import Scenario
 from twin.scenario.vary import members
@@ -77,6 +78,7 @@ def _read(mapping: Mapping[str, Any], file: Path) -> Scenario:
         most_error=read_running.volume_error(top),
         outputs=read_running.outputs(top),
         publication=read_running.publication(top, name),
+        report=read_report(top),
         warnings=tuple(read_running.idle_options(top, options)),
     )
     top.has("vary")  # known, though read elsewhere

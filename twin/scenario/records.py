@@ -6,11 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twin.flood.advance import Plan
 from twin.flood.records import Actor, Boundary, Domain, Ints, Options
 from twin.grid import Floats, Values
+
+if TYPE_CHECKING:
+    from twin.scenario.spec import ReportSpec
 
 
 @dataclass(frozen=True)
@@ -68,5 +71,6 @@ class Assembled:
     threshold_m: float = 0.05  # of arrival and duration
     outputs: tuple[str, ...] = ()  # what is written; none: everything
     publication: Publication = field(default_factory=lambda: Publication("", ""))
+    report: ReportSpec | None = None  # what the report counts
     inputs: Sequence[Mapping[str, Any]] = ()  # of each: role, file | layer | value, sha256 | version
     warnings: tuple[str, ...] = ()

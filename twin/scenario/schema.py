@@ -68,6 +68,13 @@ def _running() -> dict[str, Any]:
         "backend": choice(BACKENDS, "what computes"),
         **{name: number(*LIMITS[name], what) for name, what in numbers.items()},
         "limits": group({"volume_error": number(*LIMITS["volume_error"], "a run stops above it")}),
+        "report": group(
+            {
+                "buildings": ref("shapes", "counted by class of depth; the scenario's own buildings if left out"),
+                "roads": ref("shapes", "lines or areas, measured by class of depth"),
+                "regions": ref("shapes", "areas by which all is told, such as administrative dong"),
+            }
+        ),
         "outputs": {
             "type": "array",
             "items": choice(OUTPUTS, ""),

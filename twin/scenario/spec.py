@@ -113,6 +113,15 @@ class NamedShapes:
 
 
 @dataclass(frozen=True)
+class ReportSpec:
+    """What a report counts under water; None: not counted."""
+
+    buildings: ShapeSource | None = None
+    roads: ShapeSource | None = None
+    regions: ShapeSource | None = None  # such as administrative dong: what is counted is told by them
+
+
+@dataclass(frozen=True)
 class Scenario:
     """A scenario file (design §6)."""
 
@@ -138,4 +147,5 @@ class Scenario:
     most_error: float = 1e-6
     outputs: tuple[str, ...] = ()
     publication: Publication = field(default_factory=lambda: Publication("", ""))
+    report: ReportSpec = field(default_factory=ReportSpec)
     warnings: tuple[str, ...] = ()

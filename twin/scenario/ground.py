@@ -146,9 +146,9 @@ def _checked(n: Floats, wish: RoughnessSpec, site: Site) -> Values:
         site.warn(f"no Manning's n is given{told}: {DEFAULT_N} s·m^-1/3 is taken")
         n = np.where(unknown, DEFAULT_N, n)
     low, high = float(n.min()), float(n.max())
-    if low < 0.001 or high > 10:
+    if low < 0 or high > 10:
         raise BadSpec(
-            f"field 'manning_n' has values from {low:g} to {high:g} where 0.001 to 10 s·m^-1/3 are expected",
+            f"field 'manning_n' has values from {low:g} to {high:g} where 0 to 10 s·m^-1/3 are expected",
             field="manning_n",
             remedy="Is it land cover? Then give a `table` from class to n." if high > 10 else "Check the unit.",
         )

@@ -26,7 +26,7 @@ from twin.scenario.spec import (
 )
 
 CELL_M = (1e-4, 10_000.0, "m")
-N = (0.001, 10.0, "s·m^-1/3")
+N = (0.0, 10.0, "s·m^-1/3")
 STAGE_M = (-12_000.0, 9_000.0, "m")
 DEPTH_M = (0.0, 12_000.0, "m")
 HEIGHT_M = (0.01, 1_000.0, "m")
@@ -149,11 +149,12 @@ def initial(top: Fields) -> InitialSpec:
     if given == "dry":
         return InitialSpec()
     fields = group(top, given, "initial")
-    ways = [name for name in ("stage_m", "depth_m", "terrain", "warm_start") if fields.has(name)]
+    names = ("stage_m", "stage", "depth_m", "depth", "terrain", "warm_start")  # a raster's unit is its own affair
+    ways = [name for name in names if fields.has(name)]
     if len(ways) > 1:
         raise fields.wrong(ways[1], f"is given beside '{ways[0]}'", "Give one of them; areas may stand over it.")
-    stage_m, stage = _number_or_raster(fields, "stage_m", STAGE_M)
-    depth_m, depth = _number_or_raster(fields, "depth_m", DEPTH_M)
+    stage_m, stage = _number_or_raster(fields, "stage" if "stage" in ways else "stage_m", STAGE_M)
+    depth_m, depth = _number_or_raster(fields, "depth" if "depth" in ways else "depth_m", DEPTH_M)
     out = InitialSpec(
         stage_m=stage_m,
         depth_m=depth_m,

@@ -129,6 +129,8 @@ def _initial() -> Schema:
         {
             "stage_m": any_of(stage, ref("raster", "stages, m"), what="stage"),
             "depth_m": any_of(depth, ref("raster", "depths, m"), what="depth"),
+            "stage": any_of(stage, ref("raster", "stages, EL m"), what="the same as stage_m"),
+            "depth": any_of(depth, ref("raster", "depths, m"), what="the same as depth_m"),
             "terrain": flag("the terrain's own water_depth"),
             "warm_start": text("folder or id of a finished run: its final stage"),
             "areas": items(group({**_shape("polygon"), "stage_m": stage, "depth_m": depth})),

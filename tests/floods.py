@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import numpy as np
 
+from naru.house import House
+from tests.terrains import attach
 from twin.flood.advance import Flood, Plan, advance, start
 from twin.flood.ledger import Ledger
 from twin.flood.records import Boundary, Bystander, Domain, Maxima, Options, Reading, Water
 from twin.grid import Floats, Frame, Values
+from twin.results.animation import pack, write_frames
+from twin.results.depths import write_depths
+from twin.results.frames import State
 from twin.results.recorder import Recorder
 from twin.scenario.records import Assembled, FlowSection, Gauge, Publication
 
@@ -167,3 +174,33 @@ def begun(scenario: Assembled, depth_at: DepthAt, **water: Any) -> Flood:
     painted = PaintedWater(scenario.domain, depth_at, **water)
     shape = scenario.domain.bed.shape
     return start(painted, scenario.actors, Maxima.start(shape, scenario.threshold_m))
+
+
+def attach_flood(house: House, layer_id: str) -> None:
+    """Give a layer everything that a flood over time has."""
+    folder = Path(mkdtemp(dir=house.settings.home))
+    frame = Frame(FRAME.west, FRAME.north, FRAME.cell_m, 8, 8, FRAME.crs)
+    bed, depth_at = np.full((8, 8), 10.0), rising(frame)
+    write_depths(folder / "depths.tif", frame, bed, 2, lambda n, rows: depth_at(300.0 * (n + 1))[rows], 0.05)
+    states = [State(t, depth_at(t), bed * 0, bed * 0) for t in (300.0, 600.0)]
+    write_frames(folder / "frames", flat_domain(frame), states, (3.0, 0.05), START)
+    pack(folder / "frames", folder / "frames.zip")
+    for name in ("run.json", "series.json", "report.html", "report.pdf", "result.nc"):
+        (folder / name).write_text('{"volume": {}}' if name.endswith("json") else name, "utf-8")
+    about = {
+        "times_s": [300.0, 600.0],
+        "start": START.isoformat(),
+        "shown_from_m": 0.05,
+        "vertical_datum": "KVD1964",
+    }
+    files: dict[str, tuple[Path, Mapping[str, Any]]] = {
+        "depths": (folder / "depths.tif", about),
+        "frames": (folder / "frames.zip", {}),
+        "run": (folder / "run.json", {}),
+        "series": (folder / "series.json", {}),
+        "report": (folder / "report.html", {}),
+        "report.pdf": (folder / "report.pdf", {}),
+        "netcdf": (folder / "result.nc", {}),
+    }
+    attach(house, layer_id, files)
+    shutil.rmtree(folder)

@@ -19,6 +19,7 @@ from flask import Flask
 
 from naru.house import House
 from naru.records import Draft, IngestReport, Release
+from tests.floods import attach_flood
 from tests.serving import SEOUL, Fake, make_home, open_app, publish, service_of, settings_of
 from tests.sources import write_source
 from tests.terrains import attach_all
@@ -80,6 +81,14 @@ SAMPLES: dict[tuple[str, str], Sample] = {
     ("GET", "/models/<layer>/tileset.json"): Sample("layer", "/models/{layer}/tileset.json"),
     ("GET", "/models/<layer>/bed.<extension>"): Sample("layer", "/models/{layer}/bed.stl"),
     ("GET", "/models/<layer>/<path:entry>"): Sample("layer", "/models/{layer}/tiles/0.glb"),
+    ("GET", "/flood/<layer>/frames.json"): Sample("layer", "/flood/{layer}/frames.json"),
+    ("GET", "/flood/<layer>/frames/<frame>.png"): Sample("layer", "/flood/{layer}/frames/0.png"),
+    ("GET", "/flood/<layer>/at"): Sample("layer", "/flood/{layer}/at?lon=126.888&lat=37.503"),
+    ("GET", "/flood/<layer>/series"): Sample("layer", "/flood/{layer}/series"),
+    ("GET", "/flood/<layer>/run.json"): Sample("layer", "/flood/{layer}/run.json"),
+    ("GET", "/flood/<layer>/result.nc"): Sample("layer", "/flood/{layer}/result.nc"),
+    ("GET", "/flood/<layer>/report"): Sample("layer", "/flood/{layer}/report"),
+    ("GET", "/flood/<layer>/report.pdf"): Sample("layer", "/flood/{layer}/report.pdf"),
     ("GET", "/ogc/"): Sample("open", "/ogc/"),
     ("GET", "/ogc/conformance"): Sample("open", "/ogc/conformance"),
     ("GET", "/ogc/api"): Sample("visible", "/ogc/api"),
@@ -293,6 +302,7 @@ def publish_whole(house: House, layer_id: str, visibility: str, function: str) -
     draft = Draft(*names, "vector", "polygon", before.style, report)
     house.catalogue.publish([Release(draft, house.storage.put(source), before.live.tilesets, 1)])
     attach_all(house, layer_id)
+    attach_flood(house, layer_id)
 
 
 class Apps(NamedTuple):

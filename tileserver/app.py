@@ -17,6 +17,7 @@ from tileserver import content, fonts, health, layers, legend_routes, openapi, p
 from tileserver.access import Caller, check_function, check_own_key, identify, presented_key
 from tileserver.common import address, elevation, point_number, region, transform
 from tileserver.dialects import MARK, retold
+from tileserver.flood import routes as flood
 from tileserver.keys import routes as keys
 from tileserver.lane import Lane
 from tileserver.managing import job_events, jobs, runs, scenarios, timeseries
@@ -71,6 +72,7 @@ ROUTES: tuple[Route, ...] = (
     *terrain.ROUTES,
     *sections.ROUTES,
     *models.ROUTES,
+    *flood.ROUTES,
     *ogc.ROUTES,
     *ogc_features.ROUTES,
     *ogc_tiles.ROUTES,

@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote
 
 from naru.errors import TileOutOfRange
 from tileserver.access import Environ, caller_text, identify, may_read, presented_key
 from tileserver.addresses import key_query
+from tileserver.flood.times import PARAMETER
 from tileserver.ogc import addresses as ogc
 from tileserver.problems import problem
 from tileserver.pyramids import Answer
@@ -79,14 +81,16 @@ def _answer(lane: Lane, dialect: Dialect, environ: dict[str, Any]) -> Answer | N
             "", "", "", -1, int(answer.status[:3]), len(answer.body), caller_text(environ, lane.proxies), None
         )
         return answer
-    environ["PATH_INFO"], environ["QUERY_STRING"] = spelling.path, _only_key(environ)
+    environ["PATH_INFO"], environ["QUERY_STRING"] = spelling.path, _what_remains(environ, spelling)
     return lane.answer(environ)
 
 
-def _only_key(environ: Environ) -> str:
-    """Return the query without what the respelt address says already."""
+def _what_remains(environ: Environ, spelling: Spelling) -> str:
+    """Return the query without what the respelt address says already: who asks, and of what time."""
     query: str = environ["QUERY_STRING"]
-    return key_query(presented_key(environ)).removeprefix("?") if query else ""
+    key = key_query(presented_key(environ)).removeprefix("?") if query else ""
+    time = f"{PARAMETER}={quote(spelling.time, safe='')}" if spelling.time else ""
+    return "&".join(filter(None, (key, time)))
 
 
 def _check_limits(lane: Lane, tile: Spelling, environ: Environ) -> None:

@@ -22,6 +22,7 @@ class Spelling(NamedTuple):
     x: int
     y: int  # from the north
     extension: str  # mvt, png, webp, jpg
+    time: str = ""  # which of a flood's times: as `?t=` says it
 
     @property
     def path(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from flask import Response, request
 
@@ -11,8 +12,9 @@ from tileserver.access import Caller
 from tileserver.addresses import base_address, key_query
 from tileserver.credits import credit
 from tileserver.documents import json_document
+from tileserver.flood.times import PARAMETER, moment, times_of
 from tileserver.pyramids import CompositePyramid, LayerPyramid, Pyramid
-from tileserver.rasters.tiles import ENCODING, encoding_for, heights_address
+from tileserver.rasters.tiles import ENCODING, TIME, encoding_for, heights_address
 from tileserver.routes import LAYER_IDS, Route, Service
 from tileserver.snapshot import Snapshot
 from tileserver.tilings import together
@@ -43,9 +45,10 @@ def raster_tilejson(pyramid: LayerPyramid, base: str, query: str) -> dict[str, A
     """Return the document of a raster layer: TileJSON has no word for a picture's kind, clients agree on these.
 
     Raises:
-        BadRequest: heights are asked of a layer that has none.
+        BadRequest: heights are asked of a layer that has none, or a time that it does not have.
     """
     asked, layer_id = request.args.get("encoding"), pyramid.layer.id
+    more: dict[str, Any]
     if asked is None:
         extension, more = pyramid.picture_type, {}
         address = f"{base}/tiles/{layer_id}/{{z}}/{{x}}/{{y}}.{extension}{query}"
@@ -53,7 +56,12 @@ def raster_tilejson(pyramid: LayerPyramid, base: str, query: str) -> dict[str, A
         encoding = encoding_for(pyramid, asked)
         extension, more = "png", {"encoding": encoding}
         address = heights_address(base, layer_id, query, encoding)
-    return tilejson(pyramid, address) | {"format": extension, "tileSize": BLOCK} | more
+    time = request.args.get(PARAMETER)
+    if moment(pyramid.layer, time):
+        address += f"{'&' if '?' in address else '?'}{PARAMETER}={quote(time or '')}"
+    times = times_of(pyramid.layer)
+    told = times.told() if times else {}
+    return tilejson(pyramid, address) | {"format": extension, "tileSize": BLOCK} | more | told
 
 
 def _parts(pyramid: Pyramid) -> tuple[LayerPyramid, ...]:
@@ -88,6 +96,6 @@ ROUTES = (
         {200: ("TileJSON", "application/json"), 304: ("You have this version", "")},
         {"layers": LAYER_IDS},
         tag="tiles",
-        query=ENCODING,
+        query=TIME | ENCODING,
     ),
 )

@@ -55,7 +55,7 @@ def respell(lane: Lane, environ: dict[str, Any]) -> Spelling | None:
     query = dict(parse_qsl(environ.get("QUERY_STRING", "")))
     ids = layer or _layers(lane, environ, query.get("collections"), grid, pictures=pictures)
     extension = _type(lane.keeper.current, environ, query.get("f"), ids, pictures=pictures)
-    return Spelling(ids, grid, *numbers, extension)
+    return Spelling(ids, grid, *numbers, extension, time=query.get("datetime", "") if pictures else "")
 
 
 def retell(answer: Answer, environ: Environ) -> Answer:

@@ -20,6 +20,7 @@ from naru.records import Layer
 from tileserver.access import Caller
 from tileserver.addresses import key_query
 from tileserver.documents import json_document
+from tileserver.flood.times import times_of
 from tileserver.routes import LAYER_ID, Route, Service
 from tileserver.snapshot import everybody_reads
 from tileserver.tilings import VECTOR, tilings
@@ -195,6 +196,9 @@ def collection(service: Service, layer: Layer, site: Site) -> dict[str, Any]:
     }
     if layer.attribution:
         told["attribution"] = layer.attribution
+    if (times := times_of(layer)) and times.start:
+        edges = (times.seconds[0], times.seconds[-1])
+        told["extent"]["temporal"] = {"interval": [[times.clock(seconds) for seconds in edges]]}
     if has_features(layer):
         _add_features(told, service, layer, site)
     if layer.licence.startswith(("http://", "https://")):

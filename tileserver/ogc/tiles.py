@@ -211,6 +211,7 @@ _COLLECTIONS = {
     "explode": False,
     "style": "form",
 }
+_MOMENT = {"datetime": {"description": "Of floods: a moment (RFC 3339)", "schema": {"type": "string"}}}
 _LISTED = {"collections": _COLLECTIONS}
 _NOT_LISTED = {
     400: ("Too many layers, or one twice", PROBLEM_MEDIA_TYPE),
@@ -242,7 +243,7 @@ class _Resource(NamedTuple):
                 self._route("/<grid>/<z>/<row>/<column>", "layer", tile, f"{what}: a tile; row before column"),
                 answers=_TILES[self.kind],
                 parameters={**in_grid, **_PLACE},
-                query={**self.query, "f": _FORMS[self.kind]},
+                query={**self.query, "f": _FORMS[self.kind], **(_MOMENT if self.kind == "map" else {})},
             ),
         )
 

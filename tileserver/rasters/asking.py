@@ -11,6 +11,7 @@ from naru.errors import BadRequest
 from naru.ramps import is_ramp, ramp_names
 from naru.raster_facts import ENCODINGS, Encoding
 from naru.sun import SUN, Sun
+from tileserver.flood.times import DEPTHS, MAXIMUM, PARAMETER
 from tileserver.lane import TileAddress
 from tileserver.pyramids import LayerPyramid
 from tileserver.rasters import expression
@@ -47,7 +48,7 @@ def look_for(pyramid: LayerPyramid, address: TileAddress, query: Query) -> Look:
         BadRequest: a parameter is malformed, out of its range, given twice, or not for this layer.
         ArchiveDamaged: what is known of the raster is incomplete.
     """
-    asked = {name: value for name in PARAMETERS if (value := _value(query, name)) is not None}
+    asked = {name: value for name in PARAMETERS if (value := single(query, name)) is not None}
     base = Look(address.tile_type, address.scale, grid=address.tms)
     if not asked:
         return base
@@ -68,7 +69,12 @@ def look_for(pyramid: LayerPyramid, address: TileAddress, query: Query) -> Look:
     return look
 
 
-def _value(query: Query, name: str) -> str | None:
+def single(query: Query, name: str) -> str | None:
+    """Return a parameter's value, None where it is not given; `rescale` may come once a band.
+
+    Raises:
+        BadRequest: it is given twice, or is too long.
+    """
     values = query.getlist(name)
     if not values:
         return None
@@ -107,9 +113,10 @@ def encoding_for(pyramid: LayerPyramid, asked: str) -> Encoding:
     Raises:
         BadRequest: there is no such encoding, or the layer has no heights.
     """
-    if pyramid.tileset.archive.suffix != ".tif" or pyramid.facts.role != "elevation":
+    measured = pyramid.facts.role == "elevation" or DEPTHS in pyramid.layer.live.assets
+    if pyramid.tileset.archive.suffix != ".tif" or not measured:
         raise BadRequest(
-            "only elevation layers have heights to encode",
+            "only elevation layers and floods over time have heights to encode",
             layer=pyramid.layer.id,
             field="encoding",
             remedy="Leave out encoding.",
@@ -307,10 +314,18 @@ def _degrees(description: str, most: float, default: float) -> dict[str, Any]:
 
 ENCODING = {
     "encoding": _said(
-        "Elevation layers: heights as colours (terrain-RGB) in place of a shaded relief", enum=list(ENCODINGS)
+        "Elevation layers, and depths of floods: heights in metres as colours (terrain-RGB)", enum=list(ENCODINGS)
+    )
+}
+TIME: dict[str, Mapping[str, Any]] = {
+    PARAMETER: _said(
+        "Floods: the depths at this time, seconds since the start or a clock time (ISO 8601); "
+        "between outputs those of the earlier one. Without it, the deepest of all times",
+        default=MAXIMUM,
     )
 }
 LOOK: dict[str, Mapping[str, Any]] = {
+    **TIME,
     **ENCODING,
     "nodata": {
         "description": "With encoding: the height to say where there is none, metres",

@@ -63,7 +63,10 @@ class Easel:
 
     def _patch(self, subject: Subject, look: Look, tile: tuple[int, int, int]) -> Patch | None:
         """Return the tile's pixels, with a margin of one all around where painting looks at neighbours."""
-        margin, bands = int(needs_margin(subject, look)), bands_for(subject, look)
+        margin, bands = (
+            int(needs_margin(subject, look)),
+            [subject.before + band for band in bands_for(subject, look)],
+        )
         if look.grid == WEB_MERCATOR:
             return self._square(subject, look.scale, tile, margin, bands)
         return self._moved(subject, look, tile, margin, bands)

@@ -76,3 +76,4 @@ class Subject:
     path: Path
     cog: Cog
     facts: RasterFacts
+    before: int = 0  # bands of the file before those that are the raster's: of a flood, those of earlier times

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.enums import MaskFlags
+from rasterio.enums import Interleaving, MaskFlags
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
@@ -53,6 +53,8 @@ def read(dataset: DatasetReader, window: Window, bands: list[int], shape: tuple[
         return Patch(values, np.full(values.shape[1:], 255, "u1"))
     if dataset.dtypes[0] == "uint8" and _has_alpha(dataset):
         return Patch(values, dataset.read(dataset.count, window=window, out_shape=shape))
+    if dataset.interleaving == Interleaving.band and dataset.count > 1:  # each band is a picture of its own
+        return Patch(values, _opaque_where(dataset.read_masks(bands[0], window=window, out_shape=shape) > 0))
     return Patch(values, _opaque_where(dataset.dataset_mask(window=window, out_shape=shape) > 0))
 
 

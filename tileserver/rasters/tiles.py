@@ -16,9 +16,11 @@ from naru.cog import Cog
 from naru.errors import ArchiveDamaged, BadRequest, TileOutOfRange, WrongTileType
 from naru.raster_facts import ENCODINGS, Encoding
 from naru.tms import WEB_MERCATOR
+from tileserver.flood.moments import moment_of
+from tileserver.flood.times import PARAMETER
 from tileserver.lane import TileAddress, fetch
 from tileserver.pyramids import Answer, LayerPyramid, Remember, TileHeaders, not_modified, picture_headers
-from tileserver.rasters.asking import ENCODING, LOOK, Query, encoding_for, look_for
+from tileserver.rasters.asking import ENCODING, LOOK, TIME, Query, encoding_for, look_for, single
 from tileserver.rasters.looks import Look, Subject
 from tileserver.rasters.places import grid_range, reaches
 from tileserver.routes import Service
@@ -49,18 +51,18 @@ def picture(
     if pyramid.cog is None:
         return _made_already(pyramid, address, asked)
     _check_zoom(pyramid, address)
-    look = look_for(pyramid, address, asked)
-    if look.plain and look.scale == 1 and look.tile_type == pyramid.stored_type:
+    look, moment = look_for(pyramid, address, asked), moment_of(service, pyramid, single(asked, PARAMETER))
+    if look.plain and look.scale == 1 and look.tile_type == pyramid.stored_type and moment is None:
         return _stored(pyramid, address)
-    version = _version(pyramid, look)
+    subject = moment.subject if moment else _own(service, pyramid, pyramid.cog)
+    version = _version(pyramid, look) + (f"-{moment.name}" if moment else "")
     headers = picture_headers(version, look.tile_type, shared=pyramid.shared)
     unchanged = not_modified(headers, request.environ)
     if unchanged:
         return unchanged
     tile = address.z, address.x, address.y
-    if not look.encoding and not _may_have(pyramid, pyramid.cog, address):
+    if not look.encoding and not _may_have(pyramid, subject, address):
         return headers.empty
-    subject = Subject(service.house.storage.path(pyramid.tileset.archive), pyramid.cog, pyramid.facts)
     drawn = service.studio.draw(version, subject, look, tile)
     if drawn is not None and remember is not None:
         remember(headers, partial(service.studio.find, version, tile))
@@ -112,11 +114,15 @@ def _check_zoom(pyramid: LayerPyramid, address: TileAddress) -> None:
         )
 
 
-def _may_have(pyramid: LayerPyramid, cog: Cog, address: TileAddress) -> bool:
+def _own(service: Service, pyramid: LayerPyramid, cog: Cog) -> Subject:
+    return Subject(service.house.storage.path(pyramid.tileset.archive), cog, pyramid.facts)
+
+
+def _may_have(pyramid: LayerPyramid, subject: Subject, address: TileAddress) -> bool:
     """Tell whether the raster may have something here, as far as that is known before drawing."""
     tile = address.z, address.x, address.y
     if address.tms == WEB_MERCATOR:
-        return cog.has(*tile)
+        return subject.cog.has(*tile, band=subject.before + 1)
     return reaches(pyramid.tileset.bounds, address.tms, *tile)
 
 
@@ -131,4 +137,4 @@ def _version(pyramid: LayerPyramid, look: Look) -> str:
     return f"{pyramid.version}-{known:08x}-{look.name}-{_EDITION}"
 
 
-__all__ = ["ENCODING", "LOOK", "encoding_for", "heights_address", "picture"]
+__all__ = ["ENCODING", "LOOK", "TIME", "encoding_for", "heights_address", "picture"]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tileserver.lane import Lane
 
 SERVICE, VERSION, STYLE = "WMTS", "1.0.0", "default"
+TIME = "Time"  # the dimension of floods; in RESTful addresses it stands in the query
 KVP = "/wmts"
 REST = f"{KVP}/{VERSION}"
 _LEVELS = re.compile(r"(.+)_Levels[0-9]{1,2}-[0-9]{1,2}")
@@ -38,7 +39,9 @@ def respell(lane: Lane, environ: Environ) -> Spelling | None:
         given = parameters(environ.get("QUERY_STRING", ""))
         return _from_parameters(given) if operation(given) == "GetTile" else None
     parts = path.split("/")
-    return _from_path(parts) if len(parts) == _TILE_PARTS and path.startswith(REST) else None
+    if len(parts) != _TILE_PARTS or not path.startswith(REST):
+        return None
+    return _from_path(parts, parameters(environ.get("QUERY_STRING", "")).get(TIME.upper(), ""))
 
 
 def set_id(grid: Grid, zooms: range) -> str:
@@ -90,16 +93,17 @@ def _from_parameters(given: Mapping[str, str]) -> Spelling:
             f"there is no format '{media_type[:80]}'", field="Format", remedy=f"There are {', '.join(_EXTENSIONS)}."
         )
     grid, zoom = _value(given, "TileMatrixSet"), _value(given, "TileMatrix")
-    return _spelling(layer, grid, (zoom, _value(given, "TileRow"), _value(given, "TileCol")), extension)
+    place = _spelling(layer, grid, (zoom, _value(given, "TileRow"), _value(given, "TileCol")), extension)
+    return place._replace(time=given.get(TIME.upper(), ""))
 
 
-def _from_path(parts: list[str]) -> Spelling:
+def _from_path(parts: list[str], time: str) -> Spelling:
     layer, style, grid, zoom, row, last = parts[3:]
     column, _, extension = last.partition(".")
     if extension not in MEDIA_TYPES:
         raise RouteUnknown(f"there are no tiles .{extension[:20]}", remedy=f"There are .{', .'.join(MEDIA_TYPES)}.")
     _check_style(style)
-    return _spelling(layer, grid, (zoom, row, column), extension)
+    return _spelling(layer, grid, (zoom, row, column), extension)._replace(time=time)
 
 
 def _spelling(layer: str, grid: str, numbers: tuple[str, str, str], extension: str) -> Spelling:

@@ -14,11 +14,12 @@ from functools import lru_cache
 from markupsafe import Markup
 
 from naru.grids import TILE_PX, WEB_MERCATOR, Grid
+from tileserver.flood.times import MAXIMUM, Times, times_of
 from tileserver.markup import element
 from tileserver.ogc.common import Site
 from tileserver.pyramids import MEDIA_TYPES
 from tileserver.tilings import VECTOR, Limits, Tiling
-from tileserver.wmts.addresses import CAPABILITIES, KVP, OPERATIONS, REST, SERVICE, STYLE, VERSION, set_id
+from tileserver.wmts.addresses import CAPABILITIES, KVP, OPERATIONS, REST, SERVICE, STYLE, TIME, VERSION, set_id
 
 _SPACES = {
     "xmlns": "http://www.opengis.net/wmts/1.0",
@@ -99,6 +100,7 @@ def _layer(tilings: Sequence[Tiling], site: Site) -> Markup:
         element("ows:Title", layer.title_en or layer.id, **{"xml:lang": "en"}),
     ]
     described = [element("ows:Abstract", layer.attribution)] if layer.attribution else []
+    times = times_of(layer)
     told = [
         *titles,
         *described,
@@ -106,10 +108,26 @@ def _layer(tilings: Sequence[Tiling], site: Site) -> Markup:
         element("ows:Identifier", layer.id),
         _style(layer.id, site),
         *(element("Format", MEDIA_TYPES[kind]) for kind in types),
+        *([_dimension(times)] if times else []),
         *(_link(tiling) for tiling in tilings),
-        *(_template(layer.id, kind, site) for kind in types),
+        *(_template(layer.id, kind, site, timed=times is not None) for kind in types),
     ]
     return element("Layer", told)
+
+
+def _dimension(times: Times) -> Markup:
+    """Return the times of a flood (07-057r7 §7.1.1.1.1): "max" is the deepest of all, and the default."""
+    values = [MAXIMUM, *(times.clock(seconds) for seconds in times.seconds)]
+    unit = "ISO8601" if times.start else "s"
+    return element(
+        "Dimension",
+        [
+            element("ows:Identifier", TIME),
+            element("ows:UOM", unit),
+            element("Default", MAXIMUM),
+            *(element("Value", value) for value in values),
+        ],
+    )
 
 
 def _style(layer_id: str, site: Site) -> Markup:
@@ -118,9 +136,10 @@ def _style(layer_id: str, site: Site) -> Markup:
     return element("Style", [element("ows:Identifier", STYLE), legend], isDefault="true")
 
 
-def _template(layer_id: str, kind: str, site: Site) -> Markup:
+def _template(layer_id: str, kind: str, site: Site, *, timed: bool) -> Markup:
     place = f"{{TileMatrixSet}}/{{TileMatrix}}/{{TileRow}}/{{TileCol}}.{kind}"
-    template = f"{site.base}{REST}/{layer_id}/{{Style}}/{place}{site.query}"
+    time = f"{'&' if site.query else '?'}{TIME.lower()}={{{TIME}}}" if timed else ""
+    template = f"{site.base}{REST}/{layer_id}/{{Style}}/{place}{site.query}{time}"
     return element("ResourceURL", format=MEDIA_TYPES[kind], resourceType="tile", template=template)
 
 

@@ -68,6 +68,7 @@ _KVP: Mapping[str, Mapping[str, Any]] = {
     "TILEMATRIX": NUMBER,
     "TILEROW": NUMBER,
     "TILECOL": NUMBER,
+    "TIME": {"description": "Of floods: one of the dimension's values, or a time between", **_TEXT},
 }
 _TILES = ", ".join(MEDIA_TYPES.values())
 _TILE = {

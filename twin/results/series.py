@@ -59,7 +59,7 @@ class Gauges:
         self.samples.append(np.stack([self._bed + depth, depth, speed], axis=1))
 
     def told(self) -> dict[str, dict[str, float]]:
-        """Return the contract's `gauges`: the highest stage of each, EL m, when it was reached, s, and its place."""
+        """Return the contract's `gauges`: the highest stage of each, EL m, when it was reached, s; its place."""
         return {
             gauge.name: {
                 "max_stage_m": float(self.peak_m[k]),

@@ -1,0 +1,50 @@
+"""The raster of one moment, for who draws tiles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from naru.cog import Cog
+from naru.pmtiles import mapped
+from tileserver.flood.times import moment
+from tileserver.pyramids import LayerPyramid
+from tileserver.rasters.looks import Subject
+from tileserver.service import Service
+from tileserver.twin.assets import opened
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What is drawn of a layer at a time, and what entity tags call it."""
+
+    subject: Subject
+    name: str
+
+
+def moment_of(service: Service, pyramid: LayerPyramid, asked: str | None) -> Moment | None:
+    """Return the raster of the time that `t` names; None where the layer's own is asked for.
+
+    Raises:
+        BadRequest: see `tileserver.flood.times.moment`.
+        ArchiveDamaged: the depths cannot be read.
+    """
+    found = moment(pyramid.layer, asked)
+    if found is None:
+        return None
+    times, number = found
+    path = service.house.storage.path(times.depths.archive)
+    cog = opened(service, times.depths, depths_at)
+    subject = Subject(path, cog, pyramid.facts, before=number)
+    return Moment(subject, f"{times.depths.archive.sha256[:12]}t{number}")
+
+
+@lru_cache(maxsize=64)
+def depths_at(path: Path) -> Cog:
+    """Return the depths of a path, opened once: archives never change, a name stands for its bytes.
+
+    Raises:
+        ArchiveDamaged: it is no such raster.
+    """
+    return Cog(mapped(path), apart=True)

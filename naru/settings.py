@@ -36,7 +36,9 @@ TABLE: tuple[Setting, ...] = (
     Setting(
         "NARU_QUOTA_URL", "embedded", "URL", "where quotas are counted: embedded (the catalogue), or redis://…"
     ),
-    Setting("NARU_DASK_ADDRESS", "", "URL", "a Dask scheduler for heavy work; empty: local processes"),
+    Setting(
+        "NARU_DASK_ADDRESS", "", "URL", "a Dask scheduler that runs ensembles of floods; empty: local processes"
+    ),
     Setting("NARU_PUBLIC_URL", "", "URL", "the address callers use; empty: relative URLs (Host is never trusted)"),
     Setting("NARU_ANONYMOUS", "public", "public|none", "what a caller without a key may read"),
     Setting("NARU_TIMEZONE", "Asia/Seoul", "IANA name", "where days and months of quotas begin"),
@@ -51,7 +53,6 @@ TABLE: tuple[Setting, ...] = (
     Setting("NARU_KEY_PEPPER", "", "text", "secret under the key hashes; empty: made once, kept 0600 in home"),
 )
 DEFAULTS: Mapping[str, str] = {row.name: row.default for row in TABLE}
-_NOT_YET = {"NARU_DASK_ADDRESS": ""}
 
 
 @dataclass(frozen=True)
@@ -82,16 +83,13 @@ class Settings:
             BadSetting: a value that the setting cannot have.
         """
         text = {name: environ.get(name, default).strip() for name, default in DEFAULTS.items()}
-        for name, only in _NOT_YET.items():
-            if text[name] != only:
-                raise _bad(name, text[name], f"only '{only}' is there in this version; leave it unset")
         where = Path(home if home is not None else text["NARU_HOME"]).expanduser().resolve()
         return cls(
             home=where,
             database_url=_database_url(text["NARU_DATABASE_URL"], where),
             storage=_storage(text["NARU_STORAGE_URL"], where),
             quota_url=_quota_url(text["NARU_QUOTA_URL"]),
-            dask_address=text["NARU_DASK_ADDRESS"],
+            dask_address=_dask_address(text["NARU_DASK_ADDRESS"]),
             public_url=_web_address("NARU_PUBLIC_URL", text["NARU_PUBLIC_URL"]),
             anonymous=_anonymous(text["NARU_ANONYMOUS"]),
             timezone=_timezone(text["NARU_TIMEZONE"]),
@@ -181,6 +179,20 @@ def _quota_url(text: str) -> str:
         raise _bad("NARU_QUOTA_URL", "…", expected) from None
     if not sound or parts.query or not (parts.path.strip("/") or "0").isdecimal():
         raise _bad("NARU_QUOTA_URL", parts.scheme, expected)  # the rest may hold a password
+    return text
+
+
+def _dask_address(text: str) -> str:
+    """Return the address of a scheduler, as Dask writes them: tcp://HOST:PORT, tls://HOST:PORT."""
+    if not text:
+        return text
+    try:
+        parts = urlsplit(text)
+        sound = parts.scheme in ("tcp", "tls", "ws", "wss", "ucx") and bool(parts.hostname) and bool(parts.port)
+    except ValueError:  # such as a port that is no number
+        sound = False
+    if not sound:
+        raise _bad("NARU_DASK_ADDRESS", text, "expected tcp://HOST:PORT or tls://HOST:PORT")
     return text
 
 

@@ -30,7 +30,14 @@ def run_flood_handler(house: House, job: Job, progress: Progress) -> Mapping[str
     request = RunRequest.from_params(job.params)
     folder = Path(request.out) if request.out else house.runs.folder(job.id)
     place = Place(
-        folder, job.id, house, progress, job, held=lambda: house.jobs.check_held(job), ours=not request.out
+        folder,
+        job.id,
+        house,
+        progress,
+        job,
+        held=lambda: house.jobs.check_held(job),
+        ours=not request.out,
+        cluster=house.settings.dask_address,
     )
     return run_flood(request, place)
 
@@ -153,7 +160,9 @@ def _run(settings: Settings, request: RunRequest, progress: Progress) -> Mapping
         return run_here(house, KIND, request.to_params(), run_flood_handler, progress)
     from twin.runs.run import Place, run_flood
 
-    return run_flood(request, Place(Path(request.out), secrets.token_hex(8), _house_if_there(settings), progress))
+    folder, house = Path(request.out), _house_if_there(settings)
+    place = Place(folder, secrets.token_hex(8), house, progress, cluster=settings.dask_address)
+    return run_flood(request, place)
 
 
 def _house_if_there(settings: Settings) -> House | None:

@@ -71,7 +71,7 @@ from naru.errors.requests import (
     WrongTileType,
 )
 from naru.errors.root import NaruError
-from naru.errors.runs import ExtraMissing, FloodStopped, UnknownRun
+from naru.errors.runs import ExtraMissing, FloodStopped, MemberDied, UnknownRun
 from naru.errors.uploads import (
     AddressTooLong,
     MediaType,
@@ -117,6 +117,7 @@ __all__ = [
     "KeyMissing",
     "LayerExists",
     "MediaType",
+    "MemberDied",
     "MethodNotAllowed",
     "Misdirected",
     "MonthQuotaExceeded",

@@ -17,6 +17,12 @@ class ExtraMissing(NaruError):
     code = "EXTRA_MISSING"
 
 
+class MemberDied(NaruError):
+    """A process or a cluster that ran an ensemble's members is gone; what they did is kept."""
+
+    code = "MEMBER_DIED"
+
+
 class UnknownRun(NaruError):
     """No run of that id, or none that has what is asked for."""
 

@@ -40,7 +40,7 @@ def fingerprint(assembled: Assembled, mapping: Mapping[str, Any]) -> dict[str, s
     }
     for number, given in enumerate(assembled.inputs):
         name = given.get("file") or given.get("layer")
-        if name:
+        if name and given.get("role") != "scenario":  # its words count, not its commas
             parts[f"{given.get('role', 'input')} '{name}' ({number})"] = _json_hash(_with_hash(given))
     return parts
 

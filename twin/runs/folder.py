@@ -35,6 +35,8 @@ def held(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+        with contextlib.suppress(OSError):  # it holds something
+            folder.rmdir()
 
 
 def _lock(descriptor: int, folder: Path) -> None:

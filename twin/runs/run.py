@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from naru import runs
-from naru.errors import JobLost, NaruError, StorageFailed
+from naru.errors import FloodStopped, JobLost, MemberDied, NaruError, StorageFailed
 from naru.house import House
 from naru.records import Job, Passing, Progress
 from naru.stations import part
@@ -26,7 +26,7 @@ from twin.runs.keeper import Keeper
 from twin.runs.load import Wish, keep_copy, load
 from twin.runs.reach import check_warm_start, confined, library
 from twin.runs.request import RunRequest
-from twin.scenario.assemble import assemble
+from twin.scenario.assemble import Kept, assemble
 from twin.scenario.read import read_mapping
 from twin.scenario.records import Assembled
 
@@ -44,6 +44,7 @@ class Place:
     job: Job | None = None
     held: Callable[[], None] = lambda: None  # raises when the job is no longer this process's
     ours: bool = False  # the folder is the job's own, in the home
+    cluster: str = ""  # the address of a Dask scheduler for an ensemble's members; none: processes here
 
     def part(self, start: float, end: float) -> Place:
         """Return the same with a stretch of the progress."""
@@ -70,7 +71,7 @@ def run_flood(request: RunRequest, place: Place) -> Told:
 
                 return run_ensemble(wish, request, place)
         except NaruError as error:
-            if _is_over(error, place):
+            if _is_over(error, place, wish):
                 folder.clear(place.folder)
             raise
 
@@ -80,16 +81,19 @@ def run_one(wish: Wish, request: RunRequest, place: Place) -> Told:
     place.progress(0.0, "reading the scenario")
     assembled = assembled_of(wish.mapping, wish.file, library(place.house, place.job), request.threads)
     place = possess(wish, assembled, place)
+    assembled = replace(assembled, file=place.folder / runs.SCENARIO)  # the copy, with what was changed
     told = finished(place.folder) or advance(assembled, request, place.part(0.02, 0.85))
     if request.publish:
-        told["layers"] = publish(told, place.part(0.85, 1.0))
+        told["layers"] = publish_parts(lambda: results.parts(place.folder, told), place.part(0.85, 1.0))
     folder.remove_work(place.folder)
     return told
 
 
-def assembled_of(mapping: Mapping[str, Any], file: Path, house: House | None, threads: int = 0) -> Assembled:
+def assembled_of(
+    mapping: Mapping[str, Any], file: Path, house: House | None, threads: int = 0, kept: Kept | None = None
+) -> Assembled:
     """Return a scenario ready to run. Raises what reading and assembling raise."""
-    assembled = assemble(read_mapping(mapping, file), house)
+    assembled = assemble(read_mapping(mapping, file), house, kept)
     if not threads:
         return assembled
     return replace(assembled, options=replace(assembled.options, threads=threads))
@@ -119,7 +123,7 @@ def start(assembled: Assembled) -> course.Flood:
     return course.start(water, assembled.actors, maxima)
 
 
-def publish(told: Mapping[str, Any], place: Place) -> list[Mapping[str, Any]]:
+def publish_parts(parts: Callable[[], list[results.Part]], place: Place) -> list[Mapping[str, Any]]:
     """Make the layers of a finished run live, all at once; the job ends in the same transaction.
 
     Raises:
@@ -128,9 +132,8 @@ def publish(told: Mapping[str, Any], place: Place) -> list[Mapping[str, Any]]:
     if place.house is None or place.job is None:
         return []
     place.progress(0.0, "publishing")
-    parts = results.parts(place.folder, told)
     reach = {"grant": place.job.params["grant"]} if place.job.params.get("grant") else {}
-    params = {"parts": [{**each, **reach} for each in parts]}
+    params = {"parts": [{**each, **reach} for each in parts()]}
     handler = find_handler("together")
     made = handler(place.house, replace(place.job, params=params), place.progress)
     results.tidy(place.folder)
@@ -140,15 +143,18 @@ def publish(told: Mapping[str, Any], place: Place) -> list[Mapping[str, Any]]:
 def finished(where: Path) -> Told | None:
     """Return what a finished run in a folder tells, with paths as `--json` has them; None where there is none."""
     told = runs.told(where)
-    if told is None:
-        return None
-    outputs = told.get("outputs", {})
-    return told | {"outputs": {name: str(where / path) for name, path in outputs.items()}}
+    return None if told is None else with_paths(told, where)
 
 
-def possess(wish: Wish, assembled: Assembled, place: Place) -> Place:
+def with_paths(told: Mapping[str, Any], where: Path) -> Told:
+    """Return what a run tells with absolute paths."""
+    outputs = {name: str(where / path) for name, path in told.get("outputs", {}).items()}
+    return {**told, "outputs": outputs}
+
+
+def possess(wish: Wish, assembled: Assembled, place: Place, also: Mapping[str, str] | None = None) -> Place:
     """Write down whose folder it is; or see that the run there may go on, under its id. Raises StorageFailed."""
-    marks = checkpoint.fingerprint(assembled, wish.mapping)
+    marks = checkpoint.fingerprint(assembled, wish.mapping) | dict(also or {})
     before = folder.identity(place.folder)
     if before is not None:
         checkpoint.check_same(before["fingerprint"], marks, place.folder)
@@ -158,13 +164,15 @@ def possess(wish: Wish, assembled: Assembled, place: Place) -> Place:
     return place
 
 
-def _is_over(error: NaruError, place: Place) -> bool:
+def _is_over(error: NaruError, place: Place, wish: Wish) -> bool:
     """Whether nobody will go on with what lies in the folder: the run failed for good, or was cancelled."""
     if (place.folder / runs.MARK).exists():
         return False
     if isinstance(error, JobLost):
         return place.job is not None and place.house is not None and _cancelled(place.house, place.job)
-    return not isinstance(error, StorageFailed)
+    if wish.varies and isinstance(error, FloodStopped):  # the other members may be gone on with
+        return False
+    return not isinstance(error, StorageFailed | MemberDied)
 
 
 def _cancelled(house: House, job: Job) -> bool:

@@ -52,7 +52,7 @@ def _everywhere(wish: InitialSpec, bed: Floats, datum: str, site: Site) -> Float
         return _below(_stage(wish.stage, datum, site, "initial.stage_m"), bed)
     if wish.depth is not None:
         raster = open_source(wish.depth, "water_depth", site.house, "initial.depth_m")
-        return _depths(read_cells(raster, site.frame, site.warn), raster.named, "initial.depth_m")
+        return _depths(read_cells(raster, site.frame, site.warn), raster.named, "initial.depth_m", site)
     if wish.terrain:
         return _terrain_depth(site)
     if wish.warm_start is not None:
@@ -83,19 +83,22 @@ def _stage(source: RasterSource, datum: str, site: Site, field: str) -> Floats:
 
 def _terrain_depth(site: Site) -> Floats:
     band = site.raster.has("water_depth")
-    if band is None:
+    depth = None
+    if band is not None:
+        depth = read_cells(replace(site.raster, band=band, scale=1.0, offset=0.0), site.frame, site.warn)
+    if depth is None or np.isnan(depth).all():  # the band is there, and empty, where no stage was stated
         raise BadSpec(
             "field 'initial' asks for the terrain's water_depth, which it does not have",
             field="initial",
             remedy="Give `water_stage_m` in the terrain file, or a stage here: `initial: {stage_m: …}`.",
         )
-    depth = read_cells(replace(site.raster, band=band, scale=1.0, offset=0.0), site.frame, site.warn)
-    return _depths(depth, site.raster.named, "initial")
+    return _depths(depth, site.raster.named, "initial", site)
 
 
-def _depths(values: Floats, named: str, field: str) -> Floats:
+def _depths(values: Floats, named: str, field: str, site: Site) -> Floats:
+    """Return depths; a stage less the bed is negative where the ground is above the water: dry."""
     known = values[~np.isnan(values)]
-    if known.size and not (known.min() >= 0 and known.max() <= _DEEPEST_M):
+    if known.size and not (known.min() >= -_DEEPEST_M and known.max() <= _DEEPEST_M):
         raise BadSpec(
             f"field '{field}' has depths from {known.min():g} to {known.max():g} where 0 to {_DEEPEST_M:g} m are "
             "expected",
@@ -103,7 +106,10 @@ def _depths(values: Floats, named: str, field: str) -> Floats:
             field=field,
             remedy="Declare the number that stands for nothing as nodata, or name the raster as `stage_m`.",
         )
-    return values
+    below = int((known < 0).sum())
+    if below:
+        site.warn(f"'{named}' has negative depths in {below} cells: they are taken as dry")
+    return np.where(values < 0, 0.0, values)
 
 
 def _final_stage(run: Path | str, site: Site) -> Path:

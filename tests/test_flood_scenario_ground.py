@@ -316,6 +316,9 @@ def test_the_terrain_s_own_water_can_be_the_start(tmp_path: Path) -> None:
 
 def test_a_terrain_without_water_says_so(folder: Path) -> None:
     assert refused(folder, initial="terrain").field == "initial"
+    stack = np.stack([np.ones((20, 30)), np.full((20, 30), np.nan)])  # as a terrain without `water_stage_m` has it
+    write_raster(folder / "dem.tif", stack, bands=("bed_elevation", "water_depth"))
+    assert "water_depth" in refused(folder, initial="terrain").message
 
 
 def test_a_run_begins_where_another_ended(folder: Path) -> None:

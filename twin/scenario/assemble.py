@@ -99,7 +99,7 @@ def _assembled(scenario: Scenario, house: House | None, warned: list[str], kept:
         outputs=scenario.outputs,
         publication=scenario.publication,
         report=_counted(scenario),
-        inputs=all_inputs(scenario, house),
+        inputs=all_inputs(scenario, house, site.raster.has("manning_n") is not None),
         warnings=tuple(dict.fromkeys(warned)),
     )
 

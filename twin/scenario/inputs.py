@@ -8,15 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from naru.house import House
-from twin.scenario.spec import RasterSource, Scenario, ShapeSource
+from twin.scenario.spec import RasterSource, RoughnessSpec, Scenario, ShapeSource
 
 _CHUNK = 1 << 20
 
 
-def all_inputs(scenario: Scenario, house: House | None) -> list[Mapping[str, Any]]:
-    """Return what went in: of each `role`, and `file` with `sha256`, `layer` with `version`, or `value`."""
+def all_inputs(scenario: Scenario, house: House | None, own_n: bool) -> list[Mapping[str, Any]]:
+    """Return what went in: of each `role`, and `file` with `sha256`, `layer` with `version`, or `value`.
+
+    `own_n`: the terrain has a roughness of its own.
+    """
     found = [_told("scenario", {"file": scenario.file} if scenario.file.is_file() else {"value": scenario.name})]
     found += [_told(role, what) for role, what in _own(scenario)]
+    if scenario.roughness == RoughnessSpec() and own_n:
+        found.append(_told("manning_n", {"value": "the terrain's own"}))
     for part in (scenario.forcing, scenario.works):
         found += [dict(item) for item in part.inputs()] if part is not None else []
     hashes: dict[Path, str] = {}

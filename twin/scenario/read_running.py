@@ -25,8 +25,13 @@ OUTPUTS = (
     "duration",
     "peak_time",
     "final_stage",
-    "result",
+    "netcdf",
+    "gauges",
+    "sections",
+    "structures",
+    "balance",
     "frames",
+    "scenario",
     "report",
 )
 LIMITS = {  # number fields: lowest, highest, unit

@@ -103,6 +103,11 @@ class Water(Protocol):
         """
         ...
 
+    @property
+    def threads(self) -> int:
+        """How many threads an actor's work on all cells may be spread over."""
+        ...
+
     def longest_step(self) -> float:
         """Return the longest stable step, s (inf where nothing is wet)."""
         ...

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 
@@ -19,6 +21,7 @@ _MOST_M = 2e-4  # rain waits until so much is together,
 _MOST_S = 10.0  # but never longer
 _WHOLE_S = 1e-6  # a step that ends on a whole second, as outputs do, leaves nothing waiting
 _BAND = 16  # rows that are woken together
+_CELLS_A_THREAD = 150_000  # fewer are done before another thread has woken
 
 
 class Sky(Bystander):
@@ -47,6 +50,8 @@ class Sky(Bystander):
         self._rest: Values = np.zeros((0, 0))
         self._area = self._cell_m = 1.0
         self._woken = np.zeros((shape[0], -(-shape[1] // CHUNK)), np.uint8)
+        self._sums = np.zeros((shape[0], 3))
+        self._pool: ThreadPoolExecutor | None = None
 
     def begin(self, water: Water) -> None:
         """Make room for what the depth's precision cannot hold."""
@@ -99,16 +104,43 @@ class Sky(Bystander):
         return self._field
 
     def _pass(self, water: Water, falling: tuple[Floats, Values], span: float, ledger: Ledger) -> None:
-        losses = self._losses
-        sums = np.zeros(3)
+        rain, losses = self._rain, self._losses
+        depth, (depths, field) = water.depth, falling
         self._woken[:] = 0
-        numbers = (span, losses.law, self._rain.count == 2, losses.draining)
-        cells = (water.depth, self._rest)
-        pass_over(cells, self._rain.zones, falling, losses.arrays, numbers, self._state, self._woken, sums)
+        self._sums[:] = 0.0
+        numbers = (span, losses.law, rain.count == 2, losses.draining)
+
+        def work(band: slice) -> None:
+            pass_over(
+                (depth[band], self._rest[band]),
+                rain.zones[band],
+                (depths, field[band]),
+                tuple(a if len(a) == 1 else a[band] for a in losses.arrays),
+                numbers,
+                self._state[band] if losses.law else self._state,
+                self._woken[band],
+                self._sums[band],
+            )
+
+        self._shared(work, len(depth), min(water.threads, depth.size // _CELLS_A_THREAD))
         self._wake(water)
-        for term, metres in zip(("rain", "infiltration", "drain loss"), sums * (1.0, -1.0, -1.0), strict=True):
+        sums = self._sums.sum(axis=0) * (1.0, -1.0, -1.0)
+        for term, metres in zip(("rain", "infiltration", "drain loss"), sums, strict=True):
             if metres:
                 ledger.add(term, float(metres) * self._area)
+
+    def _shared(self, work: Callable[[slice], None], rows: int, threads: int) -> None:
+        """Do work on bands of rows at the same time; sums are kept by row, so that they do not depend on it."""
+        if threads < 2:
+            work(slice(0, rows))
+            return
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(threads - 1, thread_name_prefix="sky")
+        cuts = np.linspace(0, rows, threads + 1).astype(int)
+        others = [self._pool.submit(work, slice(a, b)) for a, b in pairwise(cuts[1:])]
+        work(slice(0, cuts[1]))
+        for other in others:
+            other.result()
 
     def _wake(self, water: Water) -> None:
         """Tell the scheme where rain left water."""

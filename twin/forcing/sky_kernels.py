@@ -177,7 +177,7 @@ def pass_over(
     losses: three parameters of the law, the pervious share, the drains' rate (m/s): rows × columns or 1 × columns.
     numbers: the time (s), the law, whether zone 1 is all there is, whether drains take anything.
     state: rows × columns, of the law. woken: rows × chunks, set to 1 where rain left water.
-    sums: added to: rain, infiltration, drained, m summed over cells.
+    sums: rows × 3: rain, infiltration, drained, m summed over the row's cells.
     """
     depth, rest = water
     depths, field = falling
@@ -186,7 +186,7 @@ def pass_over(
     rows, columns = depth.shape
     rain, loss, drained, there = np.zeros(CHUNK), np.zeros(CHUNK), np.zeros(CHUNK), np.empty(CHUNK)
     for i in range(rows):
-        row = np.zeros(3)
+        row = sums[i]
         for number in range((columns + CHUNK - 1) // CHUNK):
             a = number * CHUNK
             b = min(a + CHUNK, columns)
@@ -211,7 +211,6 @@ def pass_over(
             deepest = _put(h, r, rain[:n], loss[:n], drained[:n])
             if most > 0.0 and deepest > 0:
                 woken[i, number] = 1
-        sums += row
 
 
 @kernel

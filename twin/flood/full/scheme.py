@@ -110,6 +110,11 @@ class Full:
         return self._owed_m * self.domain.area_m2
 
     @property
+    def threads(self) -> int:
+        """How many threads work on all cells may be spread over."""
+        return self._threads()
+
+    @property
     def wet_cells(self) -> int:
         """How many cells are worked on."""
         r = self._rects

@@ -119,6 +119,11 @@ class InertialWater:
         return self._h
 
     @property
+    def threads(self) -> int:
+        """How many threads work on all cells may be spread over."""
+        return self._crew.most
+
+    @property
     def wet_cells(self) -> int:
         """How many cells a step computes."""
         return self._cells

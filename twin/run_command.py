@@ -160,8 +160,13 @@ def _run(settings: Settings, request: RunRequest, progress: Progress) -> Mapping
         return run_here(house, KIND, request.to_params(), run_flood_handler, progress)
     from twin.runs.run import Place, run_flood
 
-    folder, house = Path(request.out), _house_if_there(settings)
-    place = Place(folder, secrets.token_hex(8), house, progress, cluster=settings.dask_address)
+    place = Place(
+        Path(request.out),
+        secrets.token_hex(8),
+        _house_if_there(settings),
+        progress,
+        cluster=settings.dask_address,
+    )
     return run_flood(request, place)
 
 

@@ -89,7 +89,8 @@ def _as_they_come(
 def _on_cluster(errand: Errand, members: list[Member], address: str, look: Callable[[], None]) -> Iterator[Result]:
     client, coming = _cluster(address)
     with client:
-        waiting = coming([client.submit(run_member, errand, member, pure=False) for member in members])
+        futures = [client.submit(run_member, errand, member, pure=False) for member in members]
+        waiting = coming(futures, loop=client.loop)
         while waiting.count():
             look()
             if waiting.has_ready():

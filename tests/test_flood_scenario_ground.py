@@ -307,7 +307,7 @@ def test_rasters_of_depth_and_stage_are_read(folder: Path) -> None:
     write_raster(folder / "dry.tif", np.full((20, 30), -1.0))
     dry = made(folder, initial={"depth_m": "dry.tif"})
     assert not dry.depth.any() and any("negative depths in 600 cells" in warning for warning in dry.warnings)
-    write_raster(folder / "bad.tif", np.full((20, 30), -99999.0))
+    write_raster(folder / "bad.tif", np.full((20, 30), 20_000.0))
     assert refused(folder, initial={"depth_m": "bad.tif"}).field == "initial.depth_m"
 
 

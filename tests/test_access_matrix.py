@@ -19,7 +19,7 @@ from flask import Flask
 
 from naru.house import House
 from naru.records import Draft, IngestReport, Release
-from tests.floods import attach_flood
+from tests.painted_floods import attach_flood
 from tests.serving import SEOUL, Fake, make_home, open_app, publish, service_of, settings_of
 from tests.sources import write_source
 from tests.terrains import attach_all
@@ -54,6 +54,7 @@ SAMPLES: dict[tuple[str, str], Sample] = {
     ("GET", "/upload"): Sample("open", "/upload"),
     ("GET", "/usage"): Sample("open", "/usage"),
     ("GET", "/keys"): Sample("open", "/keys"),
+    ("GET", "/flood"): Sample("open", "/flood"),
     ("GET", "/3d"): Sample("open", "/3d"),
     ("GET", "/docs"): Sample("open", "/docs"),
     ("GET", "/static/<path:name>"): Sample("open", "/static/none.js", 404),

@@ -310,7 +310,7 @@ def test_a_route_without_a_scope_cannot_be_written() -> None:
 
 def test_open_routes_are_the_ones_that_are_meant_to_be() -> None:
     open_routes = {route.rule for route in ROUTES if route.scope == "open"}
-    pages = {"/", "/3d", "/upload", "/usage", "/keys", "/docs", "/static/<path:name>"}
+    pages = {"/", "/3d", "/flood", "/upload", "/usage", "/keys", "/docs", "/static/<path:name>"}
     ogc = {"/ogc/", "/ogc/conformance", "/ogc/tileMatrixSets", "/ogc/tileMatrixSets/<grid>", "/tms/"}
     others = {"/health/live", "/health/ready", "/metrics", "/fonts/<stack>/<letters>.pbf"}
     assert open_routes == pages | ogc | others

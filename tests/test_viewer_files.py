@@ -21,6 +21,7 @@ STATIC = ROOT / "tileserver" / "static"
 VIEWER = ROOT / "viewer"
 SOURCES = (
     "docs.html",
+    "flood.html",
     "index.html",
     "keys.html",
     "licences",
@@ -81,7 +82,7 @@ def test_the_lock_names_no_registry_and_every_version_is_exact() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["index.html", "docs.html", "keys.html", "scene.html", "upload.html", "usage.html"]
+    "page", ["index.html", "docs.html", "flood.html", "keys.html", "scene.html", "upload.html", "usage.html"]
 )
 def test_pages_have_no_inline_code_and_load_only_their_own_files(page: str) -> None:
     text = (STATIC / page).read_text()

@@ -1,4 +1,4 @@
-"""The pages: the viewer at `/`, `/3d`, `/upload`, `/usage`, `/keys`, the interface at `/docs`, and their files.
+"""The pages: the viewer at `/`, `/3d`, `/flood`, `/upload`, `/usage`, `/keys`, `/docs`, and their files.
 
 Only files that lay in `static/` when the server started are served, by their exact names: nothing that comes
 with a request ever becomes part of a path.
@@ -140,6 +140,11 @@ def show_keys_page(service: Service, caller: Caller) -> Response:
     return _page(service, "keys.html")
 
 
+def show_flood_page(service: Service, caller: Caller) -> Response:
+    """The page where floods are made, run, played and compared. It asks for the key itself."""
+    return _page(service, "flood.html")
+
+
 def show_scene(service: Service, caller: Caller) -> Response:
     """Terrain meshes and models as a 3D scene: `?layer=` names what is shown."""
     return _page(service, "scene.html")
@@ -161,6 +166,7 @@ ROUTES = (
     Route("/upload", "open", show_upload_page, "Hand files in and manage layers, for people", _HTML, tag="pages"),
     Route("/usage", "open", show_usage_page, "See usage and quotas, for people", _HTML, tag="pages"),
     Route("/keys", "open", show_keys_page, "Make and manage keys, for people", _HTML, tag="pages"),
+    Route("/flood", "open", show_flood_page, "Make, run and play floods, for people", _HTML, tag="pages"),
     Route("/3d", "open", show_scene, "Terrain and models in 3D", _HTML, tag="pages"),
     Route("/docs", "open", show_docs, "This interface, for people", _HTML, tag="pages"),
     Route(

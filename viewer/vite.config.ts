@@ -5,7 +5,7 @@ import { shippedFiles } from "./tools/shipped-files.ts";
 
 const here = import.meta.dirname;
 
-// The pages are served at `/`, `/docs`, `/upload`, `/usage`, `/keys` and `/3d`, their files under `/static/`. Every address is relative, so that
+// The pages are served at `/`, `/docs`, `/upload`, `/usage`, `/keys`, `/flood` and `/3d`, their files under `/static/`. Every address is relative, so that
 // the whole also works under a path prefix of a reverse proxy.
 export default defineConfig({
   root: here,
@@ -26,6 +26,7 @@ export default defineConfig({
         usage: resolve(here, "usage.html"),
         keys: resolve(here, "keys.html"),
         scene: resolve(here, "scene.html"),
+        flood: resolve(here, "flood.html"),
       },
       output: {
         entryFileNames: "assets/[name]-[hash].js",
@@ -40,7 +41,7 @@ export default defineConfig({
     renderBuiltUrl: (file, { hostType }) => (hostType === "html" ? `static/${file}` : { relative: true }),
   },
   // `npm run dev` shows the sources on port 5173 over the data of a running `naru serve`
-  server: { proxy: { "^/(api|common|models|styles|terrain|tiles|openapi.json)": "http://127.0.0.1:8000" } },
+  server: { proxy: { "^/(api|common|content|flood/|models|styles|terrain|tiles|openapi.json)": "http://127.0.0.1:8000" } },
   plugins: [cesium(here), shippedFiles(here)],
   worker: { format: "es", plugins: () => [cesiumWorkers()] },
   test: { include: ["tests/**/*.test.ts"], environment: "node" },

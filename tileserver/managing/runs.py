@@ -32,7 +32,7 @@ def list_runs(service: Service, caller: Caller) -> Response:
     """The newest runs that the caller may see."""
     found = service.house.jobs.newest(_LOOKED_THROUGH, kind=KIND)
     mine = [_in_short(job) for job in found if _sees(service, caller, job)]
-    return json_document({"runs": mine[:_NEWEST]}, shared=False)
+    return json_document({"runs": mine[:_NEWEST], "may_run": _manages(caller)}, shared=False)
 
 
 def show_run(service: Service, caller: Caller, run: str) -> Response:
@@ -104,6 +104,15 @@ def _sees(service: Service, caller: Caller, job: Job) -> bool:
     return (
         job.state == "done" and bool(layers) and all(layer is not None and caller.sees(layer) for layer in layers)
     )
+
+
+def _manages(caller: Caller) -> bool:
+    """Whether the caller may hand scenarios in: pages offer it, or say what is missing."""
+    try:
+        grant_of(caller)
+    except (KeyMissing, ScopeDenied):
+        return False
+    return True
 
 
 def _handed_in(caller: Caller, job: Job) -> bool:

@@ -28,7 +28,7 @@ export function shippedFiles(root: string): Plugin {
 }
 
 const SOURCES = [
-  ...["docs.html", "index.html", "keys.html", "scene.html", "upload.html", "usage.html"],
+  ...["docs.html", "flood.html", "index.html", "keys.html", "scene.html", "upload.html", "usage.html"],
   ...["licences", "package-lock.json", "package.json", "src", "tools", "vite.config.ts"],
 ];
 

@@ -1,5 +1,6 @@
 // The map: layers come and go, keep their order, and are asked what lies under a point.
 import {
+  type CustomLayerInterface,
   type LayerSpecification,
   Map as MapLibreMap,
   type MapOptions,
@@ -23,6 +24,8 @@ const SHADE = "naru-ground-shade--hillshade";
 const KOREA: [number, number, number, number] = [124.5, 33.0, 131.0, 38.7];
 
 const TOP = [99];
+/** Over all pictures and all areas but the twin's own: water lies over districts and among buildings. */
+const FLOOD = [3, 1.5];
 
 export type Bounds = [west: number, south: number, east: number, north: number];
 export type Padding = { top: number; bottom: number; left: number; right: number };
@@ -99,6 +102,19 @@ export class MapView {
   /** Adds a style layer over all others, which no click finds. */
   placeOnTop(layer: LayerSpecification): void {
     this.place(layer, TOP);
+  }
+
+  /** Adds what a flood run shows: over pictures and districts, beneath buildings and lines. */
+  placeFlood(layer: LayerSpecification | CustomLayerInterface): void {
+    this.map.addLayer(layer, this.stack.insert(layer.id, FLOOD));
+  }
+
+  /** Takes a style layer off the map that was added by `placeFlood`, and its source where it has one. */
+  takeFlood(id: string): void {
+    const layer = this.map.getLayer(id);
+    if (!layer) return;
+    this.take(id);
+    if (layer.source && this.map.getSource(layer.source)) this.map.removeSource(layer.source);
   }
 
   /** Shades the ground from heights under all areas, or (null) no more. */

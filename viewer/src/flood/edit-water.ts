@@ -1,0 +1,120 @@
+// Water that comes and goes at the sides: inflows at points, open edges; and gauges, where it is written down.
+import { button, el, iconButton } from "../dom.ts";
+import { EDGES } from "./draft.ts";
+import type { Desk } from "./editor.ts";
+import { choice, labelled, numberInput, showTrouble, textInput } from "./fields.ts";
+import { holds, type Place, placeText, typedPlace } from "./geo.ts";
+import type { FloodTextId } from "./texts.ts";
+
+export function waterSection(desk: Desk): HTMLElement[] {
+  const { say } = desk.voice;
+  return [
+    el("h3", {}, say("inflows")),
+    ...desk.draft.inflows.map((_, index) => inflow(desk, index)),
+    addButton(desk, "addInflow", "inflowHere", (at) => desk.draft.inflows.push({ name: `Q${desk.draft.inflows.length + 1}`, at, discharge: 100 })),
+    el("h3", {}, say("edges")),
+    ...edges(desk),
+    el("h3", {}, say("gauges")),
+    el("p", { class: "quiet" }, say("gaugesNote")),
+    ...desk.draft.gauges.map((_, index) => gauge(desk, index)),
+    addButton(desk, "addGauge", "gaugeHere", (at) => desk.draft.gauges.push({ name: `H${desk.draft.gauges.length + 1}`, at })),
+  ];
+}
+
+function inflow(desk: Desk, index: number): HTMLElement {
+  const { draft, voice: { say }, changed } = desk;
+  const item = draft.inflows[index] as (typeof draft.inflows)[number];
+  const discharge = numberInput(item.discharge, { least: 0, most: 1e5, step: 10 }, (value) => (item.discharge = value as number));
+  return el(
+    "div",
+    { class: "flood-item" },
+    el("div", { class: "flood-pair" }, nameField(desk, `inflows[${index}].name`, item), labelled(`inflows[${index}].discharge_m3_s`, say("discharge"), discharge, "m³/s")),
+    placeField(desk, `inflows[${index}].at`, item),
+    removeButton(say("removeOne", { name: item.name }), () => {
+      draft.inflows.splice(index, 1);
+      changed(true);
+    }),
+  );
+}
+
+function gauge(desk: Desk, index: number): HTMLElement {
+  const { draft, voice: { say }, changed } = desk;
+  const item = draft.gauges[index] as (typeof draft.gauges)[number];
+  return el(
+    "div",
+    { class: "flood-item" },
+    nameField(desk, `gauges[${index}].name`, item),
+    placeField(desk, `gauges[${index}].at`, item),
+    removeButton(say("removeOne", { name: item.name }), () => {
+      draft.gauges.splice(index, 1);
+      changed(true);
+    }),
+  );
+}
+
+function nameField({ voice: { say }, changed }: Desk, path: string, item: { name: string }): HTMLElement {
+  const input = textInput(item.name, (value) => {
+    item.name = value.trim();
+    changed();
+  }, { maxlength: "60", required: "" });
+  return labelled(path, say("itemName"), input);
+}
+
+export function placeField(desk: Desk, path: string, item: { at: Place }): HTMLElement {
+  const { say } = desk.voice;
+  const input = textInput(placeText(item.at), () => undefined);
+  input.addEventListener("change", () => {
+    const place = typedPlace(input.value);
+    if (!place) return showTrouble(input, say("placeWrong"));
+    item.at = place;
+    desk.changed();
+  });
+  return labelled(path, say("place"), input);
+}
+
+export function removeButton(label: string, press: () => void): HTMLButtonElement {
+  const made = iconButton("close", label);
+  made.classList.add("flood-remove");
+  made.addEventListener("click", press);
+  return made;
+}
+
+function addButton(desk: Desk, label: FloodTextId, guide: FloodTextId, add: (at: Place) => void): HTMLElement {
+  const { say } = desk.voice;
+  const message = el("p", { class: "bad", role: "alert" });
+  const press = button(say(label), "line-button", () => {
+    message.textContent = "";
+    desk.pick.start({
+      count: 1,
+      words: () => say(guide),
+      picked: ([at]) => {
+        if (!at) return;
+        if (desk.draft.box && !holds(desk.draft.box, at)) {
+          message.textContent = say("placeOutside");
+          return;
+        }
+        add(at);
+        desk.changed(true);
+        desk.announce(say("added", { place: placeText(at) }));
+      },
+    });
+  });
+  return el("div", {}, press, message);
+}
+
+function edges({ draft, voice: { say }, changed }: Desk): HTMLElement[] {
+  const states = [["closed", say("closed")], ["open", say("open")]] as const;
+  const fields = EDGES.map((edge) => {
+    const field = choice(draft.edges[edge], states, (value) => {
+      draft.edges[edge] = value;
+      changed(true);
+    });
+    return labelled(`edges.${edge}`, say(edge), field);
+  });
+  const slope = numberInput(draft.slope, { least: 0.00001, most: 1, step: 0.001 }, (value) => (draft.slope = value as number));
+  const some = EDGES.some((edge) => draft.edges[edge] === "open");
+  return [
+    el("div", { class: "flood-edges" }, ...fields),
+    ...(some ? [labelled("boundaries", say("slope"), slope, "m/m"), el("p", { class: "quiet" }, say("openNote"))] : [el("p", { class: "quiet" }, say("closedNote"))]),
+  ];
+}

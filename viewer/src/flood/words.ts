@@ -1,0 +1,43 @@
+// Amounts of floods as the reader's language writes them, and a run's progress in words.
+import type { FloodVoice } from "./texts.ts";
+
+/** Seconds of work as people say them. */
+export function durationText(seconds: number, { say }: FloodVoice): string {
+  if (seconds < 90) return say("seconds", { count: Math.max(1, Math.round(seconds)) });
+  if (seconds < 5400) return say("minutes", { count: Math.round(seconds / 60) });
+  return say("hours", { count: (seconds / 3600).toFixed(1) });
+}
+
+/** A volume in m³, or in millions of them. */
+export function volumeText(cubicMetres: number, language: string): string {
+  const large = Math.abs(cubicMetres) >= 1e6;
+  const digits = large ? 3 : Math.abs(cubicMetres) >= 100 ? 0 : 2;
+  const number = (large ? cubicMetres / 1e6 : cubicMetres).toLocaleString(language, { maximumFractionDigits: digits, minimumFractionDigits: large ? digits : 0 });
+  return `${number} ${large ? (language === "ko" ? "백만 m³" : "million m³") : "m³"}`;
+}
+
+export function metresText(metres: number | null | undefined, language: string): string {
+  if (metres === null || metres === undefined || !Number.isFinite(metres)) return "–";
+  return `${metres.toLocaleString(language, { minimumFractionDigits: 2, maximumFractionDigits: 2 })} m`;
+}
+
+/** A relative error: `3.1 × 10⁻⁸`. */
+export function errorText(error: number): string {
+  if (error === 0) return "0";
+  const [mantissa, exponent] = Math.abs(error).toExponential(1).split("e") as [string, string];
+  const raised = String(Number(exponent)).replace(/./g, (digit) => RAISED[digit] ?? digit);
+  return `${mantissa} × 10${raised}`;
+}
+
+const RAISED: Record<string, string> = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
+
+const TOLD = /^(?<time>[\d:.]+(?: s)?) of (?<end>[\d:.]+(?: s)?), (?<wet>[\d.,e+]+ (?:km²|m²)) wet, step [^,]+, volume error (?<error>[\d.e+-]+)(?:, about (?<left>[\d:.]+(?: s)?) left)?/;
+
+/** What a running flood tells (twin/results/recorder.py) in the reader's language; anything else as it is. */
+export function progressWords(message: string, { say }: FloodVoice): string {
+  const told = TOLD.exec(message)?.groups;
+  if (!told) return message;
+  const { time = "", end = "", wet = "", error = "0", left } = told;
+  const words = say("progressTold", { time, end, wet, error: errorText(Number(error)) });
+  return left ? `${words} ${say("progressLeft", { time: left })}` : words;
+}

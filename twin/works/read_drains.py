@@ -49,7 +49,8 @@ def _law(fields: Fields) -> InletLaw:
     if not isinstance(given, Mapping):
         raise fields.wrong("coefficients", "is no group of fields", "Write it like {weir: 0.54}.")
     inner, usual = Fields(given, fields.file, fields.where("coefficients")), InletLaw()
-    values = {n: inner.number(n, 0.01, 1.5, "", getattr(usual, n)) for n in ("weir", "submerged_weir", "orifice")}
+    names = ("weir", "grate", "submerged_weir", "orifice")
+    values = {name: inner.number(name, 0.01, 1.5, "", getattr(usual, name)) for name in names}
     inner.done()
     return InletLaw(**{name: value or 0.0 for name, value in values.items()})
 

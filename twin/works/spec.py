@@ -71,9 +71,10 @@ class InletSpec:
 
 @dataclass(frozen=True)
 class InletLaw:
-    """Coefficients of all inlets, after Rubinato et al. (2017)."""
+    """Coefficients of all inlets: after Rubinato et al. (2017), `grate` after FHWA HEC-22."""
 
     weir: float = 0.54
+    grate: float = 0.67  # of a drowned grating over a sewer with room
     submerged_weir: float = 0.056
     orifice: float = 0.167
 

@@ -19,7 +19,9 @@ from twin.scenario.schema import schema
 
 SQUARE = [[200_010, 549_970], [200_030, 549_970], [200_030, 549_990]]
 # sections whose fields differ by their kind: the schema has what they are, the reader what they may hold
-BY_KIND = ("rain", "infiltration", "inflows", "boundaries", "structures", "overrides", "vary")
+BY_KIND = ("structures", "overrides", "vary")
+RAIN, FLOW = [[0, 10], [10, 50], [20, 0]], [[0, 1], [1, 5]]
+S = {"time_unit": "s"}
 EXAMPLES: list[dict[str, Any]] = [
     {"terrain": {"file": "dem.tif", "band": 1, "crs": "EPSG:5186", "vertical_datum": "KVD1964", "unit": "m"}},
     {"title": "a", "title_ko": "가", "title_en": "b", "visibility": "group:x", "licence": "l", "attribution": "a"},
@@ -44,6 +46,62 @@ EXAMPLES: list[dict[str, Any]] = [
     {"initial": {"warm_start": "0123456789abcdef"}},
     {"gauges": [{"name": "a", "at": [200_010, 549_970]}], "sections": [{"name": "s", "line": SQUARE}]},
     {"gauges": {"file": "ring.csv", "name": "x"}, "sections": {"file": "ring.csv"}},
+    {"rain": {"uniform_mm_h": 100, "from_h": 0, "to_h": 1, "factor": 1.2}},
+    {"rain": [{"hyetograph": RAIN, "kind": "intensity_mm_h", "time_unit": "min", "start_h": 1, "rows": [1, 2]}]},
+    {"rain": {"hyetograph": "rain.csv", "columns": {"time": "t", "value": "mm/h"}, "time_unit": "s"}},
+    {"rain": {"design": {"depth_mm": 212, "duration_h": 3, "pattern": "huff-3", "step_min": 10}}},
+    {"rain": {"design": {"depth_mm": 90, "duration_h": 1, "pattern": "alternating-block", "exponent": 0.5}}},
+    {"rain": {"design": {"return_period_y": 100, "place": "gangnam", "duration_h": 1}}},
+    {
+        "rain": {
+            "gauges": [{"at": [1, 2], "hyetograph": RAIN, "kind": "depth_mm", "time_unit": "min"}],
+            "method": "idw",
+            "power": 3,
+        }
+    },
+    {"rain": {"gauges": [{"name": "g", "at": [1, 2], "hyetograph": "rain.csv", "columns": {"time": "t"}, **S}]}},
+    {"boundaries": [{"edge": "west", "type": "stage", "series": "q.csv", "columns": {"value": "q"}, **S}]},
+    {"rain": {"raster": {"file": "dem.tif", "kind": "depth_mm", "every_min": 10, "missing": "zero"}}},
+    {"rain": {"raster": {"files": ["dem.tif"], "times": [0, 600], "time_unit": "s"}}, "infiltration": "none"},
+    {"infiltration": {"method": "constant", "rate_mm_h": 5, "impervious": 0.4, "drain_loss_mm_h": 12}},
+    {"infiltration": {"method": "green-ampt", "soil": "silt-loam", "initial_saturation": 0.3}},
+    {
+        "infiltration": {
+            "method": "green-ampt",
+            "hydraulic_conductivity_mm_h": 5,
+            "suction_mm": 90,
+            "moisture_deficit": 0.2,
+        }
+    },
+    {"infiltration": {"method": "scs-cn", "curve_number": {"land_cover": "dem.tif", "table": "cn.csv"}}},
+    {"infiltration": {"method": "scs-cn", "curve_number": 80, "ia_ratio": 0.05, "amc": "III"}},
+    {"infiltration": {"method": "horton", "initial_rate_mm_h": 50, "final_rate_mm_h": 5, "decay_1_h": 2}},
+    {"inflows": [{"name": "a", "at": [1, 2], "radius_m": 10, "discharge_m3_s": 19.7, "factor": 2}]},
+    {"inflows": {"line": SQUARE, "hydrograph": FLOW, "time_unit": "h", "unit": "l/s", "interpolation": "step"}},
+    {
+        "inflows": [
+            {
+                "polygon": SQUARE,
+                "hydrograph": "q.csv",
+                "columns": {"time": "t", "value": "q"},
+                "time_unit": "s",
+            }
+        ]
+    },
+    {"boundaries": [{"edge": "south", "type": "open", "slope": 0.001, "from_m": 0, "to_m": 10}]},
+    {"boundaries": [{"line": SQUARE, "type": "stage", "series": FLOW, "time_unit": "h", "gauge_zero_m": 1}]},
+    {"boundaries": {"edge": "west", "type": "stage", "stage_m": 3}},
+    {"boundaries": {"edge": "west", "type": "discharge", "hydrograph": FLOW, "time_unit": "h"}},
+    {"boundaries": {"edge": "west", "type": "rating", "rating": [[0, 0], [1, 5]]}},
+    {"boundaries": {"edge": "west", "type": "rating", "rating": "rating.csv", "encoding": "utf-8"}},
+    {
+        "boundaries": {
+            "edge": "all",
+            "type": "tide",
+            "mean_m": 0,
+            "constituents": [{"name": "M2", "amplitude_m": 2}],
+        }
+    },
     {"levee_breaches": [{"line": SQUARE, "at": SQUARE[0], "width_m": 9, "bottom_elevation_m": 2, "start_h": 1}]},
     {"drains": {"capacity_mm_h": 65, "inlets": [{"at": SQUARE[0], "width_m": 1}], "coefficients": {"weir": 0.5}}},
     {"outputs": ["max_depth"], "threshold_m": 0.1, "theta": 0.8, "dry_m": 1e-3, "backend": "numba"},
@@ -74,6 +132,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("scenario")
     plain(path)
     (path / "ring.csv").write_text("x,y\n200010,549970\n200030,549970\n200030,549990\n")
+    (path / "rain.csv").write_text("t,mm/h\n0,70\n3600,0\n")
+    (path / "q.csv").write_text("t,q\n0,5\n1,6\n")
+    (path / "cn.csv").write_text("class,curve_number\n1,80\n")
+    (path / "rating.csv").write_text("stage,discharge\n0,0\n1,5\n")
     return path
 
 

@@ -12,8 +12,9 @@ from typing import Any, get_args
 from twin.flood.schemes import BACKENDS, SCHEMES
 from twin.scenario.read_ground import CELL_M, DEPTH_M, HEIGHT_M, STAGE_M, N
 from twin.scenario.read_running import LIMITS, LONGEST_S, OUTPUTS
-from twin.scenario.schema_parts import ACTING
+from twin.scenario.schema_forcing import forcing
 from twin.scenario.schema_words import any_of, choice, flag, group, items, number, ref, text
+from twin.scenario.schema_works import WORKS
 from twin.scenario.spec import Treatment
 from twin.spec_records import Unit
 
@@ -30,7 +31,7 @@ def schema() -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "urn:naru:scenario",
         "title": "A flood scenario",
-        **group({**_running(), **_ground(), **ACTING}, needed=("scenario", "terrain")),
+        **group({**_running(), **_ground(), **forcing(), **WORKS}, needed=("scenario", "terrain")),
         "anyOf": [{"required": [f"duration_{unit}"]} for unit in ("h", "min", "s")],
         "$defs": dict(_defs()),
     }

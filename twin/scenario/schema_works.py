@@ -1,4 +1,4 @@
-"""The schema of what acts on the water: rain, inflows, boundaries; structures, breaches, drains."""
+"""The schema of what stands in the water: structures, breaches, drains."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _drains() -> dict[str, Any]:
             "capacity_mm_h": any_of(number(0, 1000, "mm/h", ""), ref("raster", ""), what="of the sewers, by area"),
             "inlets": any_of(inlet, items(inlet), what="street inlets"),
             "coefficients": group(
-                {name: number(0.01, 1.5, "", "") for name in ("weir", "submerged_weir", "orifice")}
+                {name: number(0.01, 1.5, "", "") for name in ("weir", "grate", "submerged_weir", "orifice")}
             ),
             "swmm": text("path of a SWMM model (.inp)"),
             "swmm_step_s": number(1, 300, "s", "of the coupling"),
@@ -62,12 +62,7 @@ def _drains() -> dict[str, Any]:
     )
 
 
-ACTING: dict[str, Any] = {
-    "rain": {"type": ["object", "string", "number"], "description": "see docs/planners.md"},
-    "infiltration": {"type": ["object", "string"], "description": "see docs/planners.md"},
-    "inflows": {"type": ["array", "object"], "description": "hydrographs at points and lines"},
-    "boundaries": {"type": ["array", "object"], "description": "open edges, stages, ratings"},
-    "evaporation": choice(("none",), "is not reckoned with"),
+WORKS: dict[str, Any] = {
     "structures": any_of(
         {"type": "string"},
         {"type": "object"},

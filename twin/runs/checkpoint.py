@@ -94,10 +94,10 @@ def load(folder: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        with np.load(path, allow_pickle=False) as found:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as found:
             facts = json.loads(found[_FACTS].tobytes())
             arrays: dict[str, Values] = {name: found[name] for name in found.files if name != _FACTS}
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise FileDamaged(
             f"the checkpoint cannot be read ({error})",
             file=str(path),

@@ -58,23 +58,18 @@ def _cell(i: Ints, j: Ints, shape: tuple[int, ...]) -> Ints:
 
 @inner
 def _open(cell: Any, inner_cell: Any, slope: Any, leaving: Any, ground: Any, facts: Any) -> Any:
-    """Return normal flow outwards. Without a slope: of the surface there, and no less than what arrives."""
+    """Return normal flow outwards; without a slope as if the land went on: at its slope, or as what arrives."""
     h, z = ground.h.reshape(-1), ground.z.reshape(-1)
     depth, n = float(h[cell]), _manning(ground, cell)
     if not depth > facts[DRY]:
         return 0.0
-    least = 0.0
-    if not slope > 0.0:
-        least = max(leaving, 0.0)
-        slope = 0.0
-        if inner_cell >= 0:
-            slope = float(z[inner_cell]) - float(z[cell])
-            if h[inner_cell] > facts[DRY]:
-                slope += float(h[inner_cell]) - depth
-            slope = max(slope, 0.0) / facts[DX]
-    if n > 0.0:
-        return max(depth ** (5.0 / 3.0) * np.sqrt(slope) / n, least)
-    return max(depth * np.sqrt(_G * depth) if slope > 0.0 else 0.0, least)
+    critical = depth * np.sqrt(_G * depth)
+    if slope > 0.0:
+        return depth ** (5.0 / 3.0) * np.sqrt(slope) / n if n > 0.0 else critical
+    fall = float(z[inner_cell]) - float(z[cell]) if inner_cell >= 0 else 0.0
+    if fall > 0.0 and n > 0.0:
+        return min(critical, depth ** (5.0 / 3.0) * np.sqrt(fall / facts[DX]) / n)
+    return max(leaving, 0.0)
 
 
 @inner
@@ -106,9 +101,9 @@ def cross(where: Any, kind: Any, slope: Any, value: Any, ground: Any, before: An
     """Set the unit discharge of boundary faces; return the fastest flow, m/s.
 
     `before`, `now`: flows, of which `now` has those of the inside already; `facts`: dx, dt, theta, dry depth,
-    Froude's limit, datum. OPEN: Manning's normal flow at the given slope; where none is given, at the slope of the
-    water there, and at least what arrives at the cell's opposite face. STAGE: the inertial law of a face (Bates et
-    al. 2010), with the stage at the face itself. DISCHARGE: as given.
+    Froude's limit, datum. OPEN: Manning's normal flow at the given slope; where none is given (0, NaN), at that of
+    the bed there, no faster than critical; where that does not fall, what arrives at the cell's opposite face.
+    STAGE: the inertial law of a face (Bates et al. 2010), with the stage at the face itself. DISCHARGE: as given.
     """
     best = 0.0
     for f in range(where.shape[0]):
@@ -139,6 +134,7 @@ def cross(where: Any, kind: Any, slope: Any, value: Any, ground: Any, before: An
         else:
             most = facts[FROUDE] * over * np.sqrt(_G * max(over, 0.0))
             flow = max(-most, min(most, flow))
+        flow = max(flow, -float(ground.h.reshape(-1)[cell]) * facts[DX] / facts[DT])  # no more than is there
         new[face] = sign * flow
         best = max(best, abs(flow) / max(over, 0.01))
     return best

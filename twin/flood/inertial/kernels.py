@@ -23,7 +23,7 @@ CONSTANTS = 13
 
 
 def _inverse_root(x: Any) -> Any:
-    """Return x^(-1/3): guessed from the exponent's bits, then bettered by third-order steps: no pow."""
+    """Return x^(-1/3): guessed from the bits, bettered by steps of third and second order: no pow."""
 
 
 @overload(_inverse_root)
@@ -36,7 +36,7 @@ def _inverse_root_of(x: Any) -> Any:
             e = np.float32(1) - x * y * y * y
             y = y + y * e * (np.float32(1 / 3) + np.float32(2 / 9) * e)
             e = np.float32(1) - x * y * y * y
-            return y + y * e * (np.float32(1 / 3) + np.float32(2 / 9) * e)
+            return y + y * e * np.float32(1 / 3)
 
         return single
 

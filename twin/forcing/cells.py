@@ -132,5 +132,30 @@ def _near(cells: Ints, sides: Ints, line: Floats, frame: Frame) -> Flags:
     right = np.array([_SHIFT[s][1] for s in range(4)])[sides]
     x = frame.x[cells % frame.columns] + right * frame.cell_m / 2
     y = frame.y[cells // frame.columns] - down * frame.cell_m / 2
-    near: Flags = shapely.dwithin(shapely.LineString(line), shapely.points(x, y), _NEAR * frame.cell_m * (1 + 1e-9))
-    return near
+    points, drawn = shapely.points(x, y), shapely.LineString(line)
+    near: Flags = shapely.dwithin(drawn, points, _NEAR * frame.cell_m * (1 + 1e-9))
+    beside = near & _along(np.column_stack([x, y]), np.column_stack([right, -down]), line)
+    if near.any() and not beside.any():  # a line shorter than a cell
+        beside[np.argmin(shapely.distance(drawn, points))] = True
+    return beside
+
+
+def _along(points: Floats, outwards: Floats, line: Floats) -> Flags:
+    """Return which faces (their middles, and where they look) a line runs along.
+
+    Those beyond its ends are not, nor those of another edge at a corner.
+    """
+    first, way = line[:-1], np.diff(line, axis=0)
+    length = np.hypot(way[:, 0], way[:, 1])
+    first, way = first[length > 0], way[length > 0] / length[length > 0, None]
+    length = length[length > 0]
+    best, found = np.full(len(points), np.inf), np.zeros(len(points), bool)
+    for start, direction, reach in zip(first, way, length, strict=True):
+        from_start = points - start
+        along = from_start @ direction
+        aside = np.abs(from_start[:, 0] * direction[1] - from_start[:, 1] * direction[0])
+        slack = 1e-9 * max(1.0, reach)
+        within = (along >= -slack) & (along <= reach + slack) & (aside < best)
+        best[within] = aside[within]
+        found[within] = np.abs(outwards[within] @ direction) < np.sqrt(0.5) + 1e-9
+    return found

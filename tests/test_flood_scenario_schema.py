@@ -14,8 +14,9 @@ import pytest
 from naru.errors import NaruError
 from tests.flood_scenarios import mapping, plain
 from twin.fields import Fields
-from twin.scenario.read import read_mapping
+from twin.scenario.read import read_mapping, read_scenario
 from twin.scenario.schema import schema
+from twin.strict_yaml import load_yaml
 
 SQUARE = [[200_010, 549_970], [200_030, 549_970], [200_030, 549_990]]
 # sections whose fields differ by their kind: the schema has what they are, the reader what they may hold
@@ -197,3 +198,26 @@ def _walk(top: Mapping[str, Any], here: Mapping[str, Any], path: str, found: dic
             _walk(top, one, f"{path}.{name}" if path else name, found)
     if isinstance(here.get("items"), Mapping):
         _walk(top, here["items"], path, found)
+
+
+DOCS = Path(__file__).parent.parent / "docs" / "planners.md"
+BLOCKS = [b for b in re.findall(r"```yaml\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.S) if "scenario:" in b]
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_the_examples_in_the_docs_are_scenarios(tmp_path: Path, block: str) -> None:
+    path = tmp_path / "scenario.yaml"
+    path.write_text(block, encoding="utf-8")
+    jsonschema.Draft202012Validator(schema()).validate(load_yaml(path))
+    for name in re.findall(r"[\w/-]+\.(?:csv|geojson|dem|zip|wd|img|tif)", block):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("time_s,mm/h\n0,1\n60,2\n")
+    (tmp_path / "houses").mkdir()
+    read_scenario(path)
+
+
+def test_every_field_is_in_the_docs() -> None:
+    flood = DOCS.read_text(encoding="utf-8").split("## A flood")[1]
+    assert len(BLOCKS) >= 5
+    missing = [name for name in schema()["properties"] if f"`{name}`" not in flood]
+    assert not missing

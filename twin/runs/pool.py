@@ -21,6 +21,7 @@ Result = dict[str, Any]
 _LOOK_S = 0.5  # how often the caller is asked whether to go on
 _AHEAD = 3  # members that wait for each process: no more of their results than that pile up
 _MOST_WORKERS = 256
+_ANSWERS_WITHIN_S = 10.0
 
 
 def run_members(
@@ -119,7 +120,7 @@ def _cluster(address: str) -> tuple[Any, Any]:
         ) from error
     dask: Any = distributed
     try:
-        return dask.Client(address, timeout=10, set_as_default=False), dask.as_completed
+        return dask.Client(address, timeout=_ANSWERS_WITHIN_S, set_as_default=False), dask.as_completed
     except (OSError, ValueError) as error:
         raise MemberDied(
             f"the Dask scheduler at {address} does not answer ({error})",

@@ -15,15 +15,31 @@ from naru.kernel import inner, kernel
 from twin.grid import Values
 
 _OPEN, _STAGE, _DISCHARGE = 1, 2, 3  # as in twin.flood.records
+_SLOW, _FAST = 0.3, 0.7  # Froude numbers between which an edge without slope becomes a fall
 _ROUNDS = 30  # Newton's steps at most: each of these roots is approached from one side
 
 
 @inner
+def _without_slope(u: float, c: float) -> tuple[float, float]:
+    """Return celerity and velocity of water that leaves slowly as it comes, fast as over a fall (critical)."""
+    froude = u / c
+    froude += (1.0 - froude) * min(max((froude - _SLOW) / (_FAST - _SLOW), 0.0), 1.0)
+    face = (u + 2.0 * c) / (2.0 + froude)
+    return face, froude * face
+
+
+@inner
 def _open(u: float, c: float, g: float, slope: float, n: float) -> tuple[float, float]:
-    """Return celerity and velocity outwards of normal flow (Manning) at the face; (-1, 0): nothing leaves."""
-    if not slope > 0.0 or u >= c:
-        return (c, u) if u > 0.0 else (-1.0, 0.0)
+    """Return celerity and velocity outwards of normal flow (Manning) at the face; (-1, 0): nothing leaves.
+
+    Without a slope slow water leaves as it comes, so that waves run out, and fast water as over a fall: an edge
+    that knows no level must not keep it subcritical.
+    """
     running = u + 2.0 * c
+    if u >= c and u > 0.0:
+        return c, u
+    if not slope > 0.0:
+        return _without_slope(u, c) if u > 0.0 else (-1.0, 0.0)
     if running <= 0.0:
         return -1.0, 0.0
     critical = running / 3.0
@@ -96,11 +112,11 @@ def _continued(
 ) -> tuple[float, float]:
     """Return depth at the face and the bed's rise to it from the cell, continued from the next cell inwards."""
     depth, bed, active = ground[0], ground[3], ground[5]
-    h = float(depth[i, j])
+    h = np.float64(depth[i, j])
     if h <= dry or i1 < 0 or j1 < 0 or i1 >= depth.shape[0] or j1 >= depth.shape[1] or not active[i1, j1]:
         return h, 0.0
-    h1 = float(depth[i1, j1])
-    rise = 0.5 * (float(bed[i, j]) - float(bed[i1, j1]))
+    h1 = np.float64(depth[i1, j1])
+    rise = 0.5 * (np.float64(bed[i, j]) - np.float64(bed[i1, j1]))
     if h1 <= dry or abs(rise) > 0.5 * h:
         return h, 0.0
     return min(max(h + 0.5 * (h - h1), 0.5 * h), 1.5 * h), rise
@@ -114,14 +130,15 @@ def _face(
     kind, slope, value = face
     i, j, axis, sign, i1, j1 = at
     depth, bed, n = ground[0], ground[3], ground[4]
-    h = float(depth[i, j])
-    u = sign * float(ground[1 + axis][i, j]) / h if h > dry else 0.0
+    h = np.float64(depth[i, j])
+    across = ground[1][i, j] if axis == 0 else ground[2][i, j]
+    u = sign * np.float64(across) / h if h > dry else 0.0
     near, rise = _continued(ground, i, j, i1, j1, g, dry)
     c = np.sqrt(g * near)
     if kind == _OPEN and h > dry:
-        c, u = _open(u, c, g, slope, float(n[i, j]))
+        c, u = _open(u, c, g, slope, np.float64(n[i, j]))
     elif kind == _STAGE and not np.isnan(value):
-        outside = max(value - (float(bed[i, j]) + rise), 0.0)
+        outside = max(value - (np.float64(bed[i, j]) + rise), 0.0)
         c, u = _stage(u, c if h > dry else 0.0, np.sqrt(g * outside))
     elif kind == _DISCHARGE and value != 0.0 and not np.isnan(value):
         c, u = _discharge(u, c if h > dry else 0.0, g, value)
@@ -159,9 +176,10 @@ def pass_edges(
         c, u, rise = _face(ground, (kind[k], slope[k], value[k]), (i, j, axis, sign, i1, j1), g, dry)
         if c < 0.0:
             continue
-        h, out = float(ground[0][i, j]), c * c / g
+        h, out = np.float64(ground[0][i, j]), c * c / g
         push = out * u * u + 0.5 * g * ((out - h) * (out + h) + (h + out) * rise)
-        along = float(ground[2 - axis][i, j]) / h if h > dry and u > 0.0 else 0.0
+        aside = ground[2][i, j] if axis == 0 else ground[1][i, j]
+        along = np.float64(aside) / h if h > dry and u > 0.0 else 0.0
         part = flux[0] if axis == 0 else flux[1]
         part[0, a, b] = sign * out * u
         part[1, a, b] = push
@@ -201,7 +219,7 @@ def tally(
     cell, side, _, _, _ = faces
     for k in range(cell.size):
         axis, a, b, sign, _, _ = _place(side[k], cell[k] // columns, cell[k] % columns)
-        volume = sign * float(flux[0][0, a, b] if axis == 0 else flux[1][0, a, b]) * factor
+        volume = sign * np.float64(flux[0][0, a, b] if axis == 0 else flux[1][0, a, b]) * factor
         sums = gone if volume > 0.0 else come
         value = abs(volume)
         total = sums[0, group[k]] + value

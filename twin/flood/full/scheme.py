@@ -19,7 +19,7 @@ GRAVITY = 9.81  # m/s²
 _DRY_M = 1e-5
 _CFL = 0.45
 _THETA = 1.3  # of the limiter: 1 minmod … 2 monotonised central
-_STEEP = 0.3  # rise by run above which a bed beyond the water's reach is a wall
+_STEEP = 2.0  # rise by run of a bed beyond the reach of the water that reflects it; gentler ones are beaches
 _CELLS_A_THREAD = 50_000
 _LOTS = 4  # a thread, so that none waits long for another
 

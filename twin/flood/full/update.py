@@ -7,6 +7,7 @@ import numpy as np
 from naru.kernel import fast_inner, fast_kernel, kernel
 from twin.grid import Floats, Values
 
+_DEBT_M = 1e-7  # what rounding may leave a cell to owe
 _LEAVE = 1 - 1e-6  # of a cell's water all but this share may leave in one step
 
 
@@ -51,7 +52,7 @@ def hold(cells: Values, state: tuple[Values, ...], active: Values, flux: tuple[V
         i, j = cell // columns, cell % columns
         if not active[i, j]:
             continue
-        h = float(depth[i, j])
+        h = np.float64(depth[i, j])
         out = max(fx[0, i, j + 1], 0.0) - min(fx[0, i, j], 0.0) + max(fy[0, i + 1, j], 0.0) - min(fy[0, i, j], 0.0)
         share = min(1.0, max(h, 0.0) * _LEAVE / (out * dt_dx))
         u = qx[i, j] / h if h > 0 else 0.0
@@ -102,10 +103,10 @@ def move_mass(
                 h[k] = new
                 left = (total - np.float64(new)) + error
                 rest[k] = left
-                worst += 1 if left < -1e-7 else 0
+                worst += 1 if total < -_DEBT_M else 0
             if worst:
                 for k in range(c1 - c0):
-                    if rest[k] < -1e-7:
+                    if h[k] == 0 and rest[k] < -_DEBT_M:
                         if active[row, c0 + k]:  # others lie behind boundary faces: nobody counts their water
                             owed -= np.float64(rest[k])
                         rest[k] = 0
@@ -201,17 +202,17 @@ def add(state: tuple[Values, ...], low: Values, cells: Values, volumes: Values, 
     done = np.zeros(cells.size)
     for k in range(cells.size):
         i, j = cells[k] // columns, cells[k] % columns
-        h = float(depth[i, j])
-        before = h + float(low[i, j])
+        h = np.float64(depth[i, j])
+        before = h + np.float64(low[i, j])
         wanted = volumes[k] / area
         if wanted < 0 and before <= 0:
             continue
         new = max(before + wanted, 0.0)
         depth[i, j] = new
-        low[i, j] = new - float(depth[i, j])
+        low[i, j] = new - np.float64(depth[i, j])
         done[k] = volumes[k] if before + wanted >= 0 else -before * area
         if wanted < 0 and h > 0:
-            keep = min(1.0, float(depth[i, j]) / h)
+            keep = min(1.0, np.float64(depth[i, j]) / h)
             qx[i, j] *= keep
             qy[i, j] *= keep
     return done
@@ -225,14 +226,14 @@ def sums(depth: Values, low: Values) -> Floats:
     for i in range(rows):
         total, carry = 0.0, 0.0
         for j in range(columns):
-            value = float(depth[i, j])
+            value = np.float64(depth[i, j])
             new = total + value
             if abs(total) >= abs(value):
                 carry += (total - new) + value
             else:
                 carry += (value - new) + total
             total = new
-            carry += float(low[i, j])
+            carry += np.float64(low[i, j])
         out[2 * i], out[2 * i + 1] = total, carry
     return out
 

@@ -87,7 +87,7 @@ class Rain:
 
     def depths(self, from_s: float, to_s: float) -> Floats:
         """Return what falls between two times in each zone, m; without what is mixed by weights."""
-        out = np.full(self.count, sum(float(s.integral(from_s, to_s)) for s in self.even))
+        out = np.full(self.count, float(sum(float(s.integral(from_s, to_s)) for s in self.even)))
         for part, own in self.zoned:
             out[1:] += part.depths(from_s, to_s)[own]
         out[0] = 0.0

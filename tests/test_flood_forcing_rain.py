@@ -20,6 +20,8 @@ from twin.flood.ledger import Ledger
 from twin.flood.records import Boundary, Domain
 from twin.forcing.patterns import alternating_blocks, power_law
 from twin.forcing.series import Series
+from twin.forcing.sky_kernels import mix, pass_over
+from twin.forcing.warm import warm
 from twin.grid import Frame
 
 HUFF = {f"huff-{n}": n for n in (1, 2, 3, 4)}
@@ -275,6 +277,16 @@ def test_a_saved_sky_goes_on_bit_by_bit() -> None:
             other.act(again, 0.7 * n, 0.7, Ledger())
     assert (pond.depth == again.depth).all()
     assert all((v == other.save()[k]).all() for k, v in sky.save().items())
+
+
+def test_what_is_compiled_beforehand_is_all_that_the_sky_calls() -> None:
+    """Another kind of argument would be compiled while somebody waits."""
+    warm()
+    known = len(pass_over.signatures), len(mix.signatures)  # type: ignore[attr-defined]
+    for dtype in ("float32", "float64"):
+        _pour(world(), dtype, 60.0, rain=[_gauges("idw"), {"uniform_mm_h": 5}], infiltration={"drain_loss_mm_h": 3})
+        _pour(world(), dtype, 60.0, rain=_gauges("thiessen"), infiltration={"method": "scs-cn", "curve_number": 70})
+    assert (len(pass_over.signatures), len(mix.signatures)) == known  # type: ignore[attr-defined]
 
 
 def test_threads_change_nothing() -> None:

@@ -13,6 +13,7 @@ from affine import Affine
 from naru.cog import BLOCK, WEB_MERCATOR_EDGE_M
 from twin.bed.interpolate import interpolate_bed
 from twin.flood.inertial.warm import warm as warm_inertial
+from twin.forcing.warm import warm as warm_forcing
 from twin.grid import Frame
 from twin.mesh.archive import MeshOptions, build_mesh
 from twin.mesh.undulation import stated
@@ -25,6 +26,7 @@ _ZOOM = 12
 def main() -> None:
     """Make a tiny river, mesh and outline; the compiled code stays on disk."""
     warm_inertial()
+    warm_forcing()
     interpolate_bed(_survey(), Frame(0.0, 60.0, 5.0, 24, 60, "EPSG:5186"))
     outlines(np.array([shapely.box(0, 0, 8, 5)]))
     with tempfile.TemporaryDirectory() as folder:

@@ -11,7 +11,8 @@ import math
 import operator
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 
 from naru.errors import TileOutOfRange
 from naru.pmtiles.reader import GetBytes
@@ -48,15 +49,19 @@ class Level:
     height: int
     offsets: array[int] = field(repr=False)
     counts: array[int] = field(repr=False)  # bytes; 0: the block was left out, nothing is there
-    apart: bool = False  # each band has blocks of its own: those of the first come first
 
-    def index(self, x: int, y: int, band: int = 1) -> int | None:
-        """Return which block the tile (x, y) is, of a band where they lie apart; None where it does not reach."""
+    def index(self, x: int, y: int) -> int | None:
+        """Return which block the tile (x, y) is; None where the raster does not reach."""
         column, row = x - self.left, y - self.top
         if 0 <= column < self.columns and 0 <= row < self.rows:
-            before = (band - 1) * self.columns * self.rows if self.apart else 0
-            return before + row * self.columns + column
+            return row * self.columns + column
         return None
+
+    def of_band(self, number: int) -> Level:
+        """Return the blocks of one band, where each has its own: those of band 1 come first."""
+        size = self.columns * self.rows
+        mine = slice((number - 1) * size, number * size)
+        return replace(self, offsets=self.offsets[mine], counts=self.counts[mine])
 
     @property
     def is_full(self) -> bool:
@@ -68,7 +73,8 @@ class Cog:
     """Compressed blocks of one tile-aligned COG by z, x, y.
 
     `get_bytes(offset, length)` is all that is known of the archive, as for PMTiles. Opening parses the directories
-    once. Bands may have blocks of their own only where `apart` allows it: such blocks are no tiles of all bands.
+    once. Bands may have blocks of their own only where `apart` allows it; tiles are then those of the first, and
+    `of_band` gives the others.
     Raises ArchiveDamaged wherever the bytes are not such a file.
     """
 
@@ -84,6 +90,7 @@ class Cog:
         self.has_alpha = any(kind in _ALPHA for kind in base.counts(_EXTRA))
         self.has_mask = any(kind & _MASK for kind in kinds)
         self._webp = base.number(_COMPRESSION, 1) == _WEBP and base.number(_BITS, 1) == 8
+        self.apart = base.number(_SAMPLES, 1) > 1 and base.number(_PLANES, 1) != 1
         self._levels = {level.zoom: level for level in _levels(base, reduced, apart=apart)}
         self._check_end()
 
@@ -106,6 +113,12 @@ class Cog:
         whole = self.has_alpha or all(level.is_full for level in self._levels.values())
         return "webp" if self._webp and whole and not self.has_mask else None
 
+    def of_band(self, number: int) -> Cog:
+        """Return the tiles of one band, counted from 1, of bands that lie apart."""
+        one = copy(self)
+        one._levels = {zoom: level.of_band(number) for zoom, level in self._levels.items()}
+        return one
+
     def level(self, z: int) -> Level:
         """Return the level of a zoom; raises TileOutOfRange for a zoom that there is not."""
         found = self._levels.get(z)
@@ -116,13 +129,10 @@ class Cog:
             )
         return found
 
-    def has(self, z: int, x: int, y: int, band: int = 1) -> bool:
-        """Tell whether anything is stored for a tile; raises TileOutOfRange as `get` does.
-
-        Of bands that lie apart only `band` is asked for.
-        """
+    def has(self, z: int, x: int, y: int) -> bool:
+        """Tell whether anything is stored for a tile; raises TileOutOfRange as `get` does."""
         level = self.level(z)
-        index = level.index(x, y, band)
+        index = level.index(x, y)
         return index is not None and level.counts[index] > 0
 
     def get(self, z: int, x: int, y: int) -> bytes | None:
@@ -180,7 +190,7 @@ def _level(directory: Directory, overview: int, place: tuple[int, int, int], *, 
     offsets, counts = directory.counts(_OFFSETS), directory.counts(_COUNTS)
     if not columns * rows * (bands if is_apart else 1) == len(offsets) == len(counts) or not offsets:
         raise damaged(f"{len(offsets)} offsets and {len(counts)} lengths for {columns} × {rows} blocks")
-    return Level(place[0], overview, place[1], place[2], columns, rows, width, height, offsets, counts, is_apart)
+    return Level(place[0], overview, place[1], place[2], columns, rows, width, height, offsets, counts)
 
 
 def _place(base: Directory) -> tuple[int, int, int]:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from naru.cog import Cog
+from naru.errors import ArchiveDamaged
 from naru.pmtiles import mapped
 from tileserver.flood.times import moment
 from tileserver.pyramids import LayerPyramid
@@ -35,16 +36,24 @@ def moment_of(service: Service, pyramid: LayerPyramid, asked: str | None) -> Mom
         return None
     times, number = found
     path = service.house.storage.path(times.depths.archive)
-    cog = opened(service, times.depths, depths_at)
+    cog = opened(service, times.depths, lambda path: depths_at(path, number + 1))
     subject = Subject(path, cog, pyramid.facts, before=number)
     return Moment(subject, f"{times.depths.archive.sha256[:12]}t{number}")
 
 
-@lru_cache(maxsize=64)
-def depths_at(path: Path) -> Cog:
-    """Return the depths of a path, opened once: archives never change, a name stands for its bytes.
+@lru_cache(maxsize=128)
+def depths_at(path: Path, band: int) -> Cog:
+    """Return the tiles of a band, known once: archives never change, a name stands for its bytes.
 
     Raises:
-        ArchiveDamaged: it is no such raster.
+        ArchiveDamaged: the raster is none, or has no such band.
     """
+    cog = _opened(path)
+    if not (cog.apart and 1 <= band <= cog.bands):
+        raise ArchiveDamaged(f"the depths have no band {band}", file=str(path), remedy="Publish the run again.")
+    return cog.of_band(band)
+
+
+@lru_cache(maxsize=32)
+def _opened(path: Path) -> Cog:
     return Cog(mapped(path), apart=True)

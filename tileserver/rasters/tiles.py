@@ -122,7 +122,7 @@ def _may_have(pyramid: LayerPyramid, subject: Subject, address: TileAddress) -> 
     """Tell whether the raster may have something here, as far as that is known before drawing."""
     tile = address.z, address.x, address.y
     if address.tms == WEB_MERCATOR:
-        return subject.cog.has(*tile, band=subject.before + 1)
+        return subject.cog.has(*tile)
     return reaches(pyramid.tileset.bounds, address.tms, *tile)
 
 

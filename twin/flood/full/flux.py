@@ -259,7 +259,7 @@ def _solve(buf: Values, n: int, num: Values) -> None:
     tiny = num[DRY] * num[DRY] * num[DRY] * num[DRY]
     for k in range(n):
         h_l, h_r, rise, passes = buf[_LH + k], buf[_RH + k], buf[_DZ + k], buf[_FM + k]
-        u_l, u_r = buf[_LU + k], buf[_RU + k]
+        u_l, u_r, v_l, v_r = buf[_LU + k], buf[_RU + k], buf[_LV + k], buf[_RV + k]
         level = rise + h_r  # of the water on the right, above the bed on the left
         low = h_l if h_l < level else level
         step = rise if rise > zero else zero
@@ -300,7 +300,7 @@ def _solve(buf: Values, n: int, num: Values) -> None:
         buf[_F0 + k] = mass
         buf[_F1 + k] = push + hg * (h_l + a) * down_l * passes + wall_l * mirror_l + buf[_LE + k]
         buf[_F2 + k] = push - pressure + hg * (h_r + b) * down_r * passes + wall_r * mirror_r + buf[_RE + k]
-        buf[_F3 + k] = mass * (buf[_LV + k] if mass > zero else buf[_RV + k])
+        buf[_F3 + k] = mass * (v_l if mass > zero else v_r)
 
 
 @fast_inner

@@ -12,7 +12,7 @@ import numpy as np
 from twin.flood.ledger import Ledger
 from twin.flood.records import Boundary, Bystander, Domain, Ints, Reading, Water
 from twin.forcing.inflows import conveyance_shares
-from twin.forcing.series import Series
+from twin.forcing.series import Ahead, Series
 from twin.forcing.steps import stable_step, wave_step
 from twin.forcing.tide import Tide
 from twin.grid import Floats, Values
@@ -90,6 +90,7 @@ class BoundaryActor(Bystander):
     def __init__(self, conditions: Sequence[tuple[Condition, Ints]], domain: Domain) -> None:
         self._conditions = conditions
         self._domain = domain
+        self._ahead = [Ahead((c.series,)) if isinstance(c, Discharge) else None for c, _ in conditions]
         self._cells = [np.empty(0, np.int64)] * len(conditions)
         self._names = [""] * len(conditions)
         self._time_s = 0.0
@@ -115,8 +116,9 @@ class BoundaryActor(Bystander):
         cell_m = self._domain.frame.cell_m
         longest = math.inf
         for n, (condition, _) in enumerate(self._conditions):
-            if isinstance(condition, Discharge):
-                rise = condition.series.largest(self._time_s) / (len(self._cells[n]) * cell_m**2)
+            ahead = self._ahead[n]
+            if ahead is not None:
+                rise = ahead.largest(self._time_s) / (len(self._cells[n]) * cell_m**2)
                 longest = min(longest, stable_step(rise, cell_m))
             elif isinstance(condition, Stage):
                 aim = condition.highest(self._time_s) - self._domain.bed.reshape(-1)[self._cells[n]]

@@ -15,7 +15,7 @@ from twin.flood.world import World
 from twin.forcing import cells
 from twin.forcing.hydrograph import DISCHARGE, Hydrograph, read_hydrograph
 from twin.forcing.sections import groups, number, only_one, point, points
-from twin.forcing.series import Series
+from twin.forcing.series import Ahead, Series
 from twin.forcing.steps import stable_step
 from twin.grid import Floats, Values
 
@@ -85,6 +85,7 @@ class Inflow(Bystander):
         self.name = name
         self._cells = where
         self._discharge = discharge
+        self._ahead = Ahead((discharge,))
         self._by_conveyance = by_conveyance
         self._rest = np.zeros(len(where))  # what float32 could not hold, m³
         self._shortfall = 0.0
@@ -105,7 +106,7 @@ class Inflow(Bystander):
     def longest_step_s(self) -> float:
         """Return the longest step in which what comes onto dry ground does not outrun what is stable."""
         side, area = self._cell
-        return stable_step(self._discharge.largest(self._time_s) / (area * len(self._cells)), side)
+        return stable_step(self._ahead.largest(self._time_s) / (area * len(self._cells)), side)
 
     def act(self, water: Water, time_s: float, dt_s: float, ledger: Ledger) -> None:
         """Bring the exact volume of the step, or take it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -32,6 +32,7 @@ class Series:
     after: Floats
     _sums: Floats = field(init=False)  # the integral from the first time to each
     _breaks: list[float] = field(init=False)
+    _still: bool = field(init=False)
 
     def __post_init__(self) -> None:
         spans = np.diff(self.times).reshape(-1, *([1] * (self.values.ndim - 1)))
@@ -39,6 +40,7 @@ class Series:
         sums = np.concatenate([np.zeros((1, *self.values.shape[1:])), np.cumsum(spans * means, axis=0)])
         object.__setattr__(self, "_sums", sums)
         object.__setattr__(self, "_breaks", [float(t) for t in self.times])
+        object.__setattr__(self, "_still", len(self.times) == 1 and not np.any(self.before != self.after))
 
     @classmethod
     def steps(cls, times: Sequence[float] | Floats, values: Sequence[float] | Floats) -> Series:
@@ -87,7 +89,7 @@ class Series:
 
     def next_change(self, time_s: float) -> float:
         """Return the next time after `time_s` at which the values break; inf: none."""
-        if not np.any(self.before != self.after) and len(self._breaks) == 1:
+        if self._still:
             return np.inf
         place = bisect_right(self._breaks, time_s + _SAME_S)
         return self._breaks[place] if place < len(self._breaks) else np.inf
@@ -119,3 +121,25 @@ class Series:
             return np.asarray(self._sums[place] + self.after * since)
         mean = 0.5 * (self.values[place] + self.at(time_s)) if self.linear else self.values[place]
         return np.asarray(self._sums[place] + mean * since)
+
+
+class Ahead:
+    """The largest rate of some series up to the next break of any: looked up once between breaks."""
+
+    def __init__(self, series: Iterable[Series]) -> None:
+        self._series = tuple(series)
+        self.until_s = -np.inf
+        self._span = (np.inf, -np.inf)
+        self._rate = 0.0
+
+    def largest(self, time_s: float) -> float:
+        """Return the sum of the series' largest rates from a time to the next break, which is `until_s`."""
+        if not self._span[0] <= time_s < self._span[1]:
+            self.until_s = self.next_change(time_s)
+            self._span = (time_s, self.until_s)
+            self._rate = sum(one.largest(time_s) for one in self._series)
+        return self._rate
+
+    def next_change(self, time_s: float) -> float:
+        """Return when any of the series next breaks."""
+        return min((one.next_change(time_s) for one in self._series), default=np.inf)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -13,6 +12,7 @@ from twin.flood.ledger import Ledger
 from twin.flood.records import Bystander, Water
 from twin.forcing.falling import Rain
 from twin.forcing.infiltration import Losses
+from twin.forcing.series import Ahead
 from twin.forcing.sky_kernels import CHUNK, mix, pass_over
 from twin.forcing.steps import stable_step
 from twin.grid import Floats, Values
@@ -41,8 +41,7 @@ class Sky(Bystander):
         self._losses = losses
         self._end_s = end_s
         self._since = 0.0  # until when it has rained
-        self._break_s = -math.inf  # until when `_rate` is the heaviest
-        self._rate = 0.0
+        self._ahead = Ahead(rain.series)
         shape = rain.zones.shape
         self._field = np.zeros(shape if rain.mixed else (0, 0), np.float32)
         self._none = np.zeros((0, 0), np.float32)
@@ -62,18 +61,11 @@ class Sky(Bystander):
 
     def next_change_s(self, time_s: float) -> float:
         """Return when the rain next breaks."""
-        return min((s.next_change(time_s) for s in self._rain.series), default=math.inf)
+        return self._ahead.next_change(time_s)
 
     def longest_step_s(self) -> float:
         """Return the longest step in which rain on dry ground does not outrun what is stable."""
-        return stable_step(self._heaviest(), self._cell_m)
-
-    def _heaviest(self) -> float:
-        """Return the greatest rain rate up to the next break, m/s."""
-        if not self._since < self._break_s:
-            self._break_s = self.next_change_s(self._since)
-            self._rate = sum(s.largest(self._since) for s in self._rain.series)
-        return self._rate
+        return stable_step(self._ahead.largest(self._since), self._cell_m)
 
     def act(self, water: Water, time_s: float, dt_s: float, ledger: Ledger) -> None:
         """Let it rain up to the end of the step, if enough is together."""
@@ -87,12 +79,12 @@ class Sky(Bystander):
             self._pass(water, (depths, field), end - begin, ledger)
 
     def _due(self, end: float) -> bool:
-        waited = end - self._since
-        if waited >= _MOST_S or max(self._heaviest(), self._losses.fastest) * waited >= _MOST_M:
+        waited, heaviest = end - self._since, self._ahead.largest(self._since)
+        if waited >= _MOST_S or max(heaviest, self._losses.fastest) * waited >= _MOST_M:
             return True
         if abs(end - round(end)) <= _WHOLE_S or end >= self._end_s - _WHOLE_S:
             return True
-        return end >= self._break_s - _WHOLE_S
+        return end >= self._ahead.until_s - _WHOLE_S
 
     def _mix(self, mixed: Sequence[Floats]) -> Values:
         """Return the rain that is mixed from gauges on each cell, m; without cells where there is none."""
@@ -162,4 +154,4 @@ class Sky(Bystander):
     def load(self, saved: Mapping[str, Values]) -> None:
         """Go on from what `save` gave."""
         self._rest, self._state = saved["rest"].copy(), saved["state"].copy()
-        self._since, self._break_s = float(saved["since"][0]), -math.inf
+        self._since = float(saved["since"][0])

@@ -12,6 +12,7 @@ import pytest
 
 from naru.errors import NaruError
 from tests.flood_scenarios import NORTH, WEST, made, plain, write_raster
+from twin.flood.records import Options
 from twin.grid import Frame
 from twin.scenario import framing
 
@@ -189,12 +190,12 @@ def test_heights_in_centimetres_become_metres(tmp_path: Path) -> None:
 def test_what_the_machine_cannot_hold_is_refused_before_it_is_read() -> None:
     frame = Frame(WEST, NORTH, 1.0, 10_000, 10_000, "EPSG:5186")
     with pytest.raises(NaruError, match="GB of memory") as caught:
-        framing.check_memory(frame, "s.yaml", memory=10**9)
+        framing.check_memory(frame, Options(), "s.yaml", memory=10**9)
     assert caught.value.field == "domain.cell_m"
-    need = framing.BYTES_PER_CELL * 10**8
+    need = framing.bytes_needed(frame, Options())
     fits = float(caught.value.remedy.split("cells of ")[1].split(" m")[0])
     assert need / fits**2 <= 0.7e9
-    framing.check_memory(frame, "s.yaml", memory=2 * need)
+    framing.check_memory(frame, Options(), "s.yaml", memory=2 * need)
 
 
 # --- roughness ----------------------------------------------------------------------------------------

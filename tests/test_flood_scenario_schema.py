@@ -216,6 +216,15 @@ def test_the_examples_in_the_docs_are_scenarios(tmp_path: Path, block: str) -> N
     read_scenario(path)
 
 
+def test_a_posted_scenario_may_hold_its_tables() -> None:
+    given = mapping(
+        terrain="sample-river", rain={"hyetograph": "rain.csv"}, files={"rain.csv": "time_s,mm/h\n0,1\n"}
+    )
+    jsonschema.Draft202012Validator(schema(posted=True)).validate(given)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft202012Validator(schema()).validate(given)
+
+
 def test_every_field_is_in_the_docs() -> None:
     flood = DOCS.read_text(encoding="utf-8").split("## A flood")[1]
     assert len(BLOCKS) >= 5

@@ -126,7 +126,7 @@ def _site(scenario: Scenario, house: House | None, warn: Callable[[str], None]) 
         around = (*bounds[:, :2].min(axis=0).tolist(), *bounds[:, 2:].max(axis=0).tolist())
         box = around if box is None else _both(box, around)
         frame = frame_of(raster, crs, wish.cell_m, box, warn)
-    check_memory(frame, file)
+    check_memory(frame, scenario.options, file)
     return Site(raster, frame, Drawing(coordinates, frame, house), warn), coordinates
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from naru.house import House
+from twin.scenario.read_sources import LAYER_ID
 from twin.scenario.spec import RasterSource, RoughnessSpec, Scenario, ShapeSource
 
 _CHUNK = 1 << 20
@@ -74,6 +75,9 @@ def _completed(
     """Return an input with its hash or version."""
     if "file" in item and "sha256" not in item:
         path = scenario.file.parent / str(item["file"])
+        if not path.exists() and LAYER_ID.fullmatch(str(item["file"])):  # a raster that is named by a word alone
+            item["layer"] = item.pop("file")
+            return _completed(item, scenario, house, hashes)
         if path.exists():
             if path not in hashes:
                 hashes[path] = _sha256(path)

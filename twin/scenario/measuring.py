@@ -65,7 +65,7 @@ def crossed_faces(name: str, line: Floats, frame: Frame) -> FlowSection:
     >>> frame = Frame(0.0, 3.0, 1.0, 3, 3, "")
     >>> section = crossed_faces("s", np.array([[1.0, 3.0], [1.0, 0.0]]), frame)  # southwards: left is east
     >>> section.x_faces.tolist(), section.x_signs.tolist(), section.y_faces.size
-    ([1, 5, 9], [1.0, 1.0, 0], 0)
+    ([1, 5, 9], [1.0, 1.0, 1.0], 0)
     """
     half = frame.cell_m / 2
     corners = Frame(

@@ -21,17 +21,21 @@ from twin.spec_records import Unit
 Schema = Mapping[str, Any]
 
 
-def schema() -> dict[str, Any]:
-    """Return the schema of the scenario file, and of the JSON that `POST /api/scenarios` takes.
+def schema(*, posted: bool = False) -> dict[str, Any]:
+    """Return the schema of the scenario file; `posted`: of `POST /api/scenarios`, which holds its tables.
 
     >>> sorted(schema())[:3]
     ['$defs', '$id', '$schema']
     """
+    fields = {**_running(), **_ground(), **forcing(), **WORKS}
+    if posted:
+        texts = {"type": "object", "additionalProperties": {"type": "string"}}
+        fields["files"] = texts | {"description": "tables by name: the text of each"}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "urn:naru:scenario",
         "title": "A flood scenario",
-        **group({**_running(), **_ground(), **forcing(), **WORKS}, needed=("scenario", "terrain")),
+        **group(fields, needed=("scenario", "terrain")),
         "anyOf": [{"required": [f"duration_{unit}"]} for unit in ("h", "min", "s")],
         "$defs": dict(_defs()),
     }

@@ -192,7 +192,8 @@ def _files(where: Fields) -> tuple[Path, ...]:
     if named is None:
         return (where.source_file("file"),)
     if isinstance(named, str):
-        found = sorted(where.file.parent.glob(named)) if not Path(named).is_absolute() else []
+        fitting = where.file.parent.glob(named) if not Path(named).is_absolute() else ()
+        found = [path for path in sorted(fitting) if found_file(where.file, str(path))]  # what may be read
         if not found:
             raise where.wrong(
                 "files", f"is '{named}', which no file fits", "Such as radar_*.tif, in order of time."

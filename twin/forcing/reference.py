@@ -2,22 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.resources import as_file, files
 
 import numpy as np
 
-from naru.errors import BadSpec
+from naru.errors import BadSpec, ColumnsUnknown
 from twin.fields import Fields
 from twin.grid import Floats
 from twin.text import Table, read_table
 
+_DEPTHS = ("place", "return_period_y", "duration_h", "depth_mm")
+_SOILS = ("soil", "effective_porosity", "suction_mm", "hydraulic_conductivity_mm_h")
 
-def table(where: Fields, key: str, shipped: str) -> Table:
-    """Return the table that a field names, or else the one that comes with the software."""
+
+def table(where: Fields, key: str, shipped: str, needed: Sequence[str] = ()) -> Table:
+    """Return the table that a field names, or else the one that comes with the software.
+
+    Raises ColumnsUnknown where a column that is needed is not in it.
+    """
     if where.has(key):
-        return read_table(where.source_file(key))
+        found = read_table(where.source_file(key))
+        for name in needed:
+            if name not in found.header:
+                raise ColumnsUnknown(
+                    f"there is no column '{name}'",
+                    file=str(found.file),
+                    field=where.where(key),
+                    remedy=f"It needs {', '.join(needed)}; it has {', '.join(found.header[:30])}.",
+                )
+        return found
     with as_file(files("twin.forcing") / "data" / shipped) as path:
         return read_table(path)
+
+
+def _text(rows: Table, row: int, name: str) -> str:
+    """Return a cell of a column that may be missing: then nothing."""
+    return rows.text(row, name) if name in rows.header else ""
 
 
 def mass_curve(where: Fields, pattern: str) -> tuple[Floats, Floats]:
@@ -58,15 +79,15 @@ def depth_curve(where: Fields, place: str, return_period_y: float) -> tuple[Floa
 
     Raises BadSpec: it has none; says what it has.
     """
-    rows = table(where, "depth_table", "rain_depths.csv")
+    rows = table(where, "depth_table", "rain_depths.csv", _DEPTHS)
     found, have = [], set()
     for n in range(len(rows.rows)):
         names = {rows.text(n, c).casefold() for c in ("place", "place_ko") if c in rows.header}
         years = rows.number(n, "return_period_y")
         have.add(f"{rows.text(n, 'place')} {years:g} years")
         if place.casefold() in names and years == return_period_y:
-            sure = rows.text(n, "verified").casefold() in ("yes", "예", "true", "1")
-            source = rows.text(n, "source") + ("" if sure else " (not verified)")
+            sure = _text(rows, n, "verified").casefold() in ("yes", "예", "true", "1")
+            source = _text(rows, n, "source") + ("" if sure else " (not verified)")
             found.append((rows.number(n, "duration_h"), rows.number(n, "depth_mm"), source))
     if not found:
         raise where.wrong(
@@ -88,13 +109,11 @@ def depth_curve(where: Fields, place: str, return_period_y: float) -> tuple[Floa
 
 def soil(where: Fields, name: str) -> tuple[float, float, float]:
     """Return a soil's effective porosity, suction (mm) and hydraulic conductivity (mm/h). Raises BadSpec."""
-    rows = table(where, "soil_table", "soils.csv")
+    rows = table(where, "soil_table", "soils.csv", _SOILS)
     wanted = name.casefold().replace(" ", "-").replace("_", "-")
     for n in range(len(rows.rows)):
-        if wanted in (rows.text(n, "soil").casefold(), rows.text(n, "soil_ko").casefold()):
-            porosity, suction, conductivity = (
-                rows.number(n, c) for c in ("effective_porosity", "suction_mm", "hydraulic_conductivity_mm_h")
-            )
+        if wanted in (rows.text(n, "soil").casefold(), _text(rows, n, "soil_ko").casefold()):
+            porosity, suction, conductivity = (rows.number(n, c) for c in _SOILS[1:])
             return porosity, suction, conductivity
     known = ", ".join(rows.text(n, "soil") for n in range(len(rows.rows)))
     raise where.wrong("soil", f"is '{name}'", f"Known are: {known}.")

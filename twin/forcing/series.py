@@ -94,13 +94,14 @@ class Series:
         place = bisect_right(self._breaks, time_s + _SAME_S)
         return self._breaks[place] if place < len(self._breaks) else np.inf
 
-    def largest(self, from_s: float) -> float:
-        """Return the largest size that a value has from a time to the next break."""
-        size = np.abs(self.at(from_s))
-        last = self.next_change(from_s)
-        if self.linear and np.isfinite(last):
-            size = np.maximum(size, np.abs(self.values[bisect_right(self._breaks, from_s + _SAME_S)]))
-        return float(np.max(size))
+    def largest(self, time_s: float) -> float:
+        """Return the largest size that a value has between the breaks around a time."""
+        place = bisect_right(self._breaks, time_s + _SAME_S) - 1
+        if place < 0:
+            return float(np.max(np.abs(self.before)))
+        if place == len(self._breaks) - 1:
+            return float(np.max(np.abs(self.after)))
+        return float(np.max(np.abs(self.values[place : place + (2 if self.linear else 1)])))
 
     def scaled(self, factor: float) -> Series:
         """Return the series with all values multiplied."""
@@ -133,8 +134,8 @@ class Ahead:
         self._rate = 0.0
 
     def largest(self, time_s: float) -> float:
-        """Return the sum of the series' largest rates from a time to the next break, which is `until_s`."""
-        if not self._span[0] <= time_s < self._span[1]:
+        """Return the sum of the series' largest rates between the breaks around a time; `until_s` is the next."""
+        if not self._span[0] <= time_s < self._span[1] - _SAME_S:
             self.until_s = self.next_change(time_s)
             self._span = (time_s, self.until_s)
             self._rate = sum(one.largest(time_s) for one in self._series)

@@ -9,6 +9,7 @@ import pytest
 
 from naru.errors import NaruError
 from tests.flood_scenarios import mapping, plain
+from twin.fields import only_beside
 from twin.scenario.read import read_mapping, read_scenario
 
 SQUARE = [[200_010, 549_970], [200_030, 549_970], [200_030, 549_990]]
@@ -141,3 +142,35 @@ def test_a_member_that_cannot_be_read_is_named(folder: Path) -> None:
     error = refused(folder, vary={"manning_n": [0.03, 300]})
     assert "member 'manning-n-300'" in error.message
     assert error.field == "manning_n"
+
+
+def test_a_scenario_that_came_over_the_net_reaches_no_other_files(folder: Path) -> None:
+    inside = folder / "inputs"
+    inside.mkdir()
+    plain(inside)
+    file = inside / "scenario.yaml"
+    here = {"raster": {"files": "*.tif", "kind": "depth_mm", "every_min": 10}}
+    elsewhere = {"raster": {"files": "../*.tif", "kind": "depth_mm", "every_min": 10}}
+    read_mapping(mapping(rain=elsewhere), file)  # one's own may
+    with only_beside(inside):
+        read_mapping(mapping(rain=here), file)
+        for fields in (
+            {"terrain": "../dem.tif"},
+            {"terrain": str(folder / "dem.tif")},
+            {"rain": elsewhere},
+            {"gauges": "/etc/passwd"},
+            {"buildings": {"file": "..", "as": "block"}},
+            {"initial": {"warm_start": ".."}},
+            {"initial": {"warm_start": str(folder)}},
+        ):
+            with pytest.raises(NaruError):
+                read_mapping(mapping(**fields), file)
+
+
+def test_a_table_without_a_column_is_named(folder: Path) -> None:
+    storm = {"return_period_y": 100, "place": "here", "duration_h": 1, "depth_table": "idf.csv"}
+    (folder / "idf.csv").write_text("place,return_period_y,duration_h,depth_mm\nhere,100,1,90\n")
+    read_mapping(mapping(rain={"design": storm}), folder / "scenario.yaml")
+    (folder / "idf.csv").write_text("place,return_period_y,duration_h\nhere,100,1\n")
+    error = refused(folder, rain={"design": storm})
+    assert (error.code, error.field) == ("COLUMNS_UNKNOWN", "rain.design.depth_table")

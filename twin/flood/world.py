@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from naru.house import House
 from twin.flood.records import Domain
@@ -28,7 +27,10 @@ class World:
     file: Path  # the scenario: relative paths begin at its folder
     house: House | None  # holds the layers that a scenario names
     place: Callable[..., Floats]
-    raster: Callable[[Any, str], Floats]
-    """`raster(what, field)`: a raster file or layer (path, id, or {file|layer, band, …}) on the domain's cells."""
+    raster: Callable[..., Floats]
+    """`raster(what, field)`: a raster file or layer (path, id, or {file|layer, band, …}) on the domain's cells.
+
+    Finer cells are averaged, coarser ones interpolated; with `classes=True` values are never mixed.
+    """
     gauges: Mapping[str, int] = field(default_factory=dict)  # name: flat index of its cell; rules may name them
     warnings: list[str] = field(default_factory=list)  # whoever builds adds what the user should look at

@@ -15,6 +15,7 @@ from twin.works.faces import Chain
 from twin.works.laws.crossing import NUMBERS, WIDTH, settle
 from twin.works.site import Site
 
+_SMOOTH = 0.05  # of a step in the mean that is read: steps differ in length before an output
 _WET_M = 1e-3  # what counts as water where a stage is read
 
 
@@ -97,10 +98,14 @@ class Crossings(Bystander):
 
     def __init__(self, layout: Layout, buckets: Sequence[Bucket] = ()) -> None:
         pairs = np.concatenate(layout.pairs) if layout.pairs else np.empty((0, 2), np.int64)
-        self.cells = np.unique(pairs[pairs >= 0])
+        outer = _outwards(layout.site, pairs)
+        known = np.concatenate([pairs[pairs >= 0], outer[outer >= 0]])
+        self.cells: Ints = np.unique(known)
         self.buckets = tuple(buckets)
         n, extra = len(self.cells), len(self.buckets)
         self.sides = np.where(pairs >= 0, np.searchsorted(self.cells, pairs), n - 1 - pairs).astype(np.int64)
+        beyond = np.where(outer >= 0, np.searchsorted(self.cells, outer), -1).astype(np.int64)
+        self._seen = np.stack([self.sides, beyond], axis=2).reshape(-1, 4)
         self.kinds = np.concatenate(layout.kinds) if layout.kinds else np.empty(0, np.int64)
         self.numbers = np.concatenate(layout.numbers) if layout.numbers else np.empty((0, NUMBERS))
         for change in layout.later:
@@ -114,9 +119,9 @@ class Crossings(Bystander):
         self.area: Floats = np.full(n + extra, site.domain.area_m2)
         self.depth: Floats = np.zeros(n + extra)
         self._carry: Floats = np.zeros(n)  # what rounding kept back
-        self._passed: Floats = np.zeros(len(self.sides))  # in the last step, m³
+        self._flow: Floats = np.zeros((len(self.sides), 2))  # in the last step, m³ and m²/s
+        self._mean: Floats = np.zeros(len(self.sides))  # m³/s over some twenty steps: what is read
         self._volume: Floats = np.zeros(len(self.sides))  # in all
-        self._dt_s = 0.0
         self._water: Water | None = None
 
     @property
@@ -140,9 +145,9 @@ class Crossings(Bystander):
         self._look(water)
         for part in self._parts():
             part.move(self, water, time_s, dt_s)
-        gain = settle(self.sides, self.kinds, self.numbers, self.depth, self.bed, self.area, dt_s, self._passed)
-        self._dt_s = dt_s
-        self._volume += self._passed
+        gain = settle(self._seen, self.kinds, self.numbers, self.depth, self.bed, self.area, dt_s, self._flow)
+        self._volume += self._flow[:, 0]
+        self._mean += _SMOOTH * (self._flow[:, 0] / dt_s - self._mean)
         self._give(water, gain)
 
     def _parts(self) -> Iterator[Part]:
@@ -165,8 +170,12 @@ class Crossings(Bystander):
         self.depth += gain / self.area
 
     def side_stage(self, rows: Ints, side: int) -> float:
-        """Return the stage on a side (0 upstream, 1 downstream), EL m: the mean where wet, else the lowest bed."""
-        cells = self.sides[rows, side]
+        """Return the stage on a side (0 upstream, 1 downstream), EL m: the mean where wet, else the lowest bed.
+
+        It is read a cell away from the structure, where there is water there: the law's head.
+        """
+        near, far = self._seen[rows, 2 * side], self._seen[rows, 2 * side + 1]
+        cells = np.where((far >= 0) & (self.depth[far] > _WET_M) & (self.depth[near] > _WET_M), far, near)
         wet = cells[self.depth[cells] > _WET_M]
         if len(wet):
             return float((self.bed[wet] + self.depth[wet]).mean())
@@ -185,7 +194,7 @@ class Crossings(Bystander):
     def readings(self) -> Iterator[Reading]:
         """Yield flow, volume and heads of each structure, and what its part tells."""
         for owner in self.owners:
-            rate = float(self._passed[owner.rows].sum()) / self._dt_s if self._dt_s else 0.0
+            rate = float(self._mean[owner.rows].sum())
             yield Reading(owner.id, "discharge_m3_s", rate + self._flow_below(owner))
             yield Reading(owner.id, "volume_m3", float(self._volume[owner.rows].sum()))
             for side, quantity in enumerate(("head_upstream_m", "head_downstream_m")):
@@ -211,8 +220,8 @@ class Crossings(Bystander):
         out: dict[str, Values] = {
             "carry": self._carry,
             "volume": self._volume,
-            "passed": self._passed,
-            "dt": np.array([self._dt_s]),
+            "flow": self._flow,
+            "mean": self._mean,
             "buckets": np.array([bucket.volume_m3 for bucket in self.buckets]),
         }
         return out | {f"part/{o.id}": o.part.state() for o in self.owners if o.part is not None}
@@ -220,12 +229,27 @@ class Crossings(Bystander):
     def load(self, saved: Mapping[str, Values]) -> None:
         """Go on from what `save` gave."""
         self._carry[:], self._volume[:] = saved["carry"], saved["volume"]
-        self._passed[:], self._dt_s = saved["passed"], float(saved["dt"][0])
+        self._flow[:], self._mean[:] = saved["flow"], saved["mean"]
         for bucket, volume in zip(self.buckets, saved["buckets"], strict=True):
             bucket.volume_m3 = float(volume)
         for owner in self.owners:
             if owner.part is not None:
                 owner.part.restore(np.asarray(saved[f"part/{owner.id}"], np.float64))
+
+
+def _outwards(site: Site, pairs: Ints) -> Ints:
+    """Return the cells next to pairs of cells, outwards; -1 where there is none, or a line lies between."""
+    columns = site.domain.frame.columns
+    out = np.full(pairs.shape, -1, np.int64)
+    for k, (first, second) in enumerate(pairs):
+        if min(first, second) < 0 or first == second:
+            continue
+        same_row = first // columns == second // columns
+        step = int(np.sign(first - second)) * (1 if same_row else columns)
+        for side, (cell, way) in enumerate(((int(first), step), (int(second), -step))):
+            if site.joined(cell, cell + way):
+                out[k, side] = cell + way
+    return out
 
 
 def numbers_of(count: int, **values: Floats | float) -> Floats:

@@ -113,8 +113,7 @@ class Inlets(Bystander):
 
     def act(self, water: Water, time_s: float, dt_s: float, ledger: Ledger) -> None:
         """Let water in."""
-        never = np.full(len(self._flow), -np.inf)
-        self._flow = self._openings.wanted(water, never, dt_s)
+        self._flow = self._openings.wanted(water, self._openings.bed - 1.0, dt_s)  # sewers with room
         self._volume += self._flow * dt_s
         taken = -self._openings.move(water, -self._flow * dt_s)
         if taken:

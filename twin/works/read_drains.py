@@ -24,12 +24,17 @@ def read_drains(top: Fields) -> DrainsSpec | None:
         raise top.wrong("drains", "is no group of fields", "Write it like {capacity_mm_h: 65}.")
     fields = Fields(given, top.file, top.where("drains"))
     swmm = fields.source_file("swmm") if fields.has("swmm") else None
+    step = fields.number("swmm_step_s", 1, 300, "s", 5.0) or 5.0
+    if step != int(step):
+        raise fields.wrong(
+            "swmm_step_s", f"is {step:g} where whole seconds are expected", "SWMM counts whole seconds."
+        )
     out = DrainsSpec(
         capacity=_capacity(fields),
         inlets=_inlets(fields),
         law=_law(fields),
         swmm=swmm,
-        swmm_step_s=fields.number("swmm_step_s", 1, 300, "s", 5.0) or 5.0,
+        swmm_step_s=step,
         where=fields.path,
     )
     fields.done()

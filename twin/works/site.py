@@ -85,6 +85,13 @@ class Site:
                     queue.append((row, column))
         return np.array(sorted(row * frame.columns + column for row, column in seen), np.int64)
 
+    def joined(self, cell: int, other: int) -> bool:
+        """Tell whether a cell and one beside it are both in the domain, with no line between them."""
+        return any(divmod(other, self.domain.frame.columns) == each for each in self._beside(cell))
+
+    def _beside(self, cell: int) -> Iterator[tuple[int, int]]:
+        return self._neighbours(*divmod(cell, self.domain.frame.columns))
+
     def _neighbours(self, row: int, column: int) -> Iterator[tuple[int, int]]:
         rows, columns = self.domain.bed.shape
         tries = (

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from naru.kernel import kernel
 from twin.flood.records import Ints
 from twin.grid import Floats, Values
@@ -21,6 +23,7 @@ _VILLEMONTE = 0.385
 _BRIDGE_FREE = 0.5  # of sluice flow under a deck that only the upper water touches
 _MOST_OF_DONOR = 0.5
 _TRIES = 60
+_FILM = 1e-3  # m: what is thinner is no water whose stage counts
 
 
 @kernel
@@ -123,7 +126,7 @@ def unit_discharge(kind: int, upper: float, lower: float, numbers: Floats) -> fl
 def _passing(kind: int, upper: float, lower: float, falls: float, rises: float, numbers: Floats) -> float:
     """Return the flow that the stages give which it leaves behind: q = law(z1 − falls·q, z2 + rises·q).
 
-    The scheme's cells see the water after it was passed on: so the head is right, and nothing overshoots.
+    `falls` and `rises` are how far 1 m²/s moves the two stages: so nothing overshoots, however stiff the law is.
     """
     most = (upper - lower) / (falls + rises)
     low, low_off = 0.0, unit_discharge(kind, upper, lower, numbers)
@@ -150,49 +153,69 @@ def _passing(kind: int, upper: float, lower: float, falls: float, rises: float, 
 
 
 @kernel
-def settle(
-    sides: Ints,
-    kinds: Values,
-    numbers: Floats,
-    depth: Floats,
-    bed: Floats,
-    area: Floats,
-    dt_s: float,
-    out: Floats,
-) -> Floats:
-    """Return what each cell gains in a step, m³, and write each crossing's volume (along its flow) into `out`.
+def _side(cells: Ints, wide: float, depth: Floats, bed: Floats, area: Floats, dt_s: float) -> Floats:
+    """Return what a crossing sees on a side: the stage, EL m; how far a flow of 1 m²/s moves it; of that, lasting.
 
-    `sides` (crossings × 2) are indices into `depth`, m, `bed`, EL m, and `area`, m²: upstream and downstream. No
-    cell gives more than half of its water.
+    `cells` are the one beside the crossing and the next one outwards (-1: none). The head is that of the next one,
+    where the scheme's water has come to itself; a change of flow runs out there as a wave, so that it moves the
+    stage by Δq/√(g·h) (method of characteristics). Where the next cell is dry or higher up, and in buckets, it is
+    the cell beside, whose stage the step's own volume moves.
     """
-    cells = depth.size
-    stage, wide, gone, gain = bed + depth, depth * 0.0, depth * 0.0, depth * 0.0
-    for k in range(out.size):
-        out[k] = 0.0
-        first, second = sides[k, 0], sides[k, 1]
-        if max(stage[first], stage[second]) > numbers[k, CREST]:
+    near, far = cells[0], cells[1]
+    out = np.empty(3)
+    out[0], out[1], out[2] = bed[near] + depth[near], dt_s * wide / area[near], 0.0
+    if far < 0 or depth[far] <= _FILM or depth[near] <= _FILM:
+        return out
+    share = min(max((out[0] - bed[far]) / depth[near], 0.0), 1.0)
+    wave = wide / math.sqrt(area[near]) / math.sqrt(GRAVITY * depth[far])
+    out[0] += share * (bed[far] + depth[far] - out[0])
+    out[1] = share * wave + (1.0 - share) * out[1]
+    out[2] = share * wave
+    return out
+
+
+@kernel
+def settle(
+    sides: Ints, kinds: Values, numbers: Floats, depth: Floats, bed: Floats, area: Floats, dt_s: float, flow: Floats
+) -> Floats:
+    """Return what each cell gains in a step, m³; `flow` (crossings × 2) gets volume, m³, and m²/s along the flow.
+
+    `sides` (crossings × 4) are indices into `depth`, m, `bed`, EL m, and `area`, m²: the cell upstream and the next
+    one outwards (-1: none), the same downstream. `flow` holds what the last step had. No cell gives more than half
+    of its water.
+    """
+    wide, gone, gain = depth * 0.0, depth * 0.0, depth * 0.0
+    for k in range(len(flow)):
+        first, second = sides[k, 0], sides[k, 2]
+        if max(bed[first] + depth[first], bed[second] + depth[second]) > numbers[k, CREST]:
             wide[first] += numbers[k, WIDTH]
             wide[second] += numbers[k, WIDTH]
-    for k in range(out.size):
-        first, second = sides[k, 0], sides[k, 1]
-        width = numbers[k, WIDTH]
-        back = stage[second] > stage[first]
-        donor, taker = (second, first) if back else (first, second)
-        if width <= 0.0 or depth[donor] <= 0.0 or stage[donor] <= numbers[k, CREST]:
+    for k in range(len(flow)):
+        first, second = sides[k, 0], sides[k, 2]
+        width, before, crest = numbers[k, WIDTH], flow[k, 1], numbers[k, CREST]
+        flow[k, 0] = flow[k, 1] = 0.0
+        if width <= 0.0 or max(bed[first] + depth[first], bed[second] + depth[second]) <= crest:
             continue
-        if stage[donor] <= stage[taker] or (back and numbers[k, ONE_WAY] > 0.0):
+        up = _side(sides[k, 0:2], wide[first], depth, bed, area, dt_s)
+        down = _side(sides[k, 2:4], wide[second], depth, bed, area, dt_s)
+        above, below = up[0] + up[2] * before, down[0] - down[2] * before
+        back = below > above
+        donor = second if back else first
+        if above == below or (back and numbers[k, ONE_WAY] > 0.0) or bed[donor] + depth[donor] <= crest:
             continue
-        falls, rises = dt_s * wide[donor] / area[donor], dt_s * wide[taker] / area[taker]
-        passing = _passing(kinds[k], stage[donor], stage[taker], falls, rises, numbers[k])
-        volume = passing * width * dt_s
-        out[k] = -volume if back else volume
-        gone[donor] += volume
-    for c in range(cells):
+        if back:
+            flow[k, 1] = -_passing(kinds[k], below, above, down[1], up[1], numbers[k])
+        else:
+            flow[k, 1] = _passing(kinds[k], above, below, up[1], down[1], numbers[k])
+        flow[k, 0] = flow[k, 1] * width * dt_s
+        gone[donor] += abs(flow[k, 0])
+    for c in range(depth.size):
         most = _MOST_OF_DONOR * depth[c] * area[c]
         gone[c] = most / gone[c] if gone[c] > most else 1.0
-    for k in range(out.size):
-        donor = sides[k, 0] if out[k] >= 0.0 else sides[k, 1]
-        out[k] *= gone[donor]
-        gain[sides[k, 0]] -= out[k]
-        gain[sides[k, 1]] += out[k]
+    for k in range(len(flow)):
+        scale = gone[sides[k, 0] if flow[k, 0] >= 0.0 else sides[k, 2]]
+        flow[k, 0] *= scale
+        flow[k, 1] *= scale
+        gain[sides[k, 0]] -= flow[k, 0]
+        gain[sides[k, 2]] += flow[k, 0]
     return gain

@@ -15,8 +15,7 @@ from numba.extending import overload
 
 from naru.kernel import fast_inner, inner, kernel
 
-CHUNK = 512  # faces at a time: their buffers stay in the nearest cache
-BUFFERS = 4
+CHUNK = 512  # cells at a time: their gains stay in the nearest cache
 # what stands where in `c`
 DT, R, G_R, THETA, HALF_REST, DRY, FROUDE, G, ZERO, ONE, TWO, QUARTER, FOUR = range(13)
 CONSTANTS = 13
@@ -91,89 +90,58 @@ def _float_of(x: Any) -> Any:
 
 
 @fast_inner
-def _mean4(a: Any, b: Any, c: Any, d: Any, quarter: Any, out: Any) -> Any:
-    for j in range(out.size):
-        out[j] = ((a[j] + b[j]) + (c[j] + d[j])) * quarter
+def _faces(cells: Any, flows: Any, c: Any, out: Any, best: Any) -> Any:
+    """Compute the unit discharge of a row of faces; return the bits of the fastest flow, or `best`.
 
-
-@fast_inner
-def _flow_depth(ha: Any, hb: Any, za: Any, zb: Any, zero: Any, out: Any) -> Any:
+    `cells`: depth, bed and n on one side and the other; `flows`: of the face, of the ones before and behind it in
+    its own direction, and of the four that meet it across.
+    """
+    ha, hb, za, zb, na, nb = cells
+    q, before, behind, a, b, d, e = flows
+    dry, dt, g_r, froude, zero = c[DRY], c[DT], c[G_R], c[FROUDE], c[ZERO]
+    theta, half_rest, quarter, one, two, four = c[THETA], c[HALF_REST], c[QUARTER], c[ONE], c[TWO], c[FOUR]
     for j in range(out.size):
         rise = zb[j] - za[j]
-        out[j] = max(ha[j] - max(rise, zero), hb[j] + min(rise, zero))
-
-
-@fast_inner
-def _push(ha: Any, hb: Any, za: Any, zb: Any, depth: Any, g_r: Any, out: Any) -> Any:
-    for j in range(out.size):
-        out[j] = -g_r * depth[j] * ((zb[j] - za[j]) + (hb[j] - ha[j]))
-
-
-@fast_inner
-def _centred(q: Any, before: Any, behind: Any, theta: Any, half_rest: Any, out: Any) -> Any:
-    for j in range(out.size):
-        out[j] += theta * q[j] + half_rest * (before[j] + behind[j])
-
-
-@fast_inner
-def _rub(push: Any, q: Any, aside: Any, depth: Any, na: Any, nb: Any, c: Any, out: Any) -> Any:
-    dry, dt, one, two, four, froude, zero = c[DRY], c[DT], c[ONE], c[TWO], c[FOUR], c[FROUDE], c[ZERO]
-    for j in range(out.size):
-        d = max(depth[j], dry)
-        y = _inverse_root(d)
-        y2 = y * y
+        depth = max(ha[j] - max(rise, zero), hb[j] + min(rise, zero))  # highest water less highest bed
+        push = theta * q[j] + half_rest * (before[j] + behind[j]) - g_r * depth * (rise + (hb[j] - ha[j]))
+        deep = max(depth, dry)
+        root = _inverse_root(deep)
+        cube = root * root * root
         n = na[j] + nb[j]
-        k = dt * n * n * (y2 * y2) * (y2 * y)
-        b, t = push[j], aside[j]
-        t *= one + k * np.sqrt(q[j] * q[j] + t * t)
-        new = two * b / (one + np.sqrt(one + four * k * np.sqrt(b * b + t * t)))
-        most = froude * d * np.sqrt(d)
-        new = max(-most, min(most, new))
-        out[j] = new if depth[j] > dry else zero
-
-
-@fast_inner
-def _fastest(q: Any, depth: Any, dry: Any, best: Any) -> Any:
-    for j in range(q.size):
-        best = max(best, _bits(abs(q[j]) / max(depth[j], dry)))
+        k = dt * n * n * (cube * cube * root)  # g·dt·n² / depth^(7/3)
+        across = ((a[j] + b[j]) + (d[j] + e[j])) * quarter
+        across *= one + k * np.sqrt(q[j] * q[j] + across * across)
+        flow = two * push / (one + np.sqrt(one + four * k * np.sqrt(push * push + across * across)))
+        most = froude * deep * np.sqrt(deep)
+        flow = max(-most, min(most, flow)) if depth > dry else zero
+        out[j] = flow
+        best = max(best, _bits(abs(flow) * cube))
     return best
 
 
 @fast_inner
-def _flux_x(ground: Any, old: Any, c: Any, span: Any, new: Any, buffer: Any, best: Any) -> Any:
-    h, z, n, qx, qy = ground.h, ground.z, ground.n, old.x, old.y
-    for a in range(max(span[2], 1), span[3], CHUNK):
-        b = min(a + CHUNK, span[3])
-        aside, depth, push = buffer[0][: b - a], buffer[1][: b - a], buffer[2][: b - a]
-        for i in range(span[0], span[1]):
-            ha, hb, za, zb = h[i][a - 1 : b - 1], h[i][a:b], z[i][a - 1 : b - 1], z[i][a:b]
-            q, out = qx[i][a:b], new[i][a:b]
-            north, south = qy[i], qy[i + 1]
-            _mean4(north[a - 1 : b - 1], north[a:b], south[a - 1 : b - 1], south[a:b], c[QUARTER], aside)
-            _flow_depth(ha, hb, za, zb, c[ZERO], depth)
-            _push(ha, hb, za, zb, depth, c[G_R], push)
-            _centred(q, qx[i][a - 1 : b - 1], qx[i][a + 1 : b + 1], c[THETA], c[HALF_REST], push)
-            _rub(push, q, aside, depth, n[i][a - 1 : b - 1], n[i][a:b], c, out)
-            best = _fastest(out, depth, c[DRY], best)
+def _flux_x(ground: Any, old: Any, c: Any, span: Any, new: Any, best: Any) -> Any:
+    a, b = max(span[2], 1), span[3]
+    for i in range(span[0], span[1]):
+        h, z, n, q = ground.h[i], ground.z[i], ground.n[i], old.x[i]
+        north, south = old.y[i], old.y[i + 1]
+        cells = (h[a - 1 : b - 1], h[a:b], z[a - 1 : b - 1], z[a:b], n[a - 1 : b - 1], n[a:b])
+        across = (north[a - 1 : b - 1], north[a:b], south[a - 1 : b - 1], south[a:b])
+        along = (q[a:b], q[a - 1 : b - 1], q[a + 1 : b + 1])
+        best = _faces(cells, along + across, c, new[i][a:b], best)
     return best
 
 
 @fast_inner
-def _flux_y(ground: Any, old: Any, c: Any, span: Any, new: Any, buffer: Any, best: Any) -> Any:
-    h, z, n, qx, qy = ground.h, ground.z, ground.n, old.x, old.y
-    for a in range(span[2], span[3], CHUNK):
-        b = min(a + CHUNK, span[3])
-        aside, depth, push = buffer[0][: b - a], buffer[1][: b - a], buffer[2][: b - a]
-        for i in range(max(span[0], 1), span[1]):
-            ha, hb, za, zb = h[i - 1][a:b], h[i][a:b], z[i - 1][a:b], z[i][a:b]
-            q, out = qy[i][a:b], new[i][a:b]
-            above, here = qx[i - 1], qx[i]
-            _mean4(above[a:b], above[a + 1 : b + 1], here[a:b], here[a + 1 : b + 1], c[QUARTER], aside)
-            _flow_depth(ha, hb, za, zb, c[ZERO], depth)
-            _push(ha, hb, za, zb, depth, c[G_R], push)
-            _centred(q, qy[i - 1][a:b], qy[i + 1][a:b], c[THETA], c[HALF_REST], push)
-            _rub(push, q, aside, depth, n[i - 1][a:b], n[i][a:b], c, out)
-            best = _fastest(out, depth, c[DRY], best)
+def _flux_y(ground: Any, old: Any, c: Any, span: Any, new: Any, best: Any) -> Any:
+    a, b = span[2], span[3]
+    h, z, n, q = ground.h, ground.z, ground.n, old.y
+    for i in range(max(span[0], 1), span[1]):
+        above, here = old.x[i - 1], old.x[i]
+        cells = (h[i - 1][a:b], h[i][a:b], z[i - 1][a:b], z[i][a:b], n[i - 1][a:b], n[i][a:b])
+        across = (above[a:b], above[a + 1 : b + 1], here[a:b], here[a + 1 : b + 1])
+        along = (q[i][a:b], q[i - 1][a:b], q[i + 1][a:b])
+        best = _faces(cells, along + across, c, new[i][a:b], best)
     return best
 
 
@@ -199,12 +167,12 @@ def _update(h: Any, rest: Any, gain: Any, least: Any, most: Any) -> Any:
 
 
 @kernel
-def flux(ground: Any, old: Any, new: Any, c: Any, spans: Any, buffer: Any) -> Any:
+def flux(ground: Any, old: Any, new: Any, c: Any, spans: Any) -> Any:
     """Compute the unit discharges of the spans' west and north faces; return the fastest flow, m/s."""
     best = _bits(c[ZERO])
     for s in range(spans.shape[0]):
-        best = _flux_x(ground, old, c, spans[s], new.x, buffer, best)
-        best = _flux_y(ground, old, c, spans[s], new.y, buffer, best)
+        best = _flux_x(ground, old, c, spans[s], new.x, best)
+        best = _flux_y(ground, old, c, spans[s], new.y, best)
     return _float(best)
 
 
@@ -218,7 +186,7 @@ def mass(h: Any, rest: Any, flows: Any, c: Any, spans: Any, buffer: Any, negativ
         for i in range(spans[s, 0], spans[s, 1]):
             for a in range(spans[s, 2], spans[s, 3], CHUNK):
                 b = min(a + CHUNK, spans[s, 3])
-                gain = buffer[0][: b - a]
+                gain = buffer[: b - a]
                 _gain(qx[i][a:b], qx[i][a + 1 : b + 1], qy[i][a:b], qy[i + 1][a:b], c[R], gain)
                 low, most = _update(h[i][a:b], rest[i][a:b], gain, low, most)
         negative[s] = low < 0

@@ -97,7 +97,7 @@ class InertialWater:
         self._c = np.zeros(kernels.CONSTANTS, kind)
         self._facts = np.zeros(6)
         self._crew = Crew(options.threads)
-        self._buffers = [np.zeros((kernels.BUFFERS, kernels.CHUNK), kind) for _ in range(self._crew.most)]
+        self._buffers = [np.zeros(kernels.CHUNK, kind) for _ in range(self._crew.most)]
         self._made = 0.0
         self._fastest = 0.0
         self._deepest = 0.0
@@ -154,8 +154,7 @@ class InertialWater:
         parts = self._parts
 
         def flux(part: int) -> float:
-            mine = (spans[parts[part]], self._buffers[part])
-            return float(kernels.flux(self._ground, self._before, self._flows, self._c, *mine))
+            return float(kernels.flux(self._ground, self._before, self._flows, self._c, spans[parts[part]]))
 
         def mass(part: int) -> float:
             mine = (spans[parts[part]], self._buffers[part], negative[parts[part]])

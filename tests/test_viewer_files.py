@@ -13,9 +13,11 @@ from ingest import dateline, features
 from ingest.tables import angles, coordinates
 from naru.errors import BadInput
 from naru.ingest_options import OPTIONS
+from naru.ramps import ramp_classes, ramp_colours
 from tests.conftest import ROOT
 from twin.burning.provenance import ORIGINS
 from twin.facilities.types import FIELDS, TYPES
+from twin.forcing import design
 
 STATIC = ROOT / "tileserver" / "static"
 VIEWER = ROOT / "viewer"
@@ -123,6 +125,23 @@ def test_a_section_names_all_that_heights_can_come_from_as_the_terrain_does() ->
     (listed,) = re.findall(r"PROVENANCE = \[(.*?)\]", names)
     assert re.findall(r'"(\w+)"', listed) == [origin.name for origin in ORIGINS]
     assert [o.name for o in ORIGINS if f'  provenance_{o.name}: "{o.title_ko}"' not in words] == []
+
+
+def test_the_flood_page_draws_the_hyetographs_that_the_model_rains() -> None:
+    text = (VIEWER / "src" / "flood" / "rain.ts").read_text(encoding="utf-8")
+    huff = (ROOT / "twin" / "forcing" / "data" / "huff.csv").read_text(encoding="utf-8")
+    names, *rows = [line.split(",") for line in huff.splitlines() if not line.startswith("#")]
+    for column, name in enumerate(names[1:], 1):
+        assert f'"{name}": [{", ".join(row[column] for row in rows[1:-1])}]' in text
+    assert f"EXPONENT = {design._EXPONENT:g};" in text
+    assert f"BLOCK_MIN = {design._BLOCK_MIN:g};" in text
+
+
+def test_the_flood_page_colours_depths_as_the_depth_layers_do() -> None:
+    text = (VIEWER / "src" / "flood" / "classes.ts").read_text(encoding="utf-8")
+    classes = zip(ramp_classes("depth"), ramp_colours("depth"), strict=True)
+    told = [f'  {{ from: {mark.value:g}, colour: "{colour}" }},' for mark, colour in classes]
+    assert "CLASSES: readonly DepthClass[] = [\n" + "\n".join(told) + "\n];" in text
 
 
 def _codes(kind: type[BadInput]) -> Iterator[str]:

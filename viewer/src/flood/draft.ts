@@ -31,6 +31,8 @@ export interface Breach {
   levee: string;
   at: Place;
   width: number;
+  /** How deep it goes, EL m; null: as the facilities layer says of the levee. */
+  bottom: number | null;
   /** Hours after the start at which it begins, and for which it grows. */
   start: number;
   growth: number;
@@ -60,6 +62,8 @@ export interface Draft {
   every: number;
   scheme: "inertial" | "full";
   manning: number | null;
+  /** The water at the start: none, the terrain's own, or as a loaded file has it. */
+  initial: "dry" | "terrain" | "file";
   rain: Rain;
   infiltration: { method: InfiltrationMethod; values: Record<string, number> };
   edges: Record<Edge, "closed" | "open">;
@@ -85,6 +89,7 @@ export function emptyDraft(): Draft {
     every: 5,
     scheme: "inertial",
     manning: null,
+    initial: "dry",
     rain: { kind: "design", depth: 100, hours: 1, pattern: "huff-3" },
     infiltration: { method: "none", values: {} },
     edges: { north: "closed", east: "closed", south: "closed", west: "closed" },
@@ -106,8 +111,8 @@ export function toMapping(draft: Draft): Mapping {
   const boundaries = [...openEdges(draft), ...list(draft.rest["boundaries"])];
   const inflows = [...draft.inflows.map(({ name, at, discharge }) => ({ name, at: place(at), discharge_m3_s: discharge })), ...list(draft.rest["inflows"])];
   const gauges = [...draft.gauges.map(({ name, at }) => ({ name, at: place(at) })), ...list(draft.rest["gauges"])];
-  const breaches = draft.breaches.map(({ levee, at, width, start, growth }) => ({
-    ...{ levee, at: place(at), width_m: width, start_h: start, growth_h: growth },
+  const breaches = draft.breaches.map(({ levee, at, width, bottom, start, growth }) => ({
+    ...{ levee, at: place(at), width_m: width, ...(bottom === null ? {} : { bottom_elevation_m: bottom }), start_h: start, growth_h: growth },
   }));
   const rain = rainMapping(draft.rain);
   const domain = { ...(draft.rest["domain"] as object), ...(draft.box ? { bbox: draft.box.map(rounded) } : {}), cell_m: draft.cell };
@@ -121,6 +126,7 @@ export function toMapping(draft: Draft): Mapping {
     output_every_min: draft.every,
     scheme: draft.scheme,
     ...(draft.manning === null ? {} : { manning_n: draft.manning }),
+    ...(draft.initial === "terrain" ? { initial: "terrain" } : {}),
     ...(rain ? { rain } : {}),
     ...(draft.infiltration.method === "none" ? {} : { infiltration: { method: draft.infiltration.method, ...draft.infiltration.values } }),
     ...(inflows.length > 0 ? { inflows } : {}),
@@ -176,6 +182,8 @@ function takeDomain({ domain, manning_n: manning }: Mapping, draft: Draft, rest:
   if (Array.isArray(bbox) && bbox.length === 4 && bbox.every(Number.isFinite) && bbox.every((v) => Math.abs(v) <= 180)) draft.box = bbox as unknown as Box;
   else if (bbox !== undefined) rest["domain"] = { ...others, bbox };
   draft.cell = number(cell, draft.cell);
+  draft.initial = rest["initial"] === undefined || rest["initial"] === "dry" ? "dry" : rest["initial"] === "terrain" ? "terrain" : "file";
+  if (draft.initial !== "file") delete rest["initial"];
   if (typeof manning === "number") {
     draft.manning = manning;
     delete rest["manning_n"];
@@ -222,9 +230,9 @@ function takePlaces(said: Mapping, draft: Draft, rest: Mapping): void {
   });
   parted("levee_breaches", (item) => {
     const at = placeOf(item["at"]);
-    if (!at || typeof item["levee"] !== "string" || !only(item, ["levee", "at", "width_m", "start_h", "growth_h"])) return false;
+    if (!at || typeof item["levee"] !== "string" || !only(item, ["levee", "at", "width_m", "bottom_elevation_m", "start_h", "growth_h"])) return false;
     const value = (name: string, usual: number) => number(item[name], usual);
-    return draft.breaches.push({ levee: item["levee"], at, width: value("width_m", 20), start: value("start_h", 0), growth: value("growth_h", 1) }) > 0;
+    return draft.breaches.push({ levee: item["levee"], at, width: value("width_m", 20), bottom: typeof item["bottom_elevation_m"] === "number" ? item["bottom_elevation_m"] : null, start: value("start_h", 0), growth: value("growth_h", 1) }) > 0;
   });
 }
 

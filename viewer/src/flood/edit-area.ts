@@ -1,7 +1,7 @@
 // Where the flood runs: a rectangle by two corners on the map or in figures, and the cells over it.
 import { button, el } from "../dom.ts";
 import type { Desk } from "./editor.ts";
-import { labelled, numberInput, showTrouble, textInput } from "./fields.ts";
+import { choice, labelled, numberInput, showTrouble, textInput } from "./fields.ts";
 import { type Box, boxOfCorners, boxText, shared, sizeOf, typedBox } from "./geo.ts";
 
 export function areaSection(desk: Desk): HTMLElement[] {
@@ -11,12 +11,17 @@ export function areaSection(desk: Desk): HTMLElement[] {
   typed.addEventListener("change", () => take(desk, typedBox(typed.value), typed));
   const size = draft.box ? sizeOf(draft.box) : null;
   const metres = (value: number) => (value / 1000).toLocaleString(language, { maximumFractionDigits: 2 });
-  const cell = numberInput(draft.cell, { least: 0.1, most: 1000, step: 1 }, (value) => {
+  const cell = numberInput(draft.cell, { least: 0.1, most: 1000 }, (value) => {
     draft.cell = value as number;
     changed();
   });
-  const manning = numberInput(draft.manning, { least: 0.005, most: 1, step: 0.005 }, (value) => (draft.manning = value), true);
+  const manning = numberInput(draft.manning, { least: 0.005, most: 1 }, (value) => (draft.manning = value), true);
   manning.placeholder = say("ofTerrain");
+  const waters = [["dry", say("initial_dry")], ["terrain", say("initial_terrain")], ...(draft.initial === "file" ? [["file", say("rain_file")] as const] : [])] as const;
+  const initial = choice<"dry" | "terrain" | "file">(draft.initial, waters, (value) => {
+    draft.initial = value;
+    if (value !== "file") delete draft.rest["initial"];
+  });
   const whole = button(say("wholeTerrain"), "line-button", () => take(desk, (terrain?.bounds as Box | null) ?? null, typed));
   whole.disabled = !terrain?.bounds;
   return [
@@ -24,6 +29,7 @@ export function areaSection(desk: Desk): HTMLElement[] {
     el("div", { class: "flood-row" }, drawButton(desk, typed), whole),
     el("p", { class: "quiet" }, size ? say("sizeOf", { width: metres(size.width), height: metres(size.height) }) : ""),
     el("div", { class: "flood-pair" }, labelled("domain.cell_m", say("cell"), cell, "m"), labelled("manning_n", say("manning"), manning, "s·m⁻¹ᐟ³")),
+    labelled("initial", say("initialWater"), initial),
   ];
 }
 

@@ -33,7 +33,7 @@ export function rainSection(desk: Desk): HTMLElement[] {
 function rainFields({ draft, voice: { say } }: Desk, draw: () => void): HTMLElement[] {
   const { rain } = draft;
   if (rain.kind === "uniform") {
-    const rate = numberInput(rain.rate, { least: 0, most: 1000, step: 10 }, (value) => {
+    const rate = numberInput(rain.rate, { least: 0, most: 1000 }, (value) => {
       rain.rate = value as number;
       draw();
     });
@@ -44,8 +44,8 @@ function rainFields({ draft, voice: { say } }: Desk, draw: () => void): HTMLElem
       rain[name] = value as number;
       draw();
     };
-    const depth = numberInput(rain.depth, { least: 0, most: 2000, step: 10 }, set("depth"));
-    const hours = numberInput(rain.hours, { least: 0.05, most: 240, step: 0.5 }, set("hours"));
+    const depth = numberInput(rain.depth, { least: 0, most: 2000 }, set("depth"));
+    const hours = numberInput(rain.hours, { least: 0.05, most: 240 }, set("hours"));
     const patterns = PATTERNS.map((one) => [one, say(`pattern_${one}` as FloodTextId)] as const);
     const pattern = choice(rain.pattern, patterns, (value) => {
       rain.pattern = value;

@@ -24,7 +24,7 @@ export function waterSection(desk: Desk): HTMLElement[] {
 function inflow(desk: Desk, index: number): HTMLElement {
   const { draft, voice: { say }, changed } = desk;
   const item = draft.inflows[index] as (typeof draft.inflows)[number];
-  const discharge = numberInput(item.discharge, { least: 0, most: 1e5, step: 10 }, (value) => (item.discharge = value as number));
+  const discharge = numberInput(item.discharge, { least: 0, most: 1e5 }, (value) => (item.discharge = value as number));
   return el(
     "div",
     { class: "flood-item" },
@@ -111,7 +111,7 @@ function edges({ draft, voice: { say }, changed }: Desk): HTMLElement[] {
     });
     return labelled(`edges.${edge}`, say(edge), field);
   });
-  const slope = numberInput(draft.slope, { least: 0.00001, most: 1, step: 0.001 }, (value) => (draft.slope = value as number));
+  const slope = numberInput(draft.slope, { least: 0.00001, most: 1 }, (value) => (draft.slope = value as number));
   const some = EDGES.some((edge) => draft.edges[edge] === "open");
   return [
     el("div", { class: "flood-edges" }, ...fields),

@@ -4,11 +4,13 @@ import type { Override } from "./draft.ts";
 import { placeField, removeButton } from "./edit-water.ts";
 import type { Desk } from "./editor.ts";
 import { type Facility, nameOf, nearestLevee, SWITCHED } from "./facilities.ts";
-import { labelled, numberInput } from "./fields.ts";
-import { placeText } from "./geo.ts";
+import { labelled, numberInput, type NumberRule } from "./fields.ts";
+import { askSection } from "../twin/section.ts";
+import { across, type Place, placeText } from "./geo.ts";
 import type { FloodTextId } from "./texts.ts";
 
 const NEAR_M = 150;
+const FOOT_M = 40;
 
 export function worksSection(desk: Desk): HTMLElement[] {
   const { draft, facilities, voice: { say } } = desk;
@@ -54,7 +56,7 @@ function structure(desk: Desk, facility: Facility): HTMLElement {
 }
 
 function gate({ draft, voice: { say } }: Desk, { id }: Facility, opening: number, most: number | null, set: (change: Partial<Override>) => void): HTMLElement {
-  const input = numberInput(draft.overrides[id]?.opening ?? null, { least: 0, most: most ?? 100, step: 0.1 }, (value) => set({ opening: value }), true);
+  const input = numberInput(draft.overrides[id]?.opening ?? null, { least: 0, most: most ?? 100 }, (value) => set({ opening: value }), true);
   input.placeholder = String(opening);
   return labelled(`overrides.${id}.opening_m`, say("opening"), input, most === null ? "m" : say("ofMost", { most }));
 }
@@ -75,8 +77,14 @@ function breaches(desk: Desk): HTMLElement[] {
           message.textContent = say("noLevee", { metres: NEAR_M });
           return;
         }
-        draft.breaches.push({ levee: found.levee.id, at: found.at, width: 30, start: 0, growth: 0.5 });
+        const made = { levee: found.levee.id, at: found.at, width: 30, bottom: null, start: 0, growth: 0.5 };
+        draft.breaches.push(made);
         desk.changed(true);
+        void landLevel(desk, found.levee.line, found.at).then((level) => {
+          if (level === null || made.bottom !== null || !draft.breaches.includes(made)) return;
+          Object.assign(made, { bottom: level });
+          desk.changed(true);
+        });
         desk.announce(say("added", { place: `${nameOf(found.levee, language)} ${placeText(found.at)}` }));
       },
     });
@@ -84,12 +92,26 @@ function breaches(desk: Desk): HTMLElement[] {
   return [el("h3", {}, say("breaches")), ...draft.breaches.map((_, index) => breach(desk, index)), el("div", {}, add, message)];
 }
 
+/** The level of the land behind a levee, EL m: of the ground at both feet, the higher one; null where it is not known. */
+async function landLevel({ api, terrain }: Desk, line: readonly Place[], at: Place): Promise<number | null> {
+  if (!terrain) return null;
+  try {
+    const { bed } = await askSection(api, terrain, across(line, at, FOOT_M));
+    const ends = [bed[0], bed.at(-1)].filter((height) => typeof height === "number") as number[];
+    return ends.length > 0 ? Math.round(Math.max(...ends) * 100) / 100 : null;
+  } catch (error) {
+    console.warn(error); // the field stays empty, and the reader fills it
+    return null;
+  }
+}
+
 function breach(desk: Desk, index: number): HTMLElement {
   const { draft, facilities, voice: { say, language } } = desk;
   const item = draft.breaches[index] as (typeof draft.breaches)[number];
   const levee = facilities.find(({ id }) => id === item.levee);
   const path = (name: string) => `levee_breaches[${index}].${name}`;
-  const number = (name: "width" | "start" | "growth", rule: { least: number; most: number; step?: number }) => numberInput(item[name], rule, (value) => (item[name] = value as number));
+  const bottom = numberInput(item.bottom, { least: -500, most: 9000 }, (value) => (item.bottom = value), true);
+  const number = (name: "width" | "start" | "growth", rule: NumberRule) => numberInput(item[name], rule, (value) => (item[name] = value as number));
   return el(
     "div",
     { class: "flood-item" },
@@ -97,10 +119,11 @@ function breach(desk: Desk, index: number): HTMLElement {
     placeField(desk, path("at"), item),
     el(
       "div",
-      { class: "flood-triple" },
-      labelled(path("width_m"), say("breachWidth"), number("width", { least: 1, most: 10000, step: 5 }), "m"),
-      labelled(path("start_h"), say("breachStart"), number("start", { least: 0, most: 10000, step: 0.5 }), "h"),
-      labelled(path("growth_h"), say("breachGrowth"), number("growth", { least: 0, most: 1000, step: 0.5 }), "h"),
+      { class: "flood-pair" },
+      labelled(path("width_m"), say("breachWidth"), number("width", { least: 1, most: 10000 }), "m"),
+      labelled(path("bottom_elevation_m"), say("breachBottom"), bottom, "EL m"),
+      labelled(path("start_h"), say("breachStart"), number("start", { least: 0, most: 10000 }), "h"),
+      labelled(path("growth_h"), say("breachGrowth"), number("growth", { least: 0, most: 1000 }), "h"),
     ),
     removeButton(say("removeOne", { name: item.levee }), () => {
       draft.breaches.splice(index, 1);

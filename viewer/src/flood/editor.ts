@@ -1,5 +1,5 @@
 // The editor of a scenario: its sections, what they draw on the map, and the server's objections at their fields.
-import { ApiError, type LayerInfo } from "../api.ts";
+import { type Api, ApiError, type LayerInfo } from "../api.ts";
 import { countText } from "../amounts.ts";
 import { button, byId, el } from "../dom.ts";
 import { keep } from "../ui/download.ts";
@@ -34,6 +34,7 @@ export interface EditorHooks {
 
 /** What a section of the editor has to work with. */
 export interface Desk {
+  api: Api;
   draft: Draft;
   voice: FloodVoice;
   pick: PickTool;
@@ -64,6 +65,7 @@ export class Editor {
   private readonly message = el("p", { class: "flood-message", role: "status" });
   private readonly bodies = new Map<FloodTextId, HTMLElement>();
   private busy = false;
+  private drawn = true;
 
   constructor(
     private readonly place: HTMLElement,
@@ -92,6 +94,7 @@ export class Editor {
 
   /** The editor comes to the fore, or goes: only then its drawing is on the map. */
   showDrawing(shown: boolean): void {
+    this.drawn = shown;
     this.map.show(shown ? this.draft : null);
     if (!shown) {
       this.pick.cancel();
@@ -100,15 +103,12 @@ export class Editor {
   }
 
   render(): void {
-    const { say } = this.hooks.voice();
     const focus = document.activeElement?.id;
     this.bodies.clear();
     const sections = SECTIONS.map(([id, section, open]) => this.section(id, section, open));
     this.place.replaceChildren(this.head(), ...sections, this.running(), this.go());
     this.describe();
     if (focus && this.place.querySelector(`#${CSS.escape(focus)}`)) byId(focus).focus();
-    this.message.classList.remove("bad");
-    if (!this.hooks.mayRun()) this.message.textContent = say("needsKey");
   }
 
   // --- parts -----------------------------------------------------------------------------------------
@@ -160,7 +160,7 @@ export class Editor {
       if (again) this.fill(id, section);
     };
     const announce = (words: string) => (byId("announcement").textContent = words);
-    const desk: Desk = { draft, voice: this.hooks.voice(), pick, map, terrain, facilities, changed, goTo: (box) => this.hooks.goTo(box), announce };
+    const desk: Desk = { api: this.service.api, draft, voice: this.hooks.voice(), pick, map, terrain, facilities, changed, goTo: (box) => this.hooks.goTo(box), announce };
     this.bodies.get(id)?.replaceChildren(...section(desk));
     if (focus && document.activeElement === document.body) document.getElementById(focus)?.focus();
   }
@@ -174,13 +174,13 @@ export class Editor {
     name.addEventListener("change", () => {
       name.value = draft.name = idOf(draft.name);
     });
-    const hours = numberInput(draft.hours, { least: 0.01, most: 720, step: 1 }, (value) => {
+    const hours = numberInput(draft.hours, { least: 0.01, most: 720 }, (value) => {
       draft.hours = value as number;
       change();
       const [, rain] = SECTIONS[1] as (typeof SECTIONS)[number];
       if (!this.bodies.get("rain")?.contains(document.activeElement)) this.fill("rain", rain);
     });
-    const every = numberInput(draft.every, { least: 0.1, most: 1440, step: 1 }, (value) => (draft.every = value as number));
+    const every = numberInput(draft.every, { least: 0.1, most: 1440 }, (value) => (draft.every = value as number));
     const scheme = choice(draft.scheme, [["inertial", say("inertial")], ["full", say("full")]], (value) => {
       draft.scheme = value;
       change();
@@ -200,12 +200,13 @@ export class Editor {
   private go(): HTMLElement {
     const run = button(this.hooks.voice().say("run"), "solid-button flood-run", () => void this.start());
     run.disabled = this.busy || !this.hooks.mayRun();
-    return el("div", { class: "flood-go" }, this.sum, run, this.message);
+    const note = this.hooks.mayRun() ? [] : [el("p", {}, this.hooks.voice().say("needsKey"))];
+    return el("div", { class: "flood-go" }, this.sum, run, ...note, this.message);
   }
 
   /** The sums, and the drawing on the map. */
   private describe(): void {
-    this.map.show(this.draft);
+    if (this.drawn) this.map.show(this.draft);
     const { say, language } = this.hooks.voice();
     const found = estimate(this.draft, this.hooks.runs());
     const values = found && { cells: countText(found.cells, language), time: durationText(found.seconds, this.hooks.voice()) };
@@ -221,6 +222,7 @@ export class Editor {
     delete draft.rest["terrain"];
     const { terrain } = this;
     draft.box = (terrain?.bounds as Box | null) ?? null;
+    draft.initial = this.hooks.layers().some((layer) => layer.id === `${id}-depth`) ? "terrain" : "dry"; // as river terrains name it
     [draft.inflows, draft.gauges, draft.breaches, draft.overrides] = [[], [], [], {}];
     draft.structures = facilityLayers(this.hooks.layers(), terrain)[0]?.id ?? null;
   }

@@ -5,8 +5,6 @@ import { el } from "../dom.ts";
 export interface NumberRule {
   least: number;
   most: number;
-  /** Arrow keys and the spinner move by this; any value between is taken. */
-  step?: number;
 }
 
 /** A field that stands for `path` of the scenario file, such as `rain.design.depth_mm`. */
@@ -20,7 +18,7 @@ export function labelled(path: string, label: string, control: HTMLElement, unit
 
 /** A field for a number; `take` gets it once it is one within the rule. */
 export function numberInput(value: number | null, rule: NumberRule, take: (value: number | null) => void, optional = false): HTMLInputElement {
-  const input = el("input", { type: "number", inputmode: "decimal", min: rule.least, max: rule.most, step: rule.step ?? "any", required: !optional });
+  const input = el("input", { type: "number", inputmode: "decimal", min: rule.least, max: rule.most, step: "any", required: !optional });
   input.value = value === null ? "" : String(value);
   input.addEventListener("input", () => {
     const typed = input.value.trim();

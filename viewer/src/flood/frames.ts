@@ -42,10 +42,12 @@ export class Frames {
     this.room = keptFrames(pack);
   }
 
+  /** The layer that draws it is on the map. Textures of an earlier context are of no use in another one. */
   begin(gl: WebGL2RenderingContext): void {
+    if (this.gl === gl) return;
     this.gl = gl;
-    for (const { texture } of this.kept.values()) gl.deleteTexture(texture);
     this.kept.clear();
+    this.last = null;
   }
 
   /** Whether both frames around `time` are here, or will never come. */

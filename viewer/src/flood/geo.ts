@@ -80,3 +80,18 @@ export function nearestOn(line: readonly Place[], place: Place): { at: Place; aw
   }
   return best;
 }
+
+/** The line of `half` metres to both sides that crosses `line` at right angles, at its point `at`. */
+export function across(line: readonly Place[], at: Place, half: number): [Place, Place] {
+  const east = METRES_PER_DEGREE * Math.cos((at[1] / 180) * Math.PI);
+  let [along, least] = [[1, 0] as [number, number], Number.POSITIVE_INFINITY];
+  for (let i = 1; i < line.length; i += 1) {
+    const pair = [line[i - 1] as Place, line[i] as Place];
+    const away = nearestOn(pair, at)?.away ?? Number.POSITIVE_INFINITY;
+    const [dx, dy] = [((pair[1] as Place)[0] - (pair[0] as Place)[0]) * east, ((pair[1] as Place)[1] - (pair[0] as Place)[1]) * METRES_PER_DEGREE];
+    const long = Math.hypot(dx, dy);
+    if (away < least && long > 0) [along, least] = [[dx / long, dy / long], away];
+  }
+  const [x, y] = [(-along[1] * half) / east, (along[0] * half) / METRES_PER_DEGREE];
+  return [[at[0] + x, at[1] + y], [at[0] - x, at[1] - y]];
+}

@@ -28,6 +28,7 @@ import { layerNamed, type Run, Service } from "./service.ts";
 import { Stage } from "./stage.ts";
 import { type FloodVoice, speakingFlood } from "./texts.ts";
 
+const NARROW = "(max-width: 720px)";
 const TABS = ["make", "runs", "result"] as const;
 type Tab = (typeof TABS)[number];
 
@@ -173,8 +174,11 @@ export class FloodPage {
     byId("home").addEventListener("click", () => this.home());
     byId("guide-centre").addEventListener("click", () => this.pick?.addCentre());
     byId("guide-cancel").addEventListener("click", () => this.pick?.cancel());
-    const sources = byId("attribution");
-    new ResizeObserver(() => document.documentElement.style.setProperty("--sources", `${sources.offsetHeight}px`)).observe(sources);
+    // what stands at the foot of the map must know how high the rest there is
+    for (const [name, id] of [["--sources", "attribution"], ["--panel", "panel"], ["--player", "player"]] as const) {
+      const part = byId(id);
+      new ResizeObserver(() => document.documentElement.style.setProperty(name, `${part.offsetHeight}px`)).observe(part);
+    }
     window.addEventListener("hashchange", () => void this.follow(readLink(location.hash)));
   }
 
@@ -363,8 +367,7 @@ export class FloodPage {
     byId("guide").hidden = words === null;
     byId("guide-words").textContent = words ?? "";
     if (words) this.announce(words);
-    if (words && window.matchMedia("(max-width: 720px)").matches) this.fold(true);
-    else if (!words && window.matchMedia("(max-width: 720px)").matches) this.fold(false);
+    if (window.matchMedia(NARROW).matches) this.fold(words !== null);
   }
 
   private translate(): void {
@@ -418,10 +421,10 @@ export class FloodPage {
   }
 
   private goTo(box: Box, animate = true): void {
-    const narrow = window.matchMedia("(max-width: 720px)").matches;
+    const narrow = window.matchMedia(NARROW).matches;
     const folded = byId("panel").classList.contains("folded");
     const panel = byId("panel").offsetHeight;
-    const padding = narrow ? { top: 60, left: 20, right: 20, bottom: folded ? 120 : panel + 30 } : { top: 50, right: 80, bottom: 110, left: folded ? 60 : 440 };
+    const padding = narrow ? { top: 60, left: 20, right: 20, bottom: panel + byId("player").offsetHeight + 30 } : { top: 50, right: 80, bottom: 110, left: folded ? 60 : 440 };
     this.view.fit(box as [number, number, number, number], padding, animate);
   }
 

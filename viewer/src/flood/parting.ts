@@ -6,7 +6,8 @@ const KEY_STEPS: Record<string, number> = { ArrowLeft: -0.02, ArrowRight: 0.02, 
 
 export class Parting {
   private readonly line = byId("parting");
-  private at = 0.5;
+  /** As a share of the map's width; null: in the middle of what the panel leaves free. */
+  private at: number | null = null;
 
   constructor(private readonly moved: (at: number) => void) {
     const { line } = this;
@@ -24,7 +25,7 @@ export class Parting {
       const step = KEY_STEPS[event.key];
       if (step === undefined) return;
       event.preventDefault();
-      this.move(this.at + step);
+      this.move((this.at ?? 0.5) + step);
     });
   }
 
@@ -36,16 +37,23 @@ export class Parting {
     byId("parting-left").textContent = names[0];
     byId("parting-right").textContent = names[1];
     this.line.setAttribute("aria-label", say("parting", { first: names[0], second: names[1] }));
-    this.move(this.at);
+    this.move(this.at ?? middle());
   }
 
   private move(to: number): void {
-    this.at = Math.min(Math.max(to, 0.02), 0.98);
-    const percent = Math.round(this.at * 100);
-    this.line.style.left = `${this.at * 100}%`;
+    const at = Math.min(Math.max(to, 0.02), 0.98);
+    this.at = at;
+    const percent = Math.round(at * 100);
+    this.line.style.left = `${at * 100}%`;
     this.line.setAttribute("aria-valuenow", String(percent));
     this.line.setAttribute("aria-valuetext", `${percent} %`);
-    document.documentElement.style.setProperty("--parting", `${this.at * 100}%`);
-    this.moved(this.at);
+    document.documentElement.style.setProperty("--parting", `${at * 100}%`);
+    this.moved(at);
   }
+}
+
+function middle(): number {
+  const { right, width } = byId("panel").getBoundingClientRect();
+  const beside = width < window.innerWidth * 0.7 ? right / window.innerWidth : 0;
+  return (beside + 1) / 2;
 }

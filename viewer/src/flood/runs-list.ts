@@ -94,10 +94,11 @@ export class RunsList {
   private row(run: Run): HTMLElement {
     const { language, say } = this.hooks.voice();
     const title = run.facts?.title?.[language] || run.name;
-    const head = el("div", { class: "run-head" }, el("strong", {}, title), el("span", { class: `run-state run-${run.state}` }, say(`state_${run.state}` as FloodTextId)));
+    const state = el("span", { class: `run-state run-${run.state}` }, say(`state_${run.state}` as FloodTextId));
+    const head = el("div", { class: "run-head" }, el("strong", {}, title), state);
     const item = el("li", { class: run.id === this.openId ? "run-open" : "" }, head, el("p", { class: "quiet" }, this.facts(run)));
-    if (!hasEnded(run)) item.append(...this.progress(run));
-    if (run.error) item.append(el("p", { class: "bad" }, [run.error.message, run.error.remedy].filter(Boolean).join(" ")));
+    if (!hasEnded(run)) item.append(...this.progress(run, state));
+    if (run.error) item.append(el("p", { class: "bad" }, [run.error.message, run.error.remedy].filter(Boolean).join(". ")));
     if (run.state === "done") {
       const open = button(say(run.id === this.openId ? "opened" : "open"), "line-button", () => this.hooks.open(run));
       open.setAttribute("aria-label", `${open.textContent}: ${title}`);
@@ -125,16 +126,17 @@ export class RunsList {
 
   // --- progress ----------------------------------------------------------------------------------------
 
-  private progress(run: Run): HTMLElement[] {
+  private progress(run: Run, state: HTMLElement): HTMLElement[] {
     const { say } = this.hooks.voice();
     const bar = el("progress", { max: 1, "aria-label": say("progressOf", { name: run.name }) });
     const words = el("p", { class: "quiet run-told" });
     const show = () => {
       const now = this.followed.get(run.id);
       const at = now?.progress ?? run;
+      state.textContent = say(`state_${at.state}` as FloodTextId);
       if (at.state === "queued") bar.removeAttribute("value");
       else bar.value = at.progress;
-      words.textContent = now && now.progress === null ? say("lineBroken") : progressWords(at.message, this.hooks.voice());
+      words.textContent = now && now.progress === null ? say("lineBroken") : progressWords(at.message, at.progress, this.hooks.voice());
     };
     const followed = this.followed.get(run.id);
     if (followed) followed.show = show;

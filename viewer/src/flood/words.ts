@@ -1,5 +1,5 @@
 // Amounts of floods as the reader's language writes them, and a run's progress in words.
-import type { FloodVoice } from "./texts.ts";
+import type { FloodTextId, FloodVoice } from "./texts.ts";
 
 /** Seconds of work as people say them. */
 export function durationText(seconds: number, { say }: FloodVoice): string {
@@ -34,10 +34,22 @@ const RAISED: Record<string, string> = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²",
 const TOLD = /^(?<time>[\d:.]+(?: s)?) of (?<end>[\d:.]+(?: s)?), (?<wet>[\d.,e+]+ (?:km²|m²)) wet, step [^,]+, volume error (?<error>[\d.e+-]+)(?:, about (?<left>[\d:.]+(?: s)?) left)?/;
 
 /** What a running flood tells (twin/results/recorder.py) in the reader's language; anything else as it is. */
-export function progressWords(message: string, { say }: FloodVoice): string {
+export function progressWords(message: string, progress: number, { say }: FloodVoice): string {
   const told = TOLD.exec(message)?.groups;
-  if (!told) return message;
+  if (!told) return STAGES[message] ? say(STAGES[message]) : progress > PUBLISHING ? say("stagePublishing") : message;
   const { time = "", end = "", wet = "", error = "0", left } = told;
   const words = say("progressTold", { time, end, wet, error: errorText(Number(error)) });
   return left ? `${words} ${say("progressLeft", { time: left })}` : words;
 }
+
+/** From here on the run's layers are made, in many steps with words of their own. */
+const PUBLISHING = 0.92;
+
+/** What jobs say that are not reckoning yet, or no more. */
+const STAGES: Record<string, FloodTextId> = {
+  "waiting for a worker": "stageWaiting",
+  started: "stageReading",
+  "reading the scenario": "stageReading",
+  "writing the results": "stageWriting",
+  publishing: "stagePublishing",
+};

@@ -181,7 +181,7 @@ def attach_flood(house: House, layer_id: str) -> None:
     folder = Path(mkdtemp(dir=house.settings.home))
     frame = Frame(FRAME.west, FRAME.north, FRAME.cell_m, 8, 8, FRAME.crs)
     bed, depth_at = np.full((8, 8), 10.0), rising(frame)
-    write_depths(folder / "depths.tif", frame, bed, 2, lambda n, rows: depth_at(300.0 * (n + 1))[rows], 0.05)
+    write_depths(folder / "depths.tif", frame, bed, 3, lambda n, rows: depth_at(300.0 * min(n + 1, 2))[rows], 0.05)
     states = [State(t, depth_at(t), bed * 0, bed * 0) for t in (300.0, 600.0)]
     write_frames(folder / "frames", flat_domain(frame), states, (3.0, 0.05), START)
     pack(folder / "frames", folder / "frames.zip")

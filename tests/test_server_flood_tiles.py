@@ -109,6 +109,7 @@ def test_it_is_dry_at_first_and_without_a_time_as_deep_as_ever(
 ) -> None:
     assert not pixels(client.get(f"{address(tile)}?t=0"))[..., 3].any()
     deepest = client.get(address(tile))
+    assert deepest.data == client.get(f"{address(tile)}?t=600").data  # it only rises
     assert colour_at(deepest, tile, 20, 6) == ramp_colours("depth")[3]
     for word in ("max", "default"):
         again = client.get(f"{address(tile)}?t={word}")
@@ -297,6 +298,7 @@ def test_a_place_has_depth_and_stage_over_time(client: FlaskClient) -> None:
     bed = float(flat_domain().bed[20, 6])
     assert told["bed_elevation_m"] == pytest.approx(bed, abs=0.001) and told["stage_m"][0] is None
     assert told["stage_m"][-1] == pytest.approx(bed + truth[-1], abs=0.002)
+    assert told["max_depth_m"] == told["depth_m"][-1]
     assert (told["inside"], told["time_of_max_s"], told["vertical_datum"]) == (True, 600.0, "KVD1964")
 
 

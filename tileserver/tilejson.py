@@ -12,7 +12,7 @@ from tileserver.access import Caller
 from tileserver.addresses import base_address, key_query
 from tileserver.credits import credit
 from tileserver.documents import json_document
-from tileserver.flood.times import PARAMETER, moment, times_of
+from tileserver.flood.times import PARAMETER, moment
 from tileserver.pyramids import CompositePyramid, LayerPyramid, Pyramid
 from tileserver.rasters.tiles import ENCODING, TIME, encoding_for, heights_address
 from tileserver.routes import LAYER_IDS, Route, Service
@@ -57,10 +57,10 @@ def raster_tilejson(pyramid: LayerPyramid, base: str, query: str) -> dict[str, A
         extension, more = "png", {"encoding": encoding}
         address = heights_address(base, layer_id, query, encoding)
     time = request.args.get(PARAMETER)
-    if moment(pyramid.layer, time):
-        address += f"{'&' if '?' in address else '?'}{PARAMETER}={quote(time or '')}"
-    times = times_of(pyramid.layer)
-    told = times.told() if times else {}
+    found = moment(pyramid.layer, time)
+    if found and time is not None:
+        address += f"{'&' if '?' in address else '?'}{PARAMETER}={quote(time)}"
+    told = found[0].told() if found else {}
     return tilejson(pyramid, address) | {"format": extension, "tileSize": BLOCK} | more | told
 
 

@@ -25,7 +25,7 @@ class Moment:
 
 
 def moment_of(service: Service, pyramid: LayerPyramid, asked: str | None) -> Moment | None:
-    """Return the raster of the time that `t` names; None where the layer's own is asked for.
+    """Return the raster of the time that `t` names, or of the deepest water; None where the layer has no times.
 
     Raises:
         BadRequest: see `tileserver.flood.times.moment`.

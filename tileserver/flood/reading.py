@@ -21,7 +21,11 @@ class Here(NamedTuple):
     """What is known of a place."""
 
     depth_m: list[float] | None  # by time, 0 where it is dry; None: outside of what was modelled
+    deepest_m: float | None  # of all steps, not only of those times
     bed_m: float | None
+
+
+_NOTHING = Here(None, None, None)
 
 
 def depths_at_place(path: Path, lon: float, lat: float) -> Here:
@@ -31,18 +35,19 @@ def depths_at_place(path: Path, lon: float, lat: float) -> Here:
         ArchiveDamaged: the raster cannot be read.
     """
     if abs(lat) > _STEEPEST:
-        return Here(None, None)
+        return _NOTHING
     x, y = lon / 180 * EDGE_M, math.asinh(math.tan(math.radians(lat))) / math.pi * EDGE_M
     try:
         with rasterio.Env(**_GDAL), rasterio.open(path, driver="GTiff") as raster:
             place = raster.transform
             column, row = math.floor((x - place.c) / place.a), math.floor((y - place.f) / place.e)
             if not (0 <= column < raster.width and 0 <= row < raster.height):
-                return Here(None, None)
+                return _NOTHING
             window = Window(column, row, 1, 1)
             if not raster.read_masks(raster.count, window=window)[0, 0]:
-                return Here(None, None)
+                return _NOTHING
             values, nodata = raster.read(window=window)[:, 0, 0].tolist(), raster.nodata
     except (RasterioError, OSError) as cause:
         raise ArchiveDamaged(f"the depths cannot be read: {cause}", file=str(path)) from cause
-    return Here([0.0 if value == nodata else value for value in values[:-1]], values[-1])
+    *depths, deepest = (0.0 if value == nodata else value for value in values[:-1])
+    return Here(depths, deepest, values[-1])

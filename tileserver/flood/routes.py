@@ -88,7 +88,7 @@ def show_place(service: Service, caller: Caller, layer: str) -> Response:
         "bed_elevation_m": None if bed is None else round(bed, _DIGITS),
         "depth_m": None if depths is None else [round(depth, _DIGITS) for depth in depths],
         "stage_m": None if depths is None else [_stage(depth, bed) for depth in depths],
-        "max_depth_m": round(depths[deepest], _DIGITS) if depths and deepest is not None else None,
+        "max_depth_m": None if here.deepest_m is None else round(here.deepest_m, _DIGITS),
         "time_of_max_s": None if deepest is None else times.seconds[deepest],
         "vertical_datum": times.depths.about.get("vertical_datum"),
         "shown_from_m": times.depths.about.get("shown_from_m"),

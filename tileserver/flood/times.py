@@ -1,7 +1,7 @@
 """Which times a layer's tiles can be had of (`?t=`), and which of them a caller means: light to import.
 
-A layer has times where its live version has the asset "depths": a GeoTIFF with a band a time, and behind them the
-bed (`twin/results/depths.py`).
+A layer has times where its live version has the asset "depths": a GeoTIFF with a band a time, and behind them one
+of the deepest water of all time and one of the bed (`twin/results/depths.py`).
 """
 
 from __future__ import annotations
@@ -33,11 +33,6 @@ class Times:
     depths: Asset
     seconds: tuple[float, ...]  # since the start
     start: datetime | None  # the clock time of second 0
-
-    @property
-    def bed_band(self) -> int:
-        """The band with the bed elevation, counted from 1."""
-        return len(self.seconds) + 1
 
     def clock(self, seconds: float) -> str:
         """Return a time as WMTS writes it: ISO 8601 with its offset, or seconds where no clock is known."""
@@ -76,18 +71,22 @@ def times_of(layer: Layer) -> Times | None:
 
 
 def moment(layer: Layer, asked: str | None) -> tuple[Times, int] | None:
-    """Return which output a caller means by `t`: the latest one not after it; None: the maximum over all times.
+    """Return which band a caller means by `t`, counted from 0: that of the latest output not after it.
+
+    Where nothing is asked, or `max`, it is that of the deepest water; None where the layer has no times.
 
     Raises:
         BadRequest: the layer has no times, or `t` is no time or outside of theirs; the message names the range.
     """
-    if asked is None or asked in _MAXIMUM_TOO:
+    times, most = times_of(layer), asked is None or asked in _MAXIMUM_TOO
+    if times is None and most:
         return None
-    times = times_of(layer)
     if times is None:
         raise BadRequest(
             "the layer has no times", layer=layer.id, field=PARAMETER, remedy=f"Leave out {PARAMETER}."
         )
+    if asked is None or most:
+        return times, len(times.seconds)
     seconds = _seconds(times, asked)
     first, last = times.seconds[0], times.seconds[-1]
     if not first - _SLACK_S <= seconds <= last + _SLACK_S:

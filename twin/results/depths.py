@@ -1,4 +1,4 @@
-"""Depths of all output times as one GeoTIFF whose blocks are web map tiles: a band a time, then the bed.
+"""Depths of all output times as one GeoTIFF whose blocks are web map tiles: a band a time, the deepest, the bed.
 
 Bands lie apart (planar configuration separate), so that the tile of one time is one block, and blocks without water
 are left out. Depths are float32, at most half a millimetre off (LERC); each pixel is that of the cell under it.
@@ -30,7 +30,7 @@ _SPARE = 0.1  # of a zoom: at most 7 % of the resolution is lost
 _STRIP = 4  # blocks high: 64 MB of indices at 8192 pixels across
 _EDGE = 1e-6  # of a tile: a box that ends on a border does not reach into the next
 ReadDepth = Callable[[int, slice], Values]
-"""Returns depths of an output, in some rows of cells; NaN or 0: none."""
+"""Returns the depths of a band, counted from 0, in some rows of cells; NaN or 0: none."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,10 @@ def zooms_for(frame: Frame) -> Zooms:
     return Zooms(coarsest, finest, Canvas(left * span - EDGE_M, EDGE_M - top * span, span / blocks, rows, columns))
 
 
-def write_depths(path: Path, frame: Frame, bed: Values, times: int, read: ReadDepth, shown_m: float) -> None:
-    """Write the depths of so many times, nothing where they are below `shown_m`; one strip of one time at a time.
+def write_depths(path: Path, frame: Frame, bed: Values, bands: int, read: ReadDepth, shown_m: float) -> None:
+    """Write so many bands of depths, nothing where they are below `shown_m`, and one of `bed` behind them.
+
+    The last of `bands` is the deepest of all time. One strip of one band is held at a time.
 
     Raises:
         StorageFailed: the disk is full or not writable.
@@ -75,19 +77,19 @@ def write_depths(path: Path, frame: Frame, bed: Values, times: int, read: ReadDe
         SPARSE_OK_OVERVIEW="YES", MAX_Z_ERROR_OVERVIEW=str(_MAX_ERROR_M), ZSTD_LEVEL_OVERVIEW=str(_ZSTD_LEVEL)
     )
     with disk_errors(path), quiet:
-        with rasterio.open(path, "w", **_profile(zooms.canvas, times + 1)) as raster:
+        with rasterio.open(path, "w", **_profile(zooms.canvas, bands + 1)) as raster:
             for row, column, canvas in _strips(zooms.canvas, frame):
                 strip = _Strip.of(canvas.cells(frame), frame)
                 if strip is None:
                     continue
                 window = Window(column, row, canvas.columns, canvas.rows)
-                for number in range(times):
+                for number in range(bands):
                     depth = read(number, strip.rows)
                     wet = np.where(depth >= shown_m, depth, _NODATA)
                     if (wet >= 0).any():
                         raster.write(strip.show(wet), number + 1, window=window)
                 ground = bed[strip.rows]
-                raster.write(strip.show(np.where(np.isnan(ground), _NODATA, ground)), times + 1, window=window)
+                raster.write(strip.show(np.where(np.isnan(ground), _NODATA, ground)), bands + 1, window=window)
         with rasterio.open(path, "r+") as raster:
             steps = [1 << step for step in range(1, zooms.maxzoom - zooms.minzoom + 1)]
             if steps:

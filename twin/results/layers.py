@@ -141,8 +141,13 @@ def _depths(folder: Path, run: Mapping[str, Any], frame: Frame) -> Part:
     with dataset as result:
         result.set_auto_mask(False)
         depth, bed = result["depth"], result["bed_elevation"][:]
-        times = len(result.dimensions["time"])
-        write_depths(file, frame, bed, times, lambda number, rows: depth[number, rows], run["threshold_m"])
+        times, deepest = len(result.dimensions["time"]), _read(folder / "max_depth.tif")
+
+        def read(number: int, rows: slice) -> Values:
+            out: Values = depth[number, rows] if number < times else deepest[rows]
+            return out
+
+        write_depths(file, frame, bed, times + 1, read, run["threshold_m"])
     about = {
         "times_s": run["times_s"],
         "start": run["start"],

@@ -19,6 +19,7 @@ from twin.mesh.archive import MeshOptions, build_mesh
 from twin.mesh.undulation import stated
 from twin.models.outlines import outlines
 from twin.survey.records import CrossSection, Reach, Soundings, Survey
+from twin.works.warm import warm as warm_works
 
 _ZOOM = 12
 
@@ -27,6 +28,7 @@ def main() -> None:
     """Make a tiny river, mesh and outline; the compiled code stays on disk."""
     warm_inertial()
     warm_forcing()
+    warm_works()
     interpolate_bed(_survey(), Frame(0.0, 60.0, 5.0, 24, 60, "EPSG:5186"))
     outlines(np.array([shapely.box(0, 0, 8, 5)]))
     with tempfile.TemporaryDirectory() as folder:

@@ -155,7 +155,9 @@ class Crossings(Bystander):
 
     def _look(self, water: Water) -> None:
         n = len(self.cells)
-        self.depth[:n] = water.depth[self._row, self._column]
+        depth = water.depth
+        near = depth.ravel()[self.cells] if depth.flags.c_contiguous else depth[self._row, self._column]
+        self.depth[:n] = near
         for k, bucket in enumerate(self.buckets):
             self.depth[n + k], self.bed[n + k], self.area[n + k] = bucket.look()
 

@@ -157,7 +157,7 @@ def test_a_line_selects_the_rim_beside_it_and_not_holes() -> None:
     assert half.cell.tolist() == [25, 33, 41]
     hole = faces(world(bed), {"line": [[35, 30], [45, 30]], "type": "open"})
     assert sorted(hole.cell.tolist()) == [11, 12, 35, 36]
-    with pytest.raises(BadSpec, match="boundary 'sea' meets no cell on the rim"):
+    with pytest.raises(BadSpec, match=r"boundary 'sea'. meets no cell on the rim"):
         faces(world(), {"name": "sea", "line": [[40, 28], [40, 32]], "type": "open"})
 
 

@@ -28,6 +28,11 @@ class Fields:
         """Return a field's path from the top of the file."""
         return f"{self.path}.{name}" if self.path else name
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What is given, whether it is known or not."""
+        return tuple(str(name) for name in self._given)
+
     def has(self, name: str) -> bool:
         """Whether the field has a value (an empty one, `field:`, counts as none)."""
         self._note(name)
@@ -87,10 +92,10 @@ class Fields:
         path = found_file(self.file, value.strip())
         if path is None:
             raise FileMissing(
-                f"there is no file '{value}' beside the terrain file",
+                f"there is no file '{value}' beside the file that names it",
                 file=str(self.file),
                 field=self.where(name),
-                remedy="Paths begin at the folder of the terrain file, or are absolute.",
+                remedy="Paths begin at the folder of that file, or are absolute.",
             )
         if not path.is_file():
             raise self.wrong(name, f"names the folder '{value}' where a file is expected", "Name the file in it.")

@@ -47,7 +47,7 @@ class Table:
             f"there is no column '{name}' for {meaning}",
             file=str(self.file),
             field=name,
-            remedy=f"The file has: {', '.join(self.header[:30])}. Name one of them in the terrain file.",
+            remedy=f"The file has: {', '.join(self.header[:30])}. Name one of them.",
         )
 
     def text(self, row: int, name: str) -> str:
@@ -121,7 +121,7 @@ def decode(data: bytes, encoding: str | None, path: Path) -> tuple[str, str]:
     raise EncodingUnknown(
         f"the text is not {' nor '.join(str(t).upper() for t in tried)}",
         file=str(path),
-        remedy="Save the file as UTF-8, or name its `encoding` in the terrain file.",
+        remedy="Save the file as UTF-8, or name its `encoding` beside it.",
     )
 
 

@@ -53,7 +53,7 @@ class BoundarySpec:
         if not cells.size:
             raise self.where.wrong(
                 "line" if self.edge is None else "edge",
-                f": boundary '{self.name}' meets no cell on the rim of the domain",
+                f"(boundary '{self.name}') meets no cell on the rim of the domain",
                 "A line must run within 1.5 cells of the terrain's end; `from_m` and `to_m` count along the edge.",
             )
         return cells, sides

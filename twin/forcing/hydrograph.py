@@ -77,7 +77,7 @@ def read_hydrograph(where: Fields, quantity: Quantity) -> Hydrograph:
     key = only_one(where, (quantity.series_key, quantity.number_key), "What flows over time")
     times = number(where, "factor", (0.0, 1000.0), "(times)", 1.0) if quantity is DISCHARGE else 1.0
     if key == quantity.number_key:
-        return Hydrograph(number(where, key, quantity.within, key.rsplit("_", 1)[-1]), factor=times)
+        return Hydrograph(number(where, key, quantity.within, next(iter(quantity.units))), factor=times)
     rows = read_rows(where, key, quantity.words)
     if rows.until is not None:
         raise rows.wrong(

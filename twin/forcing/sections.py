@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any, cast
 
 from naru.errors import BadSpec
@@ -36,12 +37,14 @@ def only_one(fields: Fields, names: Sequence[str], what: str) -> str:
     found = [name for name in names if fields.has(name)]
     if len(found) == 1:
         return found[0]
-    said = f"has {' and '.join(found)}" if found else "has none of the fields that say what it is"
+    said = f"has {' and '.join(found)}" if found else f"has {', '.join(fields.names) or 'no fields'}"
+    close = [near for given in fields.names for near in get_close_matches(given.lower(), names, n=1)]
+    meant = f"Did you mean '{close[0]}'? " if close and not found else ""
     raise BadSpec(
         f"field '{fields.path}' {said}",
         file=str(fields.file),
         field=fields.path,
-        remedy=f"{what}: give one of {', '.join(names)}.",
+        remedy=f"{meant}{what}: give one of {', '.join(names)}.",
     )
 
 

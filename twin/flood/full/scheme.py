@@ -183,8 +183,9 @@ class Full:
             maxima.peak_time,
         )
         self._look()
-        settings = (float(time_s), float(since_s), float(maxima.threshold_m), float(self._dry))
-        debris = np.array(maxima.debris, np.float64)
+        settings = np.array([time_s, since_s, maxima.threshold_m, self._dry], np.float32)
+        debris = np.array(maxima.debris, np.float32)
+        debris[:-1, 1] -= debris[1:, 1]
         state = self._depth, self._qx, self._qy
         self._share(lambda lot, _: update.track(state, lot, best, debris, settings))
 

@@ -5,15 +5,17 @@ Water moves by at most one cell a step; the list is made anew before it could ha
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
 
 from twin.flood.full.flux import STRIP
 from twin.grid import Values
 
-ROWS, COLUMNS = 32, 64  # of a tile
-LASTS = 24  # steps for which the ring is wide enough
-_PIECE = 64  # rows of a rectangle at most: a share of the work for a thread
+ROWS, COLUMNS = 8, 32  # of a tile
+LASTS = 7  # steps for which the ring is wide enough
+_PIECE = 128  # rows of a rectangle at most: a share of the work for a thread
 Rects = npt.NDArray[np.int64]
 
 
@@ -26,28 +28,42 @@ def dilated(wet: Values) -> Values:
 
 
 def rectangles(tiles: Values, shape: tuple[int, int]) -> Rects:
-    """Return rectangles (first row, end row, first column, end column) that cover the tiles, none twice."""
-    per = STRIP // COLUMNS
+    """Return rectangles (first row, end row, first column, end column) that cover the tiles, each once.
+
+    Runs down the columns of tiles are joined to like ones beside them, up to `STRIP` cells.
+    """
+    out: list[tuple[int, int, int, int]] = []
+    open_from: dict[tuple[int, int], int] = {}  # runs of the column before: rows, first column
+    for column, runs in enumerate(_runs(tiles)):
+        going = {}
+        for run in runs:
+            first = open_from.pop(run, column)
+            if (column - first) * COLUMNS >= STRIP:
+                out.append((*run, first, column))
+                first = column
+            going[run] = first
+        out += [(*run, first, column) for run, first in open_from.items()]
+        open_from = going
+    out += [(*run, first, tiles.shape[1]) for run, first in open_from.items()]
+    rects = np.array(sorted(out), np.int64).reshape(-1, 4) * (ROWS, ROWS, COLUMNS, COLUMNS)
+    covered: Rects = np.minimum(rects, (shape[0], shape[0], shape[1], shape[1]))
+    return covered
+
+
+def _runs(tiles: Values) -> list[list[tuple[int, int]]]:
+    """Return the runs of tiles down each column, none longer than a piece."""
+    change = np.diff(np.pad(tiles.astype(np.int8), ((1, 1), (0, 0))), axis=0)
+    most = _PIECE // ROWS
     out = []
-    for strip in range(0, tiles.shape[1], per):
-        spans = [_span(row) for row in tiles[:, strip : strip + per]]
-        start = 0
-        while start < len(spans):
-            end = start + 1
-            while end < len(spans) and spans[end] == spans[start] and (end - start) * ROWS < _PIECE:
-                end += 1
-            span = spans[start]
-            if span is not None:
-                first, last = span
-                columns = (strip + first) * COLUMNS, min((strip + last) * COLUMNS, shape[1])
-                out.append((start * ROWS, min(end * ROWS, shape[0]), *columns))
-            start = end
-    return np.array(out, np.int64).reshape(-1, 4)
-
-
-def _span(row: Values) -> tuple[int, int] | None:
-    at = np.flatnonzero(row)
-    return (int(at[0]), int(at[-1]) + 1) if at.size else None
+    for column in change.T:
+        pieces = []
+        for first, end in zip(
+            np.flatnonzero(column > 0).tolist(), np.flatnonzero(column < 0).tolist(), strict=True
+        ):
+            cuts = [first, *range((first // most + 1) * most, end, most), end]
+            pieces += list(pairwise(cuts))
+        out.append(pieces)
+    return out
 
 
 def shares(rects: Rects, count: int) -> list[Rects]:

@@ -289,6 +289,22 @@ def test_what_is_compiled_beforehand_is_all_that_the_sky_calls() -> None:
     assert (len(pass_over.signatures), len(mix.signatures)) == known  # type: ignore[attr-defined]
 
 
+def test_only_where_rain_left_water_is_woken() -> None:
+    table = {"kind": "intensity_mm_h", "time_unit": "h"}
+    gauges = [
+        {"at": [5, 35], "hyetograph": [[0, 0], [1, 0]], **table},
+        {"at": [9995, 35], "hyetograph": [[0, 50], [1, 0]], **table},
+        {"at": [7505, 35], "hyetograph": [[0, 4], [1, 0]], **table},  # all of it soaks in
+    ]
+    here = world(np.zeros((40, 1000)))
+    losses = {"method": "constant", "rate_mm_h": 5}
+    pond, _, _ = _pour(here, until_s=60.0, rain={"gauges": gauges}, infiltration=losses)
+    wet = np.flatnonzero(pond.depth[0] > 0)
+    assert wet.min() == 875
+    assert (pond.woken == pond.woken[0]).all()
+    assert np.flatnonzero(pond.woken[0]).min() == 875 // 64 * 64
+
+
 def test_threads_change_nothing() -> None:
     here = world(np.zeros((700, 900)))
     results = []

@@ -73,11 +73,14 @@ class Rain:
         if not by_zone:
             zones[active] = 1
             return cls(zones, 2, even, (), mixed)
-        stacked = np.column_stack([p.zones[active] for p in by_zone])
-        kinds, places = np.unique(stacked, axis=0, return_inverse=True)
-        zones[active] = places.reshape(-1) + 1
-        own = tuple((part, kinds[:, n].astype(np.int32)) for n, part in enumerate(by_zone))
-        return cls(zones, len(kinds) + 1, even, own, mixed)
+        codes = np.zeros(int(active.sum()), np.int64)
+        for part in by_zone:  # a code for each combination of zones that occurs
+            own = part.zones[active]
+            _, codes = np.unique(codes * (int(own.max(initial=0)) + 1) + own, return_inverse=True)
+        zones[active] = codes + 1
+        _, first = np.unique(codes, return_index=True)
+        kinds = tuple((part, part.zones[active][first]) for part in by_zone)
+        return cls(zones, len(first) + 1, even, kinds, mixed)
 
     @property
     def series(self) -> tuple[Series, ...]:

@@ -13,7 +13,7 @@ from twin.flood.records import Bystander, Water
 from twin.forcing.falling import Rain
 from twin.forcing.infiltration import Losses
 from twin.forcing.series import Ahead
-from twin.forcing.sky_kernels import CHUNK, mix, pass_over
+from twin.forcing.sky_kernels import PIECE, mix, pass_over
 from twin.forcing.steps import stable_step
 from twin.grid import Floats, Values
 
@@ -48,7 +48,7 @@ class Sky(Bystander):
         self._state = np.zeros(shape if losses.law else (1, 1))
         self._rest: Values = np.zeros((0, 0))
         self._area = self._cell_m = 1.0
-        self._woken = np.zeros((shape[0], -(-shape[1] // CHUNK)), np.uint8)
+        self._woken = np.zeros((shape[0], -(-shape[1] // PIECE)), np.uint8)
         self._sums = np.zeros((shape[0], 3))
         self._pool: ThreadPoolExecutor | None = None
 
@@ -140,8 +140,8 @@ class Sky(Bystander):
             water.wet(slice(None), slice(None))
             return
         for top in range(0, len(self._woken), _BAND):
-            for chunk in np.flatnonzero(self._woken[top : top + _BAND].any(axis=0)):
-                water.wet(slice(top, top + _BAND), slice(int(chunk) * CHUNK, (int(chunk) + 1) * CHUNK))
+            for piece in np.flatnonzero(self._woken[top : top + _BAND].any(axis=0)):
+                water.wet(slice(top, top + _BAND), slice(int(piece) * PIECE, (int(piece) + 1) * PIECE))
 
     def held_m3(self) -> float:
         """Return what float32 could not hold, m³: far less than a drop a cell."""

@@ -23,6 +23,7 @@ from naru.kernel import inner, kernel
 from twin.grid import Floats, Values
 
 CHUNK = 512  # cells worked on together: their numbers stay in the first cache
+PIECE = 64  # cells of a row that are woken together
 NONE, CONSTANT, GREEN_AMPT, CURVE_NUMBER, HORTON = range(5)
 _CONSTANT, _GREEN_AMPT, _CURVE_NUMBER = 1, 2, 3  # as above, for kernels
 _TINY = 1e-300
@@ -93,22 +94,23 @@ def _line(values: Floats, i: int, first: int, last: int) -> Any:
 
 
 @inner
-def _fallen(zone: Values, depths: Floats, field: Values, even: bool, rain: Floats) -> float:
-    """Write the rain of a chunk's cells; return the most."""
-    most = 0.0
+def _fallen(zone: Values, depths: Floats, field: Values, even: bool, rain: Floats) -> bool:
+    """Write the rain of a chunk's cells; return whether there is any."""
+    found = 0
     if even:
         for j in range(zone.size):
             rain[j] = depths[1] * zone[j]
-            most = max(most, rain[j])
+            found |= zone[j]
+        found = found if depths[1] > 0.0 else 0
     else:
         for j in range(zone.size):
             rain[j] = depths[zone[j]]
-            most = max(most, rain[j])
+            found |= rain[j] > 0.0
     if field.size > 0:
         for j in range(zone.size):
             rain[j] += field[j] if zone[j] > 0 else 0.0
-            most = max(most, rain[j])
-    return most
+            found |= rain[j] > 0.0
+    return found != 0
 
 
 @inner
@@ -126,17 +128,25 @@ def _summed(values: Floats) -> float:
 
 
 @inner
-def _put(depth: Values, rest: Values, rain: Floats, loss: Floats, drained: Floats) -> Any:
-    """Add and take; what the depth's precision cannot hold is carried on in `rest`. Return the deepest."""
-    deepest = depth[0] * 0
+def _put(depth: Values, rest: Values, rain: Floats, loss: Floats, drained: Floats) -> None:
+    """Add and take; what the depth's precision cannot hold is carried on in `rest`."""
     for j in range(depth.size):
         there = np.float64(depth[j])
         change = rain[j] - loss[j] - drained[j] + rest[j]
         new = depth.dtype.type(max(there + change, 0.0))
         rest[j] = change - (np.float64(new) - there)
         depth[j] = new
-        deepest = max(deepest, new)
-    return deepest
+
+
+@inner
+def _wake(rain: Floats, depth: Values, woken: Values) -> None:
+    """Note in which pieces of a chunk rain left water."""
+    for piece in range(woken.size):
+        found = 0
+        for j in range(piece * PIECE, min((piece + 1) * PIECE, rain.size)):
+            found |= (rain[j] > 0.0) & (depth[j] > 0)
+        if found:
+            woken[piece] = 1
 
 
 @inner
@@ -159,10 +169,10 @@ def _soaked(cells: Any, soil: Any, share: Floats, numbers: Any, loss: Floats) ->
 
 @inner
 def _is_wet(depth: Values) -> bool:
-    wettest = depth[0] * 0
+    found = 0
     for j in range(depth.size):
-        wettest = max(wettest, depth[j])
-    return bool(wettest > 0)
+        found |= depth[j] > 0
+    return found != 0
 
 
 @kernel
@@ -176,7 +186,7 @@ def pass_over(
     falling: depth of rain in each zone, m; and of each cell on top (float32, rows × columns; 0 × 0: none).
     losses: three parameters of the law, the pervious share, the drains' rate (m/s): rows × columns or 1 × columns.
     numbers: the time (s), the law, whether zone 1 is all there is, whether drains take anything.
-    state: rows × columns, of the law. woken: rows × chunks, set to 1 where rain left water.
+    state: rows × columns, of the law. woken: rows × pieces, set to 1 where rain left water.
     sums: rows × 3: rain, infiltration, drained, m summed over the row's cells.
     """
     depth, rest = water
@@ -193,8 +203,8 @@ def pass_over(
             n = b - a
             h, zone, r = depth[i][a:b], zones[i][a:b], rest[i][a:b]
             mixed = field[i][a:b] if field.size > 0 else field.reshape(-1)[0:0]
-            most = _fallen(zone, depths, mixed, even, rain[:n])
-            if most <= 0.0 and not _is_wet(h):
+            raining = _fallen(zone, depths, mixed, even, rain[:n])
+            if not raining and not _is_wet(h):
                 continue
             for j in range(n):
                 there[j] = max(h[j] + r[j] + rain[j], 0.0) if zone[j] > 0 else 0.0
@@ -208,9 +218,9 @@ def pass_over(
                     drained[j] = min(max(there[j] - loss[j], 0.0), rate[j] * dt)
                 row[2] += _summed(drained[:n])
             row[0] += _summed(rain[:n])
-            deepest = _put(h, r, rain[:n], loss[:n], drained[:n])
-            if most > 0.0 and deepest > 0:
-                woken[i, number] = 1
+            _put(h, r, rain[:n], loss[:n], drained[:n])
+            if raining:
+                _wake(rain[:n], h, woken[i][a // PIECE : (b + PIECE - 1) // PIECE])
 
 
 @kernel

@@ -28,7 +28,7 @@ from twin.scenario.places import Coordinates, Placer
 from twin.scenario.read_sources import raster as raster_source
 from twin.scenario.records import Assembled
 from twin.scenario.shapes import Drawing, find_shapes
-from twin.scenario.spec import RasterSource, ReportSpec, Scenario
+from twin.scenario.spec import Box, DomainSpec, RasterSource, ReportSpec, Scenario
 from twin.scenario.wetting import initial_depth
 
 _KOREA = (124.0, 32.8, 132.1, 39.0)
@@ -115,10 +115,10 @@ def _site(scenario: Scenario, house: House | None, warn: Callable[[str], None]) 
     """Return the terrain's raster and the cells to run on; nothing large is read before memory is looked at."""
     file = str(scenario.file)
     raster = open_source(scenario.terrain, "bed_elevation", house, "terrain")
-    crs = crs_of(raster, scenario.domain.crs, file)
+    crs = crs_of(raster, scenario.domain.crs, file, warn, is_layer=scenario.terrain.layer is not None)
     coordinates = Coordinates(crs, scenario.coordinates, file, warn, own_bounds(raster, crs))
     wish = scenario.domain
-    box = None if wish.bbox is None else coordinates.box(wish.bbox, "domain.bbox")
+    box = _box(wish, raster, coordinates)
     frame = frame_of(raster, crs, wish.cell_m, box, warn)
     if wish.polygon is not None:
         found = find_shapes(wish.polygon, "Polygon", Drawing(coordinates, frame, house))
@@ -128,6 +128,15 @@ def _site(scenario: Scenario, house: House | None, warn: Callable[[str], None]) 
         frame = frame_of(raster, crs, wish.cell_m, box, warn)
     check_memory(frame, scenario.options, file)
     return Site(raster, frame, Drawing(coordinates, frame, house), warn), coordinates
+
+
+def _box(wish: DomainSpec, raster: Opened, coordinates: Coordinates) -> Box | None:
+    """Return the box to run in, in the domain's system; None: all of the terrain."""
+    if wish.bbox is not None:
+        return coordinates.box(wish.bbox, "domain.bbox")
+    if raster.extent is not None and coordinates.crs:
+        return replace(coordinates, mode="lonlat").box(raster.extent, "terrain")
+    return None
 
 
 def _both(one: Any, other: Any) -> Any:

@@ -48,6 +48,10 @@ def read_cells(raster: Opened, frame: Frame, warn: Callable[[str], None], *, cla
         raise FileDamaged(
             f"the raster cannot be read ({told})", file=raster.named, remedy="Copy it again."
         ) from error
+    if raster.crs is None and frame.crs:
+        warn(f"{raster.named} does not say what its coordinates are in: taken to be the terrain's own")
+    if np.isnan(values).all():
+        warn(f"{raster.named} has no value on the domain: does it lie elsewhere?")
     if (raster.scale, raster.offset) != (1.0, 0.0):
         values = values * raster.scale + raster.offset
     return values

@@ -29,8 +29,10 @@ _SQUARE = 1e-3  # by which a cell's sides may differ and count as equal
 _SAME = 1e-6
 
 
-def crs_of(raster: Opened, wanted: str | None, file: str) -> str:
+def crs_of(raster: Opened, wanted: str | None, file: str, warn: Callable[[str], None], *, is_layer: bool) -> str:
     """Return the system in which the water runs, "" where the terrain has none.
+
+    Layers that were ingested as they are lie in Web Mercator: they are brought into a system of the place.
 
     Raises:
         CrsRefused: degrees, feet or Web Mercator without another system in `domain.crs`; or a wish for another
@@ -50,6 +52,10 @@ def crs_of(raster: Opened, wanted: str | None, file: str) -> str:
     code = raster.crs.to_epsg()
     axes = raster.crs.axis_info
     metric = raster.crs.is_projected and all(abs(a.unit_conversion_factor - 1) < 1e-12 for a in axes)
+    if code == 3857 and is_layer:  # which layers are kept in is no choice of the user
+        suited = _suited(raster)
+        warn(f"the layer '{raster.named}' is kept in Web Mercator: its heights are brought into {suited}")
+        return suited
     if not metric or code == 3857:
         unit = axes[0].unit_name if axes else "unknown unit"
         raise CrsRefused(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import rasterio
@@ -18,7 +18,7 @@ from naru.house import House
 from naru.records import Layer
 from twin.crs import read_claim
 from twin.datum import datum_of
-from twin.scenario.spec import RasterSource
+from twin.scenario.spec import Box, RasterSource
 from twin.survey.placing import UNITS_M
 
 Warn = Callable[[str], None]
@@ -45,6 +45,7 @@ class Opened:
     datum: str | None
     bands: tuple[str, ...]  # what they are called, "" where they are not
     options: tuple[tuple[str, str], ...] = ()  # of GDAL's driver
+    extent: Box | None = None  # of a layer, longitude and latitude: its raster is padded to whole tiles
 
     @property
     def cell(self) -> tuple[float, float]:
@@ -75,7 +76,8 @@ def open_source(source: RasterSource, want: str, house: House | None, field: str
         layer = _layer(source.layer, house)
         assert house is not None
         path, bands, datum = _layer_raster(layer, want, house, field)
-        return _look(path, source.layer, source, want, (bands, datum))
+        found = _look(path, source.layer, source, want, (bands, datum))
+        return found if bands or not layer.live.tilesets else replace(found, extent=layer.live.tilesets[0].bounds)
     assert source.file is not None  # the reader takes one of both
     return _look(_gdal_path(source, field), source.file.name, source, want, ((), None))
 

@@ -69,10 +69,10 @@ class Coordinates:
             x, y = Mover(source, self.crs, self.file)(given[:, 0], given[:, 1])
         except CrsRefused as error:
             raise BadSpec(
-                f"field '{field}' has coordinates that have no place in {self.crs[:40]}",
+                f"field '{field}': {error.message}",
                 file=self.file,
                 field=field,
-                remedy="Longitude comes before latitude; `coordinates: EPSG:…` says what the numbers are in.",
+                remedy="Longitude comes before latitude; `coordinates: EPSG:…` or `terrain` says what they are in.",
             ) from error
         return np.column_stack([x, y])
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--home", type=click.Path(path_type=Path), help="The home folder, instead of NARU_HOME.")
 @click.option("--no-serve", is_flag=True, help="End after ingest, with exit code 0.")
-@click.option("--quick", is_flag=True, help="Leave out the closest zooms, and the river's mesh.")
+@click.option("--quick", is_flag=True, help="Leave out the closest zooms, and the river's mesh; flood it coarser.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
 @json_option
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def demo(
     settings: Settings, home: Path | None, no_serve: bool, quick: bool, host: str, port: int, as_json: bool
 ) -> None:
-    """Make the sample city and a sample river, print a key and the viewer's address, and serve.
+    """Make the sample city and a sample river, flood it, print a key and the viewer's address, and serve.
 
     Run again, it publishes a new version of every layer and makes a new key; the earlier ones stay.
     """

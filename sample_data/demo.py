@@ -20,6 +20,7 @@ from naru.settings import Settings
 from sample_data.city import CITY, SampleLayer
 from sample_data.river.building import BUILDINGS, FACILITIES, build_river
 from sample_data.river.specs import TERRAIN
+from sample_data.river.storm import SCENARIO
 from sample_data.running import run_naru
 
 CITY_HALL = (126.978275, 37.566642)  # Seoul City Hall, lon/lat
@@ -27,7 +28,7 @@ TILE_ZOOM = 12
 QUICK_MAXZOOM = 12
 AT_ONCE = 2  # ingests side by side: half of each is one process starting
 RIVER_VIEW = "13.9/37.3193/126.5130"  # zoom, latitude, longitude, as the page's address has them
-RIVER_LAYERS = (TERRAIN, f"{TERRAIN}-depth", FACILITIES, BUILDINGS)
+RIVER_LAYERS = (TERRAIN, f"{SCENARIO}-max-depth", FACILITIES, BUILDINGS)
 KEY_NAME = "demo"
 KEY_DAY_QUOTA = 10_000  # a map moved once asks for some fifty tiles
 Tell = Callable[[str], None]

@@ -33,6 +33,8 @@ def twice(demo: tuple[Path, dict], tmp_path_factory: pytest.TempPathFactory) -> 
     return home, first, second.stdout
 
 
+STORM = {f"sample-river-storm-{what}" for what in ("depth", "max-depth", "max-velocity", "max-hazard")}
+STORM |= {"sample-river-storm-arrival", "sample-river-storm-duration"}
 RIVER = {"sample-river", "sample-river-depth", "sample-river-roughness", "sample-river-provenance"}
 
 
@@ -53,7 +55,8 @@ def test_demo_ingests_every_file_of_the_city(twice: tuple[Path, dict, str]) -> N
 
 def test_demo_builds_the_sample_river_and_calls_it_made_up(twice: tuple[Path, dict, str]) -> None:
     river = {layer["id"]: layer for layer in twice[1]["layers"] if layer["id"].startswith("sample-river")}
-    assert river.keys() == RIVER | {"sample-river-facilities", "sample-river-buildings"}
+    assert river.keys() == RIVER | {"sample-river-facilities", "sample-river-buildings"} | STORM
+    assert "sample-river-storm-max-depth" in twice[1]["river"]
     assert all("가상" in layer["title"]["ko"] for layer in river.values())
     assert all("synthetic" in layer["title"]["en"].lower() for layer in river.values())
     assert river["sample-river-facilities"]["features_published"] == 15

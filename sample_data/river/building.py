@@ -1,4 +1,4 @@
-"""The sample river on the map: its terrain, facilities and buildings, by the commands that planners type."""
+"""The sample river on the map: terrain, facilities, buildings and a flood, by the commands that planners type."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from typing import Any
 from naru.settings import Settings
 from sample_data.river.files import CELL_M, write_river
 from sample_data.river.specs import ATTRIBUTION, TERRAIN, TITLE_EN, TITLE_KO
+from sample_data.river.storm import write_storm
+from sample_data.river.truth import River
 from sample_data.running import run_naru
 
 QUICK_CELL_M = 5.0
@@ -41,6 +43,7 @@ def build_river(folder: Path, settings: Settings, quick: bool) -> Iterator[tuple
         SampleFailed: a step failed.
     """
     write_river(folder, QUICK_CELL_M if quick else CELL_M)
+    write_storm(folder, River(), quick=quick)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for together in _steps(folder, quick):
             done = pool.map(lambda step: _run(step, settings), together)
@@ -56,7 +59,7 @@ def _run(step: Step, settings: Settings) -> tuple[float, list[Entry]]:
 
 
 def _steps(folder: Path, quick: bool) -> tuple[tuple[Step, ...], ...]:
-    """Return the commands, those in one group side by side: all but the first need the terrain.
+    """Return the commands, those in one group side by side: each needs what the groups before it made.
 
     The quick river has no mesh, which takes as long as all the rest.
     """
@@ -75,4 +78,5 @@ def _steps(folder: Path, quick: bool) -> tuple[tuple[Step, ...], ...]:
     houses = replace(houses, arguments=(*houses.arguments, "--function", "twin"))
     mesh = Step("mesh", "", ("twin", "mesh", TERRAIN, *_GEOID))
     models = Step("models of the buildings", "", ("twin", "models", BUILDINGS, "--terrain", TERRAIN, *_GEOID))
-    return (terrain, houses), (works, models) if quick else (mesh, works, models)
+    storm = made_from("flood", "storm.yaml", "twin", "run", "--publish")
+    return (terrain, houses), ((works, models) if quick else (mesh, works, models)), (storm,)

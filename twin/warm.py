@@ -18,6 +18,7 @@ from twin.grid import Frame
 from twin.mesh.archive import MeshOptions, build_mesh
 from twin.mesh.undulation import stated
 from twin.models.outlines import outlines
+from twin.runs.warm import warm as warm_runs
 from twin.survey.records import CrossSection, Reach, Soundings, Survey
 from twin.works.warm import warm as warm_works
 
@@ -29,6 +30,7 @@ def main() -> None:
     warm_inertial()
     warm_forcing()
     warm_works()
+    warm_runs()
     interpolate_bed(_survey(), Frame(0.0, 60.0, 5.0, 24, 60, "EPSG:5186"))
     outlines(np.array([shapely.box(0, 0, 8, 5)]))
     with tempfile.TemporaryDirectory() as folder:

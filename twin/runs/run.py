@@ -71,6 +71,8 @@ def run_flood(request: RunRequest, place: Place) -> Told:
 
                 return run_ensemble(wish, request, place)
         except NaruError as error:
+            if wish.alone and error.file:  # who handed it in need not know where our home is
+                error.file = Path(error.file).name
             if _is_over(error, place, wish):
                 folder.clear(place.folder)
             raise

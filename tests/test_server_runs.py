@@ -1,0 +1,217 @@
+"""Floods over HTTP: scenarios come in, runs are shown to who may see them, and can be cancelled."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from werkzeug.test import TestResponse
+
+from naru.work import work
+from tests import valleys
+from tests.commands import naru_here_json
+from tests.handing_in import MANAGE, Staff, events, staff
+from tests.serving import make_home, new_key, open_app, service_of, settings_of
+
+RAIN = "time_min,depth_mm\n0,20\n5,0\n"
+FLOODS = MANAGE | {"twin"}
+DOMAIN = {"crs": "EPSG:5186", "cell_m": 5}  # a layer of heights lies in Web Mercator
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with the valley as two layers, a public one and a private one."""
+    folder = tmp_path_factory.mktemp("runs")
+    make_home(folder / "home")
+    valley = str(valleys.write_valley(folder / "valley.tif"))
+    for name, visibility in (("valley", "public"), ("secret-valley", "private")):
+        words = ("--id", name, "--function", "twin", "--visibility", visibility, "--kind", "elevation")
+        naru_here_json("ingest", valley, *words, home=folder / "home")
+    return folder / "home"
+
+
+@pytest.fixture(scope="module")
+def planner(home: Path) -> Iterator[Staff]:
+    """Somebody who may manage public layers."""
+    app = open_app(settings_of(home))
+    service_of(app).pulse()
+    yield staff(app, functions=FLOODS, access="public")
+    service_of(app).close()
+
+
+@pytest.fixture(scope="module")
+def run(planner: Staff) -> str:
+    """A run that was handed in and is done: with a table of rain in its text."""
+    rain = {"hyetograph": "rain.csv"}
+    answer = send(planner, scenario(rain=rain, files={"rain.csv": RAIN}))
+    assert answer.status_code == 202, answer.get_json()
+    told = answer.get_json()
+    assert answer.headers["Location"] == f"/api/runs/{told['run']}"
+    assert told["job"]["id"] == told["run"]
+    assert told["scenario"] == "valley"
+    planner.work()
+    return str(told["run"])
+
+
+def scenario(**changes: Any) -> dict[str, Any]:
+    """Return a scenario of the valley on the map, three minutes long."""
+    return valleys.scenario(**({"terrain": "valley", "domain": DOMAIN, "duration_h": 0.05} | changes))
+
+
+def send(who: Staff, given: Any, media_type: str = "application/json") -> TestResponse:
+    """Hand a scenario in."""
+    body = given if isinstance(given, str | bytes) else json.dumps(given)
+    return who.client.post("/api/scenarios", data=body, content_type=media_type, headers=who.headers)
+
+
+def test_a_run_is_shown_with_what_came_of_it(planner: Staff, run: str) -> None:
+    shown = planner.get(f"/api/runs/{run}").get_json()
+    assert shown["state"] == "done", shown["error"]
+    assert shown["result"]["volume"]["relative_error"] < 1e-6
+    assert any(term["in_m3"] > 0 for name, term in shown["result"]["terms"].items() if name.startswith("rain"))
+    assert "max_depth" in shown["result"]["outputs"]
+    assert "valley-max-depth" in shown["layers"]
+    assert [one["id"] for one in planner.get("/api/runs").get_json()["runs"]] == [run]
+    told = events(planner.get(f"/api/jobs/{run}/events").data)
+    assert told[-1][0] == "done"
+
+
+def test_its_layers_are_on_the_map(planner: Staff, run: str) -> None:
+    layers = {layer["id"] for layer in planner.get("/api/layers").get_json()["layers"]}
+    assert layers >= {"valley-max-depth", "valley-depth"}
+
+
+def test_yaml_is_taken_as_well(planner: Staff) -> None:
+    text = yaml.safe_dump(scenario())
+    answer = send(planner, text, "application/yaml")
+    assert answer.status_code == 202, answer.get_json()
+    run = answer.get_json()["run"]
+    cancelled = planner.client.delete(f"/api/runs/{run}", headers=planner.headers)
+    assert cancelled.get_json()["state"] == "cancelled"
+    assert not service_of(planner.app).house.runs.folder(run).exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"duration_h": -1}, "duration_h"),
+        ({"durationh": 1}, "durationh"),
+        ({"rain": {"hyetograph": "/etc/passwd"}}, "rain.hyetograph"),
+        ({"rain": {"hyetograph": "rain.csv"}, "files": {"rain.csv": "<VRTDataset/>"}}, "files.rain.csv"),
+        ({"files": {"../../key-pepper.csv": "a"}}, "files.../../key-pepper.csv"),
+        ({"vary": {"manning_n": [0.03, -2]}}, "manning_n"),
+    ],
+    ids=["negative", "misspelt", "a file of the server", "what GDAL follows", "a path", "a member"],
+)
+def test_a_wrong_scenario_is_refused_at_once_with_its_field(
+    planner: Staff, change: dict[str, Any], field: str
+) -> None:
+    before = len(planner.get("/api/runs").get_json()["runs"])
+    answer = send(planner, scenario(**change))
+    assert answer.status_code == 422, answer.get_json()
+    assert answer.content_type == "application/problem+json"
+    assert answer.get_json()["field"] == field
+    assert "/tmp" not in answer.get_data(as_text=True)
+    assert len(planner.get("/api/runs").get_json()["runs"]) == before
+
+
+@pytest.mark.parametrize(
+    ("body", "media_type", "status"),
+    [
+        (b"a: 1", "text/plain", 415),
+        (b"{", "application/json", 400),
+        (b"\xff\xfe", "application/yaml", 400),
+        (b"", "application/yaml", 400),
+        (b"[1, 2]", "application/json", 422),
+        (b"a: &a [*a]", "application/yaml", 422),
+        (b'{"scenario": "\\ud800"}', "application/json", 400),
+        (b"a" * (2**20 + 1), "application/yaml", 413),
+    ],
+)
+def test_what_is_no_scenario_is_refused(planner: Staff, body: bytes, media_type: str, status: int) -> None:
+    assert send(planner, body, media_type).status_code == status
+
+
+def test_a_layer_that_the_key_may_not_read_is_not_there(planner: Staff) -> None:
+    answers = [send(planner, scenario(terrain=name)) for name in ("secret-valley", "no-valley")]
+    runs = [answer.get_json()["run"] for answer in answers]
+    planner.work()
+    errors = [planner.get(f"/api/runs/{run}").get_json()["error"] for run in runs]
+    assert errors[0]["message"].replace("secret-valley", "no-valley") == errors[1]["message"]
+    assert errors[0]["code"] == errors[1]["code"]
+    for run in runs:
+        assert not service_of(planner.app).house.runs.folder(run).exists()
+
+
+def test_results_more_private_than_the_key_are_refused(planner: Staff) -> None:
+    answer = send(planner, scenario(visibility="private"))
+    assert answer.status_code == 403
+
+
+def test_series_are_given_by_name_as_json_or_csv(planner: Staff, run: str) -> None:
+    address = f"/api/runs/{run}/timeseries"
+    assert planner.get(address).get_json()["gauges"] == ["low"]
+    series = planner.get(f"{address}?gauge=low").get_json()
+    assert len(series["time_s"]) == len(series["stage_m"]) > 2
+    assert max(series["depth_m"]) > 0.1
+    text = planner.get(f"{address}?gauge=low&format=csv")
+    assert text.content_type.startswith("text/csv")
+    assert text.get_data(as_text=True).splitlines()[0] == "time_s,stage_m,depth_m,speed_m_s"
+    headers = planner.headers | {"Accept": "text/csv"}
+    assert planner.client.get(f"{address}?gauge=low", headers=headers).data == text.data
+    assert planner.get(f"{address}?gauge=high").status_code == 404
+    assert planner.get(f"{address}?gauge=low&structure=x").status_code == 400
+
+
+def test_a_run_is_seen_by_who_sees_its_layers_and_by_nobody_else(planner: Staff, run: str, home: Path) -> None:
+    client = planner.client
+    assert client.get(f"/api/runs/{run}").status_code == 200  # its layers are public
+    assert client.get(f"/api/runs/{run}").get_json()["job"] is None
+    assert client.delete(f"/api/runs/{run}").status_code == 401
+    _, narrow = new_key(planner.app, functions=frozenset(("content",)))
+    assert client.get(f"/api/runs/{run}", headers={"X-API-Key": narrow}).status_code == 404
+    assert client.get("/api/runs", headers={"X-API-Key": narrow}).get_json()["runs"] == []
+    waiting = send(planner, scenario()).get_json()["run"]
+    assert client.get(f"/api/runs/{waiting}").status_code == 404  # not done: for who handed it in
+    other = staff(planner.app, functions=FLOODS, access="public")
+    assert other.client.delete(f"/api/runs/{waiting}", headers=other.headers).status_code == 404
+    assert planner.client.delete(f"/api/runs/{waiting}", headers=planner.headers).status_code == 200
+
+
+def test_a_job_of_another_kind_is_no_run(planner: Staff, home: Path) -> None:
+    job = service_of(planner.app).house.jobs.submit("ingest", {"file": "none"})
+    assert planner.get(f"/api/runs/{job.id}").status_code == 404
+    service_of(planner.app).house.jobs.cancel(job.id)
+
+
+def test_a_report_that_is_not_there_is_said(planner: Staff) -> None:
+    waiting = send(planner, scenario()).get_json()["run"]
+    answer = planner.get(f"/api/runs/{waiting}/report")
+    assert answer.status_code == 404
+    assert "queued" in answer.get_json()["detail"]
+    planner.client.delete(f"/api/runs/{waiting}", headers=planner.headers)
+
+
+def test_a_report_is_shown_without_its_scripts(planner: Staff, run: str) -> None:
+    folder = service_of(planner.app).house.runs.folder(run)
+    (folder / "report.html").write_text("<h1>보고서</h1><script>alert(1)</script>", encoding="utf-8")
+    answer = planner.get(f"/api/runs/{run}/report")
+    assert answer.status_code == 200
+    assert "script-src" not in answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert "sandbox" in answer.headers["Content-Security-Policy"]
+
+
+def test_going_on_from_another_keys_run_is_refused(planner: Staff, run: str) -> None:
+    other = staff(planner.app, functions=FLOODS, access="public")
+    answer = send(other, scenario(initial={"warm_start": run}))
+    if answer.status_code == 202:
+        work(service_of(planner.app).house, once=True)
+        error = other.get(f"/api/runs/{answer.get_json()['run']}").get_json()["error"]
+        assert error["field"] == "initial.warm_start"
+    else:
+        assert answer.get_json()["field"] == "initial.warm_start"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -10,10 +11,12 @@ from typing import Any
 
 import jsonschema
 import pytest
+from click.testing import CliRunner
 
 from naru.errors import NaruError
 from tests.flood_scenarios import mapping, plain
 from twin.fields import Fields
+from twin.run_command import run
 from twin.scenario.read import read_mapping, read_scenario
 from twin.scenario.schema import schema
 from twin.strict_yaml import load_yaml
@@ -230,3 +233,9 @@ def test_every_field_is_in_the_docs() -> None:
     assert len(BLOCKS) >= 5
     missing = [name for name in schema()["properties"] if f"`{name}`" not in flood]
     assert not missing
+
+
+def test_the_command_prints_the_schema_without_a_file() -> None:
+    told = CliRunner().invoke(run, ["--schema"])
+    assert told.exit_code == 0
+    assert json.loads(told.stdout) == schema()

@@ -53,6 +53,15 @@ def _changes(_context: click.Context, _parameter: click.Parameter, given: tuple[
     return out
 
 
+def _schema(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    """Print the schema and end, before a scenario is asked for."""
+    if wanted and not context.resilient_parsing:
+        from twin.scenario.schema import schema
+
+        print_json(schema())
+        context.exit()
+
+
 @click.command()
 @click.argument("scenario", metavar="SCENARIO.yaml", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="The run's folder.  [default: in the home]")
@@ -77,6 +86,14 @@ def _changes(_context: click.Context, _parameter: click.Parameter, given: tuple[
 @click.option("--dry-run", is_flag=True, help="Say what would be run, and how long it may take; run nothing.")
 @click.option("--check", is_flag=True, help="Only read the file: say whether it can be followed.")
 @click.option("--only-beside", is_flag=True, help="With --check: as it is for a scenario that came over HTTP.")
+@click.option(
+    "--schema",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_schema,
+    help="Print the JSON Schema of scenario files, for editors.",
+)
 @click.option("--queue", is_flag=True, help="Leave the work to a worker (`naru work`, `naru serve`).")
 @json_option
 @click.pass_obj

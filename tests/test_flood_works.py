@@ -328,6 +328,17 @@ def test_short_culvert_under_a_levee_joins_both_sides() -> None:
     assert np.asarray(flood.water.depth)[:, 5:].max() > 0
 
 
+def test_culvert_that_ends_on_a_bank_opens_at_its_foot() -> None:
+    bed = np.zeros((10, 10))
+    bed[:, 4:7] = 3.0
+    depth = np.zeros((10, 10))
+    depth[:, :4] = 2.0
+    culvert = {**CULVERT, "line": [[4.5, 5.5], [6.5, 5.5]]}
+    flood = still(world_of(bed), depth, actors_of(world_of(bed), structures=culvert))
+    run(flood, 1.0)
+    assert float(flood.water.depth[4, 7]) > 0
+
+
 def test_pumps_cycle_between_their_levels() -> None:
     bed = np.full((10, 10), np.nan)
     bed[4, 1], bed[4, 8] = 0.0, 5.0

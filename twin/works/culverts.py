@@ -13,10 +13,8 @@ from twin.flood.records import Bystander, Reading, Water
 from twin.grid import Values
 from twin.works.exchange import Patch
 from twin.works.laws.culvert import BOX, CIRCLE, passing
-from twin.works.placing import Placer, working
-from twin.works.site import Site
+from twin.works.placing import NEAR_M, Placer, working
 
-_STEPS = 200  # cells along its direction in which the other side of a levee is looked for
 _REACH_M = 60.0
 
 
@@ -100,12 +98,28 @@ def place_culvert(placer: Placer, it: Culvert) -> CulvertWork:
             field="geometry",
             remedy="Draw it from a cell to another, or make the domain larger.",
         )
-    first, last = (int(cell) for cell in ends)
+    way = (plan.xy[-1] - plan.xy[0]) / max(float(np.hypot(*(plan.xy[-1] - plan.xy[0]))), 1e-9)
+    first = _mouth(placer, plan.xy[0], -way, it.inlet_invert_elevation_m)
+    last = _mouth(placer, plan.xy[-1], way, it.outlet_invert_elevation_m)
     through = any(_crosses(plan.xy, each.it.plan.xy) for each in placer.standing.values())
     if first == last or (through and not site.crossed(first, last)):
         first, last = _apart(placer, it, through)
     width = it.barrels * (it.diameter_m if it.shape == "circle" else it.width_m or 0.0)  # type: ignore[operator]
     return CulvertWork(it, Patch.around(site, first, width), Patch.around(site, last, width))
+
+
+def _mouth(placer: Placer, end: Values, way: Values, invert_m: float) -> int:
+    """Return the cell of an end: the first one outwards, within 60 m, that does not stand over the invert.
+
+    Cells of a bank are as high as the bank; a mouth lies at its foot. Where none is low enough, the lowest.
+    """
+    site, cell_m = placer.site, placer.world.domain.frame.cell_m
+    steps = np.arange(0.0, _REACH_M, cell_m / 2)
+    cells = site.cells_at(end + way * steps[:, None])
+    outside = np.flatnonzero(cells < 0)
+    cells = cells[: outside[0]] if len(outside) else cells
+    low = np.flatnonzero(site.bed[cells] <= invert_m + NEAR_M)
+    return int(cells[low[0]] if len(low) else cells[site.bed[cells].argmin()])
 
 
 def _crosses(one: Values, other: Values) -> bool:
@@ -130,6 +144,3 @@ def _apart(placer: Placer, it: Culvert, through: bool) -> tuple[int, int]:
         field="geometry",
         remedy="Draw it longer, or take smaller cells.",
     )
-
-
-__all__ = ["CulvertWork", "Site", "place_culvert"]

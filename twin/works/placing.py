@@ -202,11 +202,13 @@ def _host(placer: Placer, it: SluiceGate) -> Standing | None:
     """Return the weir or levee whose line the gate's middle is beside."""
     middle = shapely.Point(it.plan.middle)
     near = max(_BESIDE_M, placer.world.domain.frame.cell_m)
-    found = [
-        (shapely.LineString(each.it.plan.points).distance(middle), name) for name, each in placer.standing.items()
-    ]
-    away, name = min(found, default=(np.inf, ""))
-    return placer.standing[name] if away <= near else None
+    found = []
+    for name, each in placer.standing.items():
+        line = shapely.LineString(each.it.plan.points)
+        if 0 < line.project(middle) < line.length:  # a gate that goes on where a weir ends stands beside it
+            found.append((float(line.distance(middle)), name))
+    away, nearest = min(found, default=(np.inf, ""))
+    return placer.standing[nearest] if away <= near else None
 
 
 def _in_host(placer: Placer, it: SluiceGate, host: Standing) -> tuple[Chain, Floats | None]:

@@ -63,8 +63,8 @@ class Facility:
 
     @property
     def working(self) -> float:
-        """The share that works, 0 to 1."""
-        return 1.0 - (self.failure_fraction or 0.0)
+        """The share that works, 0 to 1; of what has failed nothing does, whether or not a share is said."""
+        return 0.0 if self.status == "failed" else 1.0 - (self.failure_fraction or 0.0)
 
     @property
     def unverified(self) -> tuple[str, ...]:

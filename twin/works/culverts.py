@@ -13,7 +13,7 @@ from twin.flood.records import Bystander, Reading, Water
 from twin.grid import Values
 from twin.works.exchange import Patch
 from twin.works.laws.culvert import BOX, CIRCLE, passing
-from twin.works.placing import NEAR_M, Placer, working
+from twin.works.placing import NEAR_M, Placer
 
 _REACH_M = 60.0
 
@@ -40,7 +40,7 @@ class CulvertWork(Bystander):
             ],
             np.float64,
         )
-        self._barrels = it.barrels * working(it)
+        self._barrels = it.barrels * it.working
         self._carry = self._volume = self._rate = 0.0
         self._heads = np.nan, np.nan
 

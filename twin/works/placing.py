@@ -31,11 +31,6 @@ NEAR_M = 0.3  # ground so little above a sill is no embankment
 _CUT = 0.25  # of a line: more outside the domain is told
 
 
-def working(it: Facility) -> float:
-    """Return the share that works: what has failed does not, whatever share is said."""
-    return 0.0 if it.status == "failed" else it.working
-
-
 @dataclass
 class Standing:
     """A weir or a levee as it stands: gates and breaches take parts of it."""
@@ -169,7 +164,7 @@ def place_gate(placer: Placer, it: SluiceGate) -> None:
     pairs = np.array([placer.site.beyond(pair, level + NEAR_M) for pair in chain.cells])
     sill = np.maximum(level, placer.high_bed(pairs))
     placer.layout.close(chain)
-    share = working(it)
+    share = it.working
     stuck = _leaves(placer, it, (pairs, sill, width * (1 - share), wall)) if share < 1 else None
     moving = _leaves(placer, it, (pairs, sill, width * share, wall)) if share > 0 else None
     rows = np.concatenate([leaves.rows for leaves in (moving, stuck) if leaves])

@@ -19,7 +19,7 @@ from twin.works.basins import Basin
 from twin.works.exchange import Patch
 from twin.works.laws.pump import Pumps, Staging, delivery
 from twin.works.operating import Clock, Rules, check_rules
-from twin.works.placing import Placer, working
+from twin.works.placing import Placer
 
 _PER_WIDTH = 2.0  # m²/s: a station's mouth is as wide as this lets in
 _QUICKEST_S = 0.5
@@ -127,7 +127,7 @@ class PumpWork(Bystander):
         self.pumps = Pumps.still(
             Staging(it.units, it.start_level_m, it.stop_level_m, it.stage_interval_m, lag, ramp)
         )
-        self._share: Floats = np.clip(it.units * working(it) - np.arange(it.units), 0.0, 1.0)
+        self._share: Floats = np.clip(it.units * it.working - np.arange(it.units), 0.0, 1.0)
         self._carry = self._volume = self._rate = 0.0
         self._heads = np.nan, np.nan
 

@@ -176,6 +176,21 @@ def test_a_soil_by_name_gives_what_is_not_stated() -> None:
     assert named == lost({"method": "green-ampt", **stated}, {"uniform_mm_h": 90})[0]
 
 
+def test_the_report_hears_where_a_soil_and_a_pattern_come_from() -> None:
+    told = spec(
+        rain={"design": {"depth_mm": 100, "duration_h": 1}},
+        infiltration={"method": "green-ampt", "soil": "loam", "initial_saturation": 0.5},
+    ).inputs()
+    assert "Illinois" in told[0]["value"]["pattern_source"]
+    assert told[1] == {
+        "role": "infiltration",
+        "value": "green-ampt",
+        "soil": "loam",
+        "initial_saturation": 0.5,
+        "source": "Rawls et al. 1983",
+    }
+
+
 def test_parameters_from_rasters_differ_by_cell(tmp_path: Path) -> None:
     rate = np.array([[0.0, 10.0, 20.0], [np.nan, 5.0, 5.0]])
     bed = np.where(np.isnan(rate), np.nan, 0.0)

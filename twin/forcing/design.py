@@ -51,6 +51,11 @@ def read_design(where: Fields) -> DesignStorm:
     rain = patterns.storm(depth, 3600 * hours, mass, step)
     rain = rain.shifted(number(where, "start_h", (-1e5, 1e5), "h", 0.0) * 3600).scaled(factor(where))
     given = {"depth_mm": depth, "duration_h": hours, "pattern": pattern} | ({"source": sources} if sources else {})
+    if pattern.startswith("huff-") and not where.has("pattern_table"):
+        given["pattern_source"] = "Huff: medians of point rain in Illinois, not of Seoul"
+    for name in ("pattern_table", "depth_table"):
+        if where.has(name):
+            given[name] = where.get(name)
     where.done()
     return DesignStorm(rain, given)
 

@@ -123,6 +123,7 @@ class Infiltration:
     impervious: Parameter | None = None
     drain_loss: Parameter | None = None
     derive: Callable[..., tuple[Floats, ...]] | None = None  # from the parameters as stated to those of the law
+    stated: Mapping[str, Any] = field(default_factory=dict)  # what the report says besides
 
     def build(self, world: World) -> Losses:
         """Return the law on the domain's cells. Raises BadSpec."""
@@ -139,7 +140,7 @@ class Infiltration:
         """Return what went in, for the report."""
         said: list[Mapping[str, Any]] = []
         if self.method != "none":
-            said.append({"role": "infiltration", "value": self.method})
+            said.append({"role": "infiltration", "value": self.method, **self.stated})
         stated = (p for p in (*self.parameters, self.impervious, self.drain_loss) if p is not None)
         return [*said, *({"role": f"infiltration.{p.name}", "value": p.given} | _source(p) for p in stated)]
 
@@ -148,7 +149,11 @@ def _source(parameter: Parameter) -> dict[str, Any]:
     given = parameter.given
     if isinstance(given, str):
         return {"file": given}
-    return {k: given[k] for k in ("file", "layer") if k in given} if isinstance(given, Mapping) else {}
+    if not isinstance(given, Mapping):
+        return {}
+    if isinstance(given.get("land_cover"), str):
+        return {"file": given["land_cover"], "table": given["table"]}
+    return {k: given[k] for k in ("file", "layer") if k in given}
 
 
 def read_infiltration(top: Fields) -> Infiltration:
@@ -161,8 +166,15 @@ def read_infiltration(top: Fields) -> Infiltration:
     parameters, derive = _READERS[method](where)
     impervious = _optional(where, "impervious", (0.0, 1.0), "(share)", 1.0) if method != "none" else None
     drain_loss = _optional(where, "drain_loss_mm_h", _RATE, "mm/h", MM_H)
+    told = {
+        name: given[name]
+        for name in ("soil", "soil_table", "initial_saturation", "ia_ratio", "amc")
+        if name in given
+    }
+    if "soil" in told and "soil_table" not in told:
+        told["source"] = "Rawls et al. 1983"
     where.done()
-    return Infiltration(method, tuple(parameters), impervious, drain_loss, derive)
+    return Infiltration(method, tuple(parameters), impervious, drain_loss, derive, told)
 
 
 _Read = tuple[list[Parameter], Callable[..., tuple[Floats, ...]] | None]

@@ -29,7 +29,8 @@ class Sky(Bystander):
 
     Rain and losses of several short steps are put on the cells together: when 0.2 mm have gathered, after 10 s, at
     a break of the rain, at a step that ends on a whole second (every output time does), and at the end. Each time
-    it is the exact integral since the last. A cell is late by 10 s at most, on average by less than half of it.
+    it is the exact integral since the last. A cell is late by 10 s at most, on average by less than half of it: on
+    planes of 0.5 and 5 % under 100 mm/h no depth differs by 0.1 mm from that of rain in every step.
 
     What float32 cannot hold of a cell's share is carried on, cell by cell, and held here meanwhile.
     """

@@ -144,13 +144,13 @@ class Full:
         volume = np.broadcast_to(np.asarray(volume_m3, np.float64), cells.shape).copy()
         volume[~self._active.flat[cells]] = 0
         area = self.domain.area_m2
+        if (self._depth.flat[cells] <= self._dry).any():  # water where none was: its surroundings must be worked on
+            self._age = tiles.LASTS
         done: Floats = update.add((self._depth, self._qx, self._qy), self._low, cells, volume, area)
         rows, columns = np.unravel_index(cells, self._shape)
         spots = np.column_stack([rows, rows + 1, columns, columns + 1]).astype(np.int64)
         here = update.fastest_signal((self._depth, self._qx, self._qy), spots, self._con)
         self._signal = max(self._signal, float(here))
-        if not self._tiles[rows // tiles.ROWS, columns // tiles.COLUMNS].all():
-            self._age = tiles.LASTS
         return done
 
     def wet(self, rows: slice, columns: slice) -> None:
@@ -272,8 +272,8 @@ class Full:
     def _look(self) -> None:
         """Find the wet tiles anew where the list is old, or water was put somewhere; know the fastest signal."""
         if self._age >= tiles.LASTS:
-            wet = update.wet_tiles(self._depth, tiles.ROWS, tiles.COLUMNS, self._dry)
-            now = tiles.dilated(wet | self._always)
+            wet = update.wet_tiles(self._depth, tiles.ROWS, tiles.COLUMNS, tiles.LASTS + 1, self._dry)
+            now = tiles.joined(wet | self._always)
             if not np.array_equal(now, self._tiles):
                 self._forget(self._tiles & ~now & 1)
                 self._tiles[...] = now
@@ -337,6 +337,11 @@ class Full:
         out = np.zeros_like(self._tiles)
         lets_in = (self.boundary.kind == STAGE) | (self.boundary.kind == DISCHARGE)
         rows, columns = np.unravel_index(self.boundary.cell[lets_in], self._shape)
+        reach = tiles.LASTS + 1
+        for down, right in ((-reach, -reach), (-reach, reach), (reach, -reach), (reach, reach)):
+            near_rows = np.clip(rows + down, 0, self._shape[0] - 1)
+            near_columns = np.clip(columns + right, 0, self._shape[1] - 1)
+            out[near_rows // tiles.ROWS, near_columns // tiles.COLUMNS] = 1
         out[rows // tiles.ROWS, columns // tiles.COLUMNS] = 1
         return out
 

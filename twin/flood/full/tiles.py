@@ -1,6 +1,6 @@
-"""Where the water is: tiles that hold some, with a ring around them, as rectangles for the kernels.
+"""Where the water is, or soon may be: tiles, as rectangles for the kernels.
 
-Water moves by at most one cell a step; the list is made anew before it could have crossed the ring.
+Water moves by at most one cell a step; the list is made anew before it could have run beyond the tiles.
 """
 
 from __future__ import annotations
@@ -14,17 +14,39 @@ from twin.flood.full.flux import STRIP
 from twin.grid import Values
 
 ROWS, COLUMNS = 8, 32  # of a tile
-LASTS = 7  # steps for which the ring is wide enough
+LASTS = 7  # steps for which a list holds; water so many cells away makes a tile count
+_ROW = 24  # what a row of a rectangle costs beside its cells, in cells
 _PIECE = 128  # rows of a rectangle at most: a share of the work for a thread
 Rects = npt.NDArray[np.int64]
 
 
-def dilated(wet: Values) -> Values:
-    """Return the tiles with all their neighbours."""
-    padded = np.pad(wet, 1)
-    rows = padded[:-2] | padded[1:-1] | padded[2:]
-    out: Values = rows[:, :-2] | rows[:, 1:-1] | rows[:, 2:]
+def joined(tiles: Values) -> Values:
+    """Return the tiles, and those between with which the work is quicker: a row of a rectangle costs in itself."""
+    out = tiles.copy()
+    per = STRIP // COLUMNS
+    for strip in range(0, tiles.shape[1], per):
+        _join(out[:, strip : strip + per])
     return out
+
+
+def _join(tiles: Values) -> float:
+    """Fill the gaps of a strip where that is no slower than its two halves alone; return what a step costs."""
+    used = np.flatnonzero(tiles.any(axis=0))
+    if used.size == 0:
+        return 0.0
+    span = slice(int(used[0]), int(used[-1]) + 1)
+    rows = tiles.any(axis=1)
+    together = float(rows.sum()) * (_ROW + (span.stop - span.start) * COLUMNS)
+    if tiles.shape[1] == 1:
+        return together
+    half = tiles.shape[1] // 2
+    trial = tiles.copy()
+    apart = _join(trial[:, :half]) + _join(trial[:, half:])
+    if together <= apart:
+        tiles[:, span] |= np.asarray(rows)[:, None].astype(tiles.dtype)
+        return together
+    tiles[...] = trial
+    return apart
 
 
 def rectangles(tiles: Values, shape: tuple[int, int]) -> Rects:
@@ -34,14 +56,12 @@ def rectangles(tiles: Values, shape: tuple[int, int]) -> Rects:
     """
     out: list[tuple[int, int, int, int]] = []
     open_from: dict[tuple[int, int], int] = {}  # runs of the column before: rows, first column
+    per = STRIP // COLUMNS
     for column, runs in enumerate(_runs(tiles)):
-        going = {}
-        for run in runs:
-            first = open_from.pop(run, column)
-            if (column - first) * COLUMNS >= STRIP:
-                out.append((*run, first, column))
-                first = column
-            going[run] = first
+        if column % per == 0:
+            out += [(*run, first, column) for run, first in open_from.items()]
+            open_from = {}
+        going = {run: open_from.pop(run, column) for run in runs}
         out += [(*run, first, column) for run, first in open_from.items()]
         open_from = going
     out += [(*run, first, tiles.shape[1]) for run, first in open_from.items()]
@@ -56,12 +76,11 @@ def _runs(tiles: Values) -> list[list[tuple[int, int]]]:
     most = _PIECE // ROWS
     out = []
     for column in change.T:
-        pieces = []
-        for first, end in zip(
-            np.flatnonzero(column > 0).tolist(), np.flatnonzero(column < 0).tolist(), strict=True
-        ):
+        pieces: list[tuple[int, int]] = []
+        starts, ends = np.flatnonzero(column > 0).tolist(), np.flatnonzero(column < 0).tolist()
+        for first, end in zip(starts, ends, strict=True):
             cuts = [first, *range((first // most + 1) * most, end, most), end]
-            pieces += list(pairwise(cuts))
+            pieces += pairwise(cuts)
         out.append(pieces)
     return out
 

@@ -239,14 +239,15 @@ def sums(depth: Values, low: Values) -> Floats:
 
 
 @kernel
-def wet_tiles(depth: Values, tile_rows: int, tile_columns: int, dry: float) -> Values:
-    """Return which tiles hold water deeper than `dry`: uint8."""
+def wet_tiles(depth: Values, tile_rows: int, tile_columns: int, reach: int, dry: float) -> Values:
+    """Return in which tiles, or how many cells (`reach`) beside them, water stands deeper than `dry`: uint8."""
     rows, columns = depth.shape
     out = np.zeros((-(-rows // tile_rows), -(-columns // tile_columns)), np.uint8)
     for a in range(out.shape[0]):
+        r0, r1 = max(0, a * tile_rows - reach), min(rows, (a + 1) * tile_rows + reach)
         for b in range(out.shape[1]):
-            c0, c1 = b * tile_columns, min(columns, (b + 1) * tile_columns)
-            for row in range(a * tile_rows, min(rows, (a + 1) * tile_rows)):
+            c0, c1 = max(0, b * tile_columns - reach), min(columns, (b + 1) * tile_columns + reach)
+            for row in range(r0, r1):
                 line = depth[row][c0:c1]
                 count = 0
                 for k in range(line.size):

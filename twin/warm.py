@@ -12,6 +12,7 @@ from affine import Affine
 
 from naru.cog import BLOCK, WEB_MERCATOR_EDGE_M
 from twin.bed.interpolate import interpolate_bed
+from twin.flood.full.warm import warm as warm_full
 from twin.flood.inertial.warm import warm as warm_inertial
 from twin.forcing.warm import warm as warm_forcing
 from twin.grid import Frame
@@ -28,6 +29,7 @@ _ZOOM = 12
 def main() -> None:
     """Make a tiny river, mesh and outline; the compiled code stays on disk."""
     warm_inertial()
+    warm_full()
     warm_forcing()
     warm_works()
     warm_runs()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from twin.flood.full.scheme import start
-from twin.flood.records import EAST, OPEN, Boundary, Domain, Maxima, Options
+from twin.flood.records import DISCHARGE, EAST, Boundary, Domain, Maxima, Options
 from twin.grid import Frame
 
 
@@ -17,9 +17,9 @@ def warm() -> None:
     edge = Boundary(
         np.array([7]),
         np.array([EAST], np.int8),
-        np.array([OPEN], np.int8),
-        0.01 * one,
+        np.array([DISCHARGE], np.int8),
         one,
+        -5 * one,  # more than there is: cells are held to what they have
         np.zeros(1, np.int32),
         ("out",),
     )

@@ -42,9 +42,10 @@ def _inverse_root_of(x: Any) -> Any:
     def double(x: Any) -> Any:
         bits = np.int64(0x553EF0FF289DD796) - np.int64(np.float64(np.float64(x).view(np.int64)) * (1 / 3))
         y = np.int64(bits).view(np.float64)
-        for _ in range(3):
-            e = 1.0 - x * y * y * y
-            y = y + y * e * (1 / 3 + 2 / 9 * e)
+        e = 1.0 - x * y * y * y
+        y = y + y * e * (1 / 3 + 2 / 9 * e)
+        e = 1.0 - x * y * y * y
+        y = y + y * e * (1 / 3 + 2 / 9 * e)
         e = 1.0 - x * y * y * y
         return y + y * e * (1 / 3)
 

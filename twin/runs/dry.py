@@ -17,9 +17,9 @@ from twin.memory import machine_memory
 from twin.runs.load import Wish
 from twin.runs.request import RunRequest
 from twin.runs.run import assembled_of
+from twin.scenario.framing import bytes_needed
 from twin.scenario.records import Assembled
 
-BYTES_PER_CELL = {"inertial": 120, "full": 200}  # float32 state; domain, maxima and outputs included
 _WET_M = 0.5  # depth at which steps are reckoned: what floods of streets and small rivers have
 _TRY_S = 1.0
 _MOST_TRIED = 50
@@ -50,7 +50,8 @@ def look_ahead(wish: Wish, request: RunRequest, house: House | None) -> dict[str
 def _told(assembled: Assembled) -> dict[str, Any]:
     frame = assembled.domain.frame
     cells = int(assembled.domain.active.sum())
-    steps, a_step_s = _steps(assembled), _step_seconds(assembled)
+    deepest = max(_WET_M, float(np.nanmax(assembled.depth, initial=0.0)))
+    steps, a_step_s = _steps(assembled, deepest), _step_seconds(assembled)
     return {
         "scenario": assembled.name,
         "scheme": assembled.options.scheme,
@@ -62,10 +63,11 @@ def _told(assembled: Assembled) -> dict[str, Any]:
         "cells": cells,
         "duration_s": assembled.plan.end_s,
         "output_every_s": assembled.plan.output_every_s,
-        "memory_bytes": frame.rows * frame.columns * BYTES_PER_CELL[assembled.options.scheme],
+        "memory_bytes": bytes_needed(frame, assembled.options),
         "memory_here_bytes": machine_memory(),
         "steps": steps,
-        "seconds_at_most": round(steps * a_step_s, 1),
+        "assumed_depth_m": deepest,
+        "seconds_all_wet": round(steps * a_step_s, 1),
         "gauges": [gauge.name for gauge in assembled.gauges],
         "actors": sorted({actor.name for actor in assembled.actors}),
         "inputs": [dict(given) for given in assembled.inputs],
@@ -73,16 +75,15 @@ def _told(assembled: Assembled) -> dict[str, Any]:
     }
 
 
-def _steps(assembled: Assembled) -> int:
-    """Return how many steps it takes with water `_WET_M` deep, or as deep as it stands at the start."""
-    deepest = max(_WET_M, float(np.nanmax(assembled.depth, initial=0.0)))
+def _steps(assembled: Assembled, deepest: float) -> int:
+    """Return how many steps it takes while the water is so deep, m, and nowhere fast; deep rivers take more."""
     cfl = assembled.options.cfl or {"inertial": 0.7, "full": 0.45}[assembled.options.scheme]
     step = cfl * assembled.domain.frame.cell_m / math.sqrt(9.81 * deepest)
     return math.ceil(assembled.plan.end_s / min(step, assembled.options.longest_step_s))
 
 
 def _step_seconds(assembled: Assembled) -> float:
-    """Measure a step with all cells wet, which no later one exceeds by much."""
+    """Measure a step of the scheme with all cells wet; rain, structures and results come on top."""
     depth = np.where(assembled.domain.active, _WET_M, 0.0)
     options = replace(assembled.options, order=assembled.options.order)
     water = schemes.start(assembled.domain, depth, Boundary.none(), options)

@@ -38,7 +38,7 @@ def tell_dry(found: Mapping[str, Any]) -> None:
     )
     click.echo(
         f"  about {found['steps']:,} steps and {clock_words(found['seconds_all_wet'])} on this machine with all "
-        f"cells wet and {found['assumed_depth_m']:.3g} m deep; deeper or fast water and structures take several times that"
+        f"cells wet and {found['assumed_depth_m']:.3g} m deep; deep rivers and structures take several times that"
     )
     for given in found["inputs"]:
         what = given.get("file") or given.get("layer") or given.get("value")

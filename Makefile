@@ -9,7 +9,7 @@ PIP    := -m pip --disable-pip-version-check --quiet install --constraint requir
 DEBIAN_TOOLS := chromium nginx-light gdal-bin postgresql redis-server libev-dev
 DEBIAN_BENCH := wrk
 
-.PHONY: setup demo test check bench clean install web lock debian-tools
+.PHONY: setup demo test check bench validate clean install web lock debian-tools
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.run
@@ -29,6 +29,10 @@ check: $(VENV)/.test
 bench: $(VENV)/.bench
 	@sh deploy/debian-packages.sh $(DEBIAN_TOOLS) $(DEBIAN_BENCH)
 	$(BIN)/python -m bench
+
+# Public flood cases beside their references: writes docs/validation.md with its plots.
+validate: $(VENV)/.run
+	$(BIN)/python -m bench.validation
 
 # What the Dockerfile runs: a virtual environment of its own, without the sources.
 install:

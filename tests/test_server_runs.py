@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import netCDF4
+import numpy as np
 import pytest
 import yaml
+from pyproj import Transformer
 from werkzeug.test import TestResponse
 
 from naru.work import work
@@ -165,6 +168,35 @@ def test_series_are_given_by_name_as_json_or_csv(planner: Staff, run: str) -> No
     assert planner.client.get(f"{address}?gauge=low", headers=headers).data == text.data
     assert planner.get(f"{address}?gauge=high").status_code == 404
     assert planner.get(f"{address}?gauge=low&structure=x").status_code == 400
+
+
+def test_depth_and_stage_at_a_place_are_those_of_the_result_file(planner: Staff, run: str) -> None:
+    folder = service_of(planner.app).house.runs.folder(run)
+    with netCDF4.Dataset(folder / "result.nc") as file:
+        depth, bed = np.asarray(file["depth"][:]), np.asarray(file["bed_elevation"][:])
+        x, y = np.asarray(file["x"][:]), np.asarray(file["y"][:])
+        times = np.asarray(file["time"][:])
+    row, column = np.unravel_index(int(np.nanargmax(depth[-1])), bed.shape)
+    lon, lat = Transformer.from_crs("EPSG:5186", "EPSG:4326", always_xy=True).transform(x[column], y[row])
+    address = f"/api/runs/{run}/timeseries?at={lon:.7f},{lat:.7f}"
+    told = planner.get(address).get_json()
+    assert told.get("at") == pytest.approx([lon, lat], abs=1e-6)
+    assert told["time_s"] == times.tolist()
+    assert told["depth_m"] == pytest.approx(depth[:, row, column].tolist(), abs=6e-4)
+    assert told["depth_m"][-1] > 0.1
+    assert told["stage_m"][-1] == pytest.approx(float(bed[row, column] + depth[-1, row, column]), abs=2e-3)
+    text = planner.get(f"{address}&format=csv").get_data(as_text=True)
+    assert text.splitlines()[0] == "time_s,stage_m,depth_m"
+    assert len(text.splitlines()) == 1 + len(times)
+
+
+@pytest.mark.parametrize(("at", "status"), [("0,0", 404), ("126.9", 400), ("east,north", 400), ("200,99", 400)])
+def test_a_place_that_was_not_modelled_or_is_none_is_refused(
+    planner: Staff, run: str, at: str, status: int
+) -> None:
+    answer = planner.get(f"/api/runs/{run}/timeseries?at={at}")
+    assert answer.status_code == status
+    assert answer.get_json()["field"] in ("at", "lon", "lat")
 
 
 def test_a_run_is_seen_by_who_sees_its_layers_and_by_nobody_else(planner: Staff, run: str, home: Path) -> None:

@@ -1,17 +1,20 @@
-"""`/api/runs/{run}/timeseries`: what gauges, structures and flow sections saw, as JSON or CSV."""
+"""`/api/runs/{run}/timeseries`: what gauges, structures, flow sections and any place saw, as JSON or CSV."""
 
 from __future__ import annotations
 
 import csv
 import math
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from flask import Response, request
 
+from naru import runs
 from naru.errors import BadRequest, UnknownRun
 from tileserver.access import Caller
+from tileserver.common.asking import Position, position
 from tileserver.documents import bytes_document, json_document
 from tileserver.managing.runs import RUN, run_folder, visible_run
 from tileserver.negotiation import best_type
@@ -19,6 +22,9 @@ from tileserver.routes import Route, Service
 
 _JSON, _CSV, _PROBLEM = "application/json", "text/csv", "application/problem+json"
 _LONGEST_NAME = 200
+_AT = "at"
+_PLACE = re.compile(r"[^,]{1,40},[^,]{1,40}")
+_DIGITS = 3  # of depths and stages: millimetres
 
 
 class _Table(NamedTuple):
@@ -38,27 +44,66 @@ Series = dict[str, list[float | None]]  # "time_s" first, then by quantity
 
 
 def show_timeseries(service: Service, caller: Caller, run: str) -> Response:
-    """The series of one gauge, section or structure of a finished run; the names of all where none is asked for."""
+    """The series of one gauge, section, structure or place of a finished run; without any, the names of all."""
     job = visible_run(service, caller, run)
     folder = run_folder(service, job)
-    asked = {kind: name for kind in _TABLES if (name := request.args.get(kind)) is not None}
+    asked = {kind: name for kind in (*_TABLES, _AT) if (name := request.args.get(kind)) is not None}
     if not asked:
         return json_document({"run": run, **{f"{kind}s": _names(folder, kind) for kind in _TABLES}}, shared=False)
     if len(asked) > 1:
         raise BadRequest(
-            "one series is given at a time", field=max(asked), remedy=f"Give one of {', '.join(_TABLES)}."
+            "one series is given at a time",
+            field=max(asked),
+            remedy=f"Give one of {', '.join((*_TABLES, _AT))}.",
         )
     kind, name = next(iter(asked.items()))
-    series = _series(folder, kind, name[:_LONGEST_NAME])
-    if series is None:
+    if kind == _AT:
+        place = _place(name)
+        about, series = _at(folder, place)
+        return _answer({"run": run, _AT: [place.x, place.y], **about}, series)
+    found = _series(folder, kind, name[:_LONGEST_NAME])
+    if found is None:
         raise UnknownRun(
             f"the run has no {kind} of that name",
             field=kind,
             remedy=f"/api/runs/{run}/timeseries lists the names; series are there when the run is done.",
         )
-    response = _as_csv(series) if _wants_csv() else json_document({"run": run, kind: name, **series}, shared=False)
+    return _answer({"run": run, kind: name}, found)
+
+
+def _answer(head: Mapping[str, Any], series: Series) -> Response:
+    response = _as_csv(series) if _wants_csv() else json_document({**head, **series}, shared=False)
     response.vary.add("Accept")
     return response
+
+
+def _place(text: str) -> Position:
+    """Return a place that is given as `lon,lat`. Raises BadRequest."""
+    if not _PLACE.fullmatch(text):
+        raise BadRequest(
+            f"'{text[:40]}' is no place", field=_AT, remedy="Give longitude and latitude, such as at=126.93,37.49."
+        )
+    lon, lat = text.split(",")
+    return position({"lon": lon.strip(), "lat": lat.strip()})
+
+
+def _at(folder: Path, place: Position) -> tuple[dict[str, Any], Series]:
+    """Return what is known of a place, and depth and stage there at each output time. Raises UnknownRun."""
+    from tileserver.flood.result_file import column_at  # rasterio: half a second
+
+    told = runs.told(folder)
+    found = None if told is None else column_at(folder, told, place.x, place.y)
+    if told is None or found is None:
+        raise UnknownRun(
+            "the run has no depths at that place",
+            field=_AT,
+            remedy="Ask for a place within its domain; of a run that is done and wrote `netcdf`.",
+        )
+    bed = round(found.bed_m, _DIGITS)
+    depths = [round(depth, _DIGITS) for depth in found.depth_m]
+    stages = [round(found.bed_m + depth, _DIGITS) if depth > 0 else None for depth in found.depth_m]
+    about = {"start": told.get("start"), "vertical_datum": told.get("vertical_datum"), "bed_elevation_m": bed}
+    return about, {"time_s": list(told["times_s"]), "stage_m": stages, "depth_m": list(depths)}
 
 
 def _wants_csv() -> bool:
@@ -119,11 +164,11 @@ ROUTES = (
         "/api/runs/<run>/timeseries",
         "layer",
         show_timeseries,
-        "What a gauge, a structure or a flow section of a run saw; without any, their names",
+        "What a gauge, a structure, a flow section or a place of a run saw; without any, their names",
         {
             200: ("The series, or the names", f"{_JSON}, {_CSV}"),
             304: ("You have this version", ""),
-            400: ("Two series at once, or another format", _PROBLEM),
+            400: ("Two series at once, another format, or no place", _PROBLEM),
         },
         {"run": RUN},
         tag="floods",
@@ -131,6 +176,7 @@ ROUTES = (
             "gauge": _query("The name of a gauge"),
             "structure": _query("The id of a structure"),
             "section": _query("The name of a flow section"),
+            "at": _query("Longitude and latitude, degrees (WGS 84), with a comma between them"),
             "format": {"description": "json or csv; without it, by Accept", "schema": {"enum": ["json", "csv"]}},
         },
         headers=("Accept",),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -73,8 +72,8 @@ class Fields:
         allowed = f"a number from {low:g} to {high:g}" + (f" {unit}" if unit else "")
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise self.wrong(name, f"is {_shown(value)} where {allowed} is expected", "Give a number.")
-        if not (math.isfinite(value) and low <= value <= high):
-            raise self.wrong(name, f"is {value:g} where {allowed} is expected", "Check the unit.")
+        if not low <= value <= high:  # nor is NaN
+            raise self.wrong(name, f"is {_number(value)} where {allowed} is expected", "Check the unit.")
         return float(value)
 
     def choice(self, name: str, choices: Sequence[str], default: str | None = None) -> str:
@@ -130,6 +129,11 @@ def only_beside(folder: Path) -> Iterator[None]:
         _beside.reset(token)
 
 
+def only_own_files() -> bool:
+    """Whether what is read came from strangers, with all the files that it may name (see `only_beside`)."""
+    return _beside.get() is not None
+
+
 def found_file(named_in: Path, name: str) -> Path | None:
     """Return the absolute path of a file that another names, or None where there is none (see `only_beside`)."""
     beside = _beside.get()
@@ -149,6 +153,11 @@ def _nearest(name: str, known: Sequence[str]) -> str:
     return f"Did you mean '{match}'? Known are: {listed}." if match else f"Known are: {listed}."
 
 
+def _number(value: int | float) -> str:
+    """Return a number in short; whole ones may be longer than any fraction can be."""
+    return f"{value:g}" if isinstance(value, float) or abs(value) < 1e300 else f"{str(value)[:20]}…"
+
+
 def _shown(value: Any) -> str:
     kinds = {list: "a list", dict: "a group of fields", type(None): "empty"}
-    return kinds.get(type(value)) or f"'{str(value)[:60]}'"
+    return kinds.get(type(value)) or f"'{' '.join(str(value)[:60].split())}'"

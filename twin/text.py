@@ -116,7 +116,7 @@ def decode(data: bytes, encoding: str | None, path: Path) -> tuple[str, str]:
     for codec in tried:
         try:
             return data.decode(str(codec)).removeprefix("\ufeff"), str(codec)
-        except (UnicodeDecodeError, LookupError):
+        except (ValueError, LookupError):  # also what is no name of an encoding, and codecs of other things
             continue
     raise EncodingUnknown(
         f"the text is not {' nor '.join(str(t).upper() for t in tried)}",

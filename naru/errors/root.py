@@ -49,4 +49,5 @@ class NaruError(Exception):
         places = {"file": self.file, "layer": self.layer, "feature": self.feature, "field": self.field}
         where = ", ".join(f"{name} {value}" for name, value in places.items() if value)
         text = (f"{where}: {self.message}" if where else self.message).rstrip(".")
-        return " ".join(f"{text}. {self.remedy}".split())
+        line = " ".join(f"{text}. {self.remedy}".split())
+        return "".join(sign if sign.isprintable() else "?" for sign in line)  # names may hold what steers terminals

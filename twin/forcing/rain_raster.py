@@ -12,7 +12,8 @@ from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 
 from naru.errors import CrsRefused, CrsUnknown, TooLarge
-from twin.fields import Fields, found_file
+from twin.crs import usable_crs
+from twin.fields import Fields, found_file, only_own_files
 from twin.flood.world import World
 from twin.forcing.falling import ByZone
 from twin.forcing.hyetograph import MM_H, MOST_MM, MOST_MM_H
@@ -170,12 +171,12 @@ def read_raster_rain(where: Fields, factor: float) -> RasterRain:
     times = where.get("times")
     if times is not None and where.has("every_min"):
         raise where.wrong("every_min", "is given beside 'times'", "Give one of them.")
-    unit = where.text("time_unit")
+    unit, crs = where.text("time_unit"), where.text("crs")
     out = RasterRain(
         where,
         files,
         where.text("variable"),
-        where.text("crs"),
+        None if crs is None else usable_crs(crs, str(where.file), where.where("crs")),
         where.choice("kind", _KINDS) if where.has("kind") else None,
         None if times is None else _times(where, times, unit),
         None if not where.has("every_min") else 60 * number(where, "every_min", (0.01, 10_000), "min"),
@@ -192,8 +193,7 @@ def _files(where: Fields) -> tuple[Path, ...]:
     if named is None:
         return (where.source_file("file"),)
     if isinstance(named, str):
-        fitting = where.file.parent.glob(named) if not Path(named).is_absolute() else ()
-        found = [path for path in sorted(fitting) if found_file(where.file, str(path))]  # what may be read
+        found = [path for path in _fitting(where, named) if found_file(where.file, str(path))]  # what may be read
         if not found:
             raise where.wrong(
                 "files", f"is '{named}', which no file fits", "Such as radar_*.tif, in order of time."
@@ -206,6 +206,16 @@ def _files(where: Fields) -> tuple[Path, ...]:
         if path is None or not path.is_file():
             raise where.wrong("files", f"names '{name}', which is not there", "Paths begin at the file's folder.")
     return tuple(paths)
+
+
+def _fitting(where: Fields, pattern: str) -> list[Path]:
+    """Return the files that fit a pattern, which begins at the folder of the scenario. Raises BadSpec."""
+    if Path(pattern).is_absolute() or (only_own_files() and ".." in Path(pattern).parts):
+        return []  # of strangers not even looked for: all of the disk may lie there
+    try:
+        return sorted(path for path in where.file.parent.glob(pattern) if path.is_file())
+    except (ValueError, OSError) as error:  # such as no pattern at all
+        raise where.wrong("files", f"is '{pattern[:60]}', no pattern ({error})", "Such as radar_*.tif.") from error
 
 
 def _times(where: Fields, given: Any, unit: str | None) -> tuple[Moment, ...]:

@@ -13,6 +13,7 @@ import rasterio
 from rasterio.errors import RasterioError
 
 from naru.errors import BadSpec, CrsUnknown, FileDamaged
+from twin.fields import only_own_files
 from twin.forcing.moments import UNITS_S, Moment, read_moment
 from twin.grid import Floats, Values
 
@@ -32,6 +33,15 @@ class Frames:
     unit: str | None = None  # likewise
 
 
+def drivers(file: Path) -> dict[str, Any]:
+    """Return what GDAL may take a file for: what strangers sent along, only for an ASCII grid.
+
+    GDAL knows formats by their content, and some are texts that name other files (NDF, PDS and others): those of
+    the machine would be read as numbers.
+    """
+    return {"driver": "AAIGrid"} if only_own_files() else {}
+
+
 def read_bands(files: Sequence[Path]) -> Frames:
     """Read all bands of rasters that lie on the same cells. Raises FileDamaged, BadSpec."""
     values: list[Floats] = []
@@ -39,7 +49,7 @@ def read_bands(files: Sequence[Path]) -> Frames:
     first: tuple[Any, ...] | None = None
     for file in files:
         try:
-            with rasterio.open(file) as raster:
+            with rasterio.open(file, **drivers(file)) as raster:
                 grid = (raster.crs, raster.transform, raster.shape)
                 if first is None:
                     first = grid

@@ -18,6 +18,7 @@ from naru.house import House
 from naru.records import Layer
 from twin.crs import read_claim
 from twin.datum import datum_of
+from twin.forcing.raster_files import drivers
 from twin.scenario.spec import Box, RasterSource
 from twin.survey.placing import UNITS_M
 
@@ -142,13 +143,18 @@ def _gdal_path(source: RasterSource, field: str) -> str:
     return f"/vsizip/{path}/{rasters[0]}"
 
 
+def _drivers(source: RasterSource) -> dict[str, str]:
+    """Return what GDAL may take a raster for; see `twin.forcing.raster_files.drivers`."""
+    return {"driver": "GTiff"} if source.file is None else drivers(source.file)
+
+
 def _look(
     path: str, named: str, source: RasterSource, want: str, known: tuple[tuple[str, ...], str | None]
 ) -> Opened:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)  # refused below
-            opened = rasterio.open(path)
+            opened = rasterio.open(path, **_drivers(source))
         with opened:
             bands = known[0] or tuple(text or "" for text in opened.descriptions)
             band = _band(opened.count, bands, source, want, named)
@@ -158,7 +164,10 @@ def _look(
                 "columns": opened.width,
                 "nodata": None if opened.nodata is None else float(opened.nodata),
                 # GDAL reads ASCII grids as float32 unless told otherwise
-                "options": (("DATATYPE", "Float64"),) if opened.driver == "AAIGrid" else (),
+                "options": (
+                    *_drivers(source).items(),
+                    *([("DATATYPE", "Float64")] if opened.driver == "AAIGrid" else []),
+                ),
             }
             wkt = opened.crs.to_wkt() if opened.crs else None
             scale, offset, unit = opened.scales[band - 1], opened.offsets[band - 1], opened.units[band - 1]

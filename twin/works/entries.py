@@ -8,6 +8,8 @@ from typing import Any
 from twin.fields import Fields
 from twin.works.spec import Pairs
 
+_FAR_M = (-1e9, 1e9)  # where coordinates end
+
 
 def listed(top: Fields, name: str, what: str) -> list[tuple[str, Any]]:
     """Return the entries of a list, each with its path; a single entry is a list of one. Raises BadSpec."""
@@ -39,7 +41,11 @@ def pairs(fields: Fields, name: str, least: int = 1, most: int = 100_000) -> Pai
         raise fields.wrong(name, f"is no point such as {wanted}", "Give coordinates as the scenario has them.")
     if not least <= len(points) <= most:
         raise fields.wrong(name, f"has {len(points)} points", f"Give {least} or more.")
-    return tuple((float(x), float(y)) for x, y in points)
+    where = [name if most == 1 else f"{name}[{number}]" for number in range(len(points))]
+    return tuple(
+        (fields.as_number(x, at, *_FAR_M, ""), fields.as_number(y, at, *_FAR_M, ""))
+        for at, (x, y) in zip(where, points, strict=True)
+    )
 
 
 def _is_pair(given: Any) -> bool:

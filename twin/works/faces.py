@@ -11,6 +11,7 @@ from twin.flood.records import Ints
 from twin.grid import Floats, Frame
 
 Flags = npt.NDArray[np.bool_]
+_MARGIN = 2.0  # cells beyond the frame that a line is followed
 
 
 @dataclass(frozen=True)
@@ -82,10 +83,32 @@ def _corners(frame: Frame, xy: Floats) -> tuple[list[tuple[int, int]], list[floa
     for k in range(len(u) - 1):
         first, last = (u[k], v[k]), (u[k + 1], v[k + 1])
         long = float(np.hypot(last[0] - first[0], last[1] - first[1]))
-        for corner, share in _steps(first, last, long, (frame.columns, frame.rows)):
-            _push(corners, run, corner, gone + share * frame.cell_m)
+        begin, end = _near(first, last, long, (frame.columns, frame.rows))
+        before = float(np.hypot(begin[0] - first[0], begin[1] - first[1]))
+        between = float(np.hypot(end[0] - begin[0], end[1] - begin[1]))
+        for corner, share in _steps(begin, end, between, (frame.columns, frame.rows)):
+            _push(corners, run, corner, gone + (before + share) * frame.cell_m)
         gone += long * frame.cell_m
     return corners, run
+
+
+def _near(
+    first: tuple[float, float], last: tuple[float, float], long: float, size: tuple[int, int]
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return a long stretch without what lies far outside (Liang & Barsky 1984): each cell of it is walked."""
+    if long <= 4 * (size[0] + size[1]):
+        return first, last
+    low, high = 0.0, 1.0
+    for k in (0, 1):
+        run = last[k] - first[k]
+        if run == 0:
+            continue  # beside the frame or along it: `_steps` looks
+        ends = sorted(((-_MARGIN - first[k]) / run, (size[k] + _MARGIN - first[k]) / run))
+        low, high = max(low, ends[0]), min(high, ends[1])
+    if low >= high:
+        return first, first
+    begin, end = ((first[0] + s * (last[0] - first[0]), first[1] + s * (last[1] - first[1])) for s in (low, high))
+    return begin, end
 
 
 def _push(corners: list[tuple[int, int]], run: list[float], corner: tuple[int, int], at: float) -> None:

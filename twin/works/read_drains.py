@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from twin.fields import Fields
+from twin.fields import Fields, only_own_files
 from twin.works.entries import group, listed, pairs
 from twin.works.spec import DrainsSpec, InletLaw, InletSpec
 
@@ -23,6 +23,8 @@ def read_drains(top: Fields) -> DrainsSpec | None:
     if not isinstance(given, Mapping):
         raise top.wrong("drains", "is no group of fields", "Write it like {capacity_mm_h: 65}.")
     fields = Fields(given, top.file, top.where("drains"))
+    if fields.has("swmm") and only_own_files():  # SWMM reads and writes whatever files its models name
+        raise fields.wrong("swmm", "names a model, which a scenario over HTTP cannot", "Run it where the model is.")
     swmm = fields.source_file("swmm") if fields.has("swmm") else None
     step = fields.number("swmm_step_s", 1, 300, "s", 5.0) or 5.0
     if step != int(step):

@@ -1,0 +1,116 @@
+"""Scenarios by the careless and the hostile: refused with the field, never followed out of the folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from naru.errors import NaruError
+from tests.flood_scenarios import NORTH, WEST, made, mapping, plain
+from twin.crs import usable_crs
+from twin.fields import only_beside
+from twin.grid import Frame
+from twin.scenario.assemble import assemble
+from twin.scenario.read import read_mapping
+from twin.works.faces import lay
+
+NDF = """NDF_REVISION=2;
+NUMBER_OF_BANDS_IN_VOLUME=1;
+PIXELS_PER_LINE=20;
+LINES_PER_DATA_FILE=20;
+PIXEL_FORMAT=BYTE;
+BITS_PER_PIXEL=8;
+BAND1_FILENAME={secret};
+BAND1_NAME=x;
+USGS_MAP_ZONE=52;
+UPPER_LEFT_CORNER=0,0,200000,550000;
+UPPER_RIGHT_CORNER=0,0,200040,550000;
+LOWER_LEFT_CORNER=0,0,200000,549960;
+LOWER_RIGHT_CORNER=0,0,200040,549960;
+USGS_PROJECTION_NUMBER=1;
+HORIZONTAL_DATUM=WGS84;
+END_OF_HDR;
+"""
+GRID = "ncols 3\nnrows 2\nxllcorner 200000\nyllcorner 549996\ncellsize 2\n5 4 3\n5 4 3\n"
+RAIN = {"raster": {"file": "grid.txt", "kind": "depth_mm", "every_min": 10, "crs": "EPSG:5186"}}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a terrain and what a stranger sent along, beside a file that is none of his business."""
+    (tmp_path / "secret.bin").write_bytes(b"TOPSECRET" * 100)
+    inside = tmp_path / "inputs"
+    inside.mkdir()
+    plain(inside)
+    (inside / "header.txt").write_text(NDF.format(secret=tmp_path / "secret.bin") + " " * 1100)
+    (inside / "grid.txt").write_text(GRID)
+    return inside
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"terrain": "header.txt"},
+        {"rain": {"raster": {**RAIN["raster"], "file": "header.txt"}}, "terrain": "grid.txt"},
+    ],
+    ids=["terrain", "rain"],
+)
+def test_texts_that_lead_gdal_to_other_files_are_no_rasters(folder: Path, fields: dict[str, Any]) -> None:
+    terrain = {"file": fields["terrain"], "crs": "EPSG:5186"}
+    scenario = read_mapping(mapping(**{**fields, "terrain": terrain}), folder / "scenario.yaml")
+    with only_beside(folder), pytest.raises(NaruError, match="cannot be read"):
+        assemble(scenario, None)
+
+
+def test_an_ascii_grid_that_came_along_is_a_terrain_and_rain(folder: Path) -> None:
+    with only_beside(folder):
+        found = made(folder, terrain={"file": "grid.txt", "crs": "EPSG:5186"}, rain=RAIN)
+    assert found.domain.bed.tolist() == [[5, 4, 3], [5, 4, 3]]
+
+
+def test_a_stranger_names_no_sewers(folder: Path) -> None:
+    (folder / "model.txt").write_text('[FILES]\nSAVE OUTFLOWS "/var/tmp/anything"\n')
+    drains = {"swmm": "model.txt", "inlets": [{"at": [WEST + 5, NORTH - 5], "node": "J1"}]}
+    with only_beside(folder), pytest.raises(NaruError, match="over HTTP") as caught:
+        read_mapping(mapping(drains=drains), folder / "scenario.yaml")
+    assert caught.value.field == "drains.swmm"
+
+
+@pytest.mark.parametrize("pattern", ["", "..", "../*", "/etc/*", "**x", "../../**/*.tif"])
+def test_a_strangers_pattern_of_files_stays_in_the_folder(folder: Path, pattern: str) -> None:
+    rain = {"raster": {"files": pattern, "kind": "depth_mm", "every_min": 10}}
+    with only_beside(folder), pytest.raises(NaruError) as caught:
+        read_mapping(mapping(rain=rain), folder / "scenario.yaml")
+    assert caught.value.field == "rain.raster.files"
+
+
+@pytest.mark.parametrize("value", [10**400, -(10**400), float("nan"), float("inf"), 1e308])
+def test_a_number_beyond_all_is_refused_with_its_field(folder: Path, value: float) -> None:
+    breach = {"line": [[WEST, NORTH], [value, NORTH - 9]], "width_m": 4, "bottom_elevation_m": 7, "start_h": 0}
+    for field, fields in (("duration_s", {"duration_s": value}), ("levee_breaches", {"levee_breaches": [breach]})):
+        with pytest.raises(NaruError, match="where a number from") as caught:
+            read_mapping(mapping(**fields), folder / "scenario.yaml")
+        assert (caught.value.field or "").startswith(field)
+
+
+def test_a_line_from_far_away_is_walked_only_where_the_domain_is() -> None:
+    frame = Frame(0.0, 20.0, 1.0, 20, 30, "")
+    far = lay(frame, np.array([[-1e9, 10.0], [1e9, 10.0]]))
+    assert far.face.tolist() == lay(frame, np.array([[0.0, 10.0], [30.0, 10.0]])).face.tolist()
+    assert len(lay(frame, np.array([[-1e9, 1e9], [1e9, 1e9 + 5]])).face) == 0
+
+
+@pytest.mark.parametrize("encoding", ["idna", "hex", "a\0b", "undefined", "x" * 500])
+def test_an_encoding_that_is_none_is_refused(folder: Path, encoding: str) -> None:
+    (folder / "rain.csv").write_text("time_min,mm/h\n0,1\n1,강우\n", encoding="utf-8")
+    with pytest.raises(NaruError):
+        read_mapping(mapping(rain={"hyetograph": "rain.csv", "encoding": encoding}), folder / "scenario.yaml")
+
+
+def test_errors_steer_no_terminal() -> None:
+    with pytest.raises(NaruError) as caught:
+        usable_crs("EPSG:\x1b[2J\n1", "a.yaml", "crs")
+    assert caught.value.one_line().isprintable()

@@ -66,6 +66,15 @@ def test_thackers_bowls_swing_in_time() -> None:
 
 
 @needs_cases
+def test_films_that_water_leaves_behind_are_neither_lost_nor_doubled_where_work_ends() -> None:
+    water = cases.planar_bowl(1)
+    before = water.stored_m3()
+    run(water, 3.5)
+    assert _error(water, before) < 1e-12
+    assert water.wet_cells < 40_000
+
+
+@needs_cases
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_a_lake_round_three_humps_stays_still(precision: str) -> None:
     water = cases.three_humps("cp", 0.0, precision=precision)
@@ -229,6 +238,26 @@ def test_a_stage_above_fills_a_dry_basin_to_the_stage() -> None:
     run(water, 1500)
     np.testing.assert_allclose(water.depth + bed, 1.0, atol=2e-2)
     assert _error(water, 0.0) < 1e-6
+
+
+@pytest.mark.parametrize("cliff_m", [1.0, 20.0])
+def test_a_film_of_rain_runs_down_a_plane_and_over_a_cliff(cliff_m: float) -> None:
+    cells, slope, n, rain = 30, 0.05, 0.015, 3e-6  # m/s
+    bed = -10.0 * slope * np.arange(float(cells))
+    bed[-2:] -= cliff_m
+    water = Basin(along(bed), np.zeros((3, cells)), 10.0, n).water()
+    every, time_s, steps = np.arange(3 * cells), 0.0, 0
+    while time_s < 1800:
+        dt = min(water.longest_step(), 1800 - time_s)
+        water.add(every, np.full(every.size, rain * dt * 100))
+        water.step(dt)
+        time_s, steps = time_s + dt, steps + 1
+    passed = rain * 10.0 * (np.arange(cells - 2) + 0.5)  # at the cells' middles: kinematic, as the slope is steep
+    normal = (passed * n / math.sqrt(slope)) ** 0.6
+    depth = water.depth[1, :-2]
+    np.testing.assert_allclose(depth[2:-3], normal[2:-3], rtol=0.02)
+    assert depth[-3:].max() < 1.1 * normal[-1]  # not dammed up by the cliff
+    assert steps < 1000
 
 
 def test_an_edge_inside_beside_cells_outside_lets_water_through() -> None:

@@ -32,7 +32,8 @@ _PH, _PU, _PV, _PP, _XH, _XE, _XU, _XV, _YH, _YE, _YU, _YV = (i * _W for i in ra
 _AH, _AU, _AV, _AP, _BH, _BE, _BU, _BV = (i * _W for i in range(29, 37))
 # at faces: depth, normal and transverse velocity, own terms on either side; rise of the bed; open; results
 _LH, _LU, _LV, _LE, _RH, _RU, _RV, _RE, _DZ, _FM, _F0, _F1, _F2, _F3 = (i * _W for i in range(37, 51))
-BUFFER = 51 * _W
+_LW, _RW = 51 * _W, 52 * _W  # whether the cell on that side is wet
+BUFFER = 53 * _W
 
 # numbers of a step, in the precision of the state
 G, DX, HALF_DT, THETA, DRY, STEEP = range(6)
@@ -131,6 +132,21 @@ def _limited(before: float, after: float, theta: float, half: float, zero: float
 
 
 @fast_inner
+def _least(a: float, b: float, zero: float) -> float:
+    """Minmod: the smaller of two differences, 0 at extrema."""
+    size = a if abs(a) < abs(b) else b
+    return size if a * b > zero else zero
+
+
+@fast_inner
+def _between(value: float, end: float, zero: float) -> float:
+    """The value, held between 0 and `end`."""
+    low, high = (zero, end) if end > zero else (end, zero)
+    value = value if value > low else low
+    return value if value < high else high
+
+
+@fast_inner
 def _slopes_x(buf: Values, n: int, num: Values) -> None:
     theta, dry = num[THETA], num[DRY]
     one, zero = num[G] / num[G], num[G] - num[G]
@@ -143,8 +159,13 @@ def _slopes_x(buf: Values, n: int, num: Values) -> None:
         z0, z1 = (buf[_ZB + k + 1] - buf[_ZB + k]) * west, (buf[_ZB + k + 2] - buf[_ZB + k + 1]) * east
         u0, u1 = (buf[_UB + k + 1] - buf[_UB + k]) * west, (buf[_UB + k + 2] - buf[_UB + k + 1]) * east
         v0, v1 = (buf[_VB + k + 1] - buf[_VB + k]) * west, (buf[_VB + k + 2] - buf[_VB + k + 1]) * east
-        buf[_XH + k + 1] = _limited(h0, h1, theta, half, zero)
-        buf[_XE + k + 1] = _limited(h0 + z0, h1 + z1, theta, half, zero)
+        h, e = _limited(h0, h1, theta, half, zero), _limited(h0 + z0, h1 + z1, theta, half, zero)
+        # a bed that rose more steeply below a film than beside it would be a step in the film's way
+        bed, thin = _least(z0, z1, zero), _least(h0, h1, zero)
+        film = abs(e - h) - abs(bed) > buf[_HB + k + 1]
+        bed = _between(_least(h0 + z0, h1 + z1, zero) - thin, bed, zero)
+        buf[_XH + k + 1] = thin if film else h
+        buf[_XE + k + 1] = thin + bed if film else e
         buf[_XU + k + 1] = _limited(u0, u1, theta, half, zero)
         buf[_XV + k + 1] = _limited(v0, v1, theta, half, zero)
 
@@ -162,8 +183,13 @@ def _slopes_y(buf: Values, n: int, num: Values) -> None:
         z0, z1 = (buf[_ZB + k + 1] - buf[_ZA + k + 1]) * north, (buf[_ZC + k + 1] - buf[_ZB + k + 1]) * south
         u0, u1 = (buf[_UB + k + 1] - buf[_UA + k + 1]) * north, (buf[_UC + k + 1] - buf[_UB + k + 1]) * south
         v0, v1 = (buf[_VB + k + 1] - buf[_VA + k + 1]) * north, (buf[_VC + k + 1] - buf[_VB + k + 1]) * south
-        buf[_YH + k + 1] = _limited(h0, h1, theta, half, zero)
-        buf[_YE + k + 1] = _limited(h0 + z0, h1 + z1, theta, half, zero)
+        h, e = _limited(h0, h1, theta, half, zero), _limited(h0 + z0, h1 + z1, theta, half, zero)
+        # a bed that rose more steeply below a film than beside it would be a step in the film's way
+        bed, thin = _least(z0, z1, zero), _least(h0, h1, zero)
+        film = abs(e - h) - abs(bed) > buf[_HB + k + 1]
+        bed = _between(_least(h0 + z0, h1 + z1, zero) - thin, bed, zero)
+        buf[_YH + k + 1] = thin if film else h
+        buf[_YE + k + 1] = thin + bed if film else e
         buf[_YU + k + 1] = _limited(u0, u1, theta, half, zero)
         buf[_YV + k + 1] = _limited(v0, v1, theta, half, zero)
 
@@ -206,8 +232,8 @@ def _as_is(buf: Values, n: int, num: Values) -> None:
 @fast_inner
 def _sides_x(buf: Values, n: int, num: Values) -> None:
     """Values on both sides of the faces west of local columns 2 …"""
-    g = num[G]
-    one = g / g
+    g, dry = num[G], num[DRY]
+    one, zero = g / g, g - g
     half = one / (one + one)
     quarter, hg = half * half, half * g
     for k in range(n):
@@ -223,13 +249,15 @@ def _sides_x(buf: Values, n: int, num: Values) -> None:
         buf[_LV + k] = buf[_PV + k + 1] + half * buf[_XV + k + 1]
         buf[_RV + k] = buf[_PV + k + 2] - half * buf[_XV + k + 2]
         buf[_FM + k] = buf[_MX + k + 2]
+        buf[_LW + k] = one if buf[_HB + k + 1] > dry else zero
+        buf[_RW + k] = one if buf[_HB + k + 2] > dry else zero
 
 
 @fast_inner
 def _sides_y(buf: Values, n: int, num: Values) -> None:
     """Values on both sides of the faces north of local columns 2 … of the row here."""
-    g = num[G]
-    one = g / g
+    g, dry = num[G], num[DRY]
+    one, zero = g / g, g - g
     half = one / (one + one)
     quarter, hg = half * half, half * g
     for k in range(n):
@@ -245,6 +273,22 @@ def _sides_y(buf: Values, n: int, num: Values) -> None:
         buf[_LV + k] = buf[_AU + k + 2] + half * buf[_BU + k + 2]
         buf[_RV + k] = buf[_PU + k + 2] - half * buf[_YU + k + 2]
         buf[_FM + k] = buf[_MN + k + 2]
+        buf[_LW + k] = one if buf[_HA + k + 2] > dry else zero
+        buf[_RW + k] = one if buf[_HB + k + 2] > dry else zero
+
+
+@fast_inner
+def _mirror(h: float, u: float, g: float, tiny: float) -> float:
+    """The thrust of a wall on water that runs at it with u, less g·h²/2: two shocks, or two rarefactions, meet."""
+    one, zero = g / g, g - g
+    two = one + one
+    half = one / two
+    quarter = half * half
+    f = u / np.sqrt(g * h + tiny)
+    more = f + (f * f * (one + half * half * half) * quarter / (one + f * (half + half * quarter)))
+    less = f + quarter * f * f if f > -two else -one
+    rise = more if f > zero else less
+    return half * g * h * h * rise * (rise + two)
 
 
 @fast_inner
@@ -280,21 +324,12 @@ def _solve(buf: Values, n: int, num: Values) -> None:
         per = one / (width if width > tiny else tiny)
         q_a, q_b = a * u_l, b * u_r
         mass = (s_r * q_a - s_l * q_b + s_l * s_r * (b - a)) * per
+        mass = mass * (buf[_LW + k] if mass > zero else buf[_RW + k])  # what is dry gives nothing
         pressure = hg * (b - a) * (b + a)
         push = (s_r * q_a * u_l - s_l * (q_b * u_r + pressure) + s_l * s_r * (q_b - q_a)) * per
         down_l = step if step < zero else zero
         down_r = step - rise if step < rise else zero
-        # reflection (two shocks or two rarefactions meeting their mirror): depth at the wall by the Froude number
-        f = u_l / np.sqrt(g * h_l + tiny)
-        r = f + (f * f * (one + half * half * half) * quarter / (one + f * (half + half * quarter)))
-        back = f + quarter * f * f if f > -two else -one
-        r = r if f > zero else back
-        mirror_l = hg * h_l * h_l * r * (r + two)
-        f = -u_r / np.sqrt(g * h_r + tiny)
-        r = f + (f * f * (one + half * half * half) * quarter / (one + f * (half + half * quarter)))
-        back = f + quarter * f * f if f > -two else -one
-        r = r if f > zero else back
-        mirror_r = hg * h_r * h_r * r * (r + two)
+        mirror_l, mirror_r = _mirror(h_l, u_l, g, tiny), _mirror(h_r, -u_r, g, tiny)
         wall_l = one - passes if rise < h_l or rise < steep else one
         wall_r = one - passes if -rise < h_r or -rise < steep else one
         buf[_F0 + k] = mass

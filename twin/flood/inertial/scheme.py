@@ -13,17 +13,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from naru.errors import BadSpec
-from twin.flood.inertial import edges, kernels, maxima, repair, tiles
+from twin.flood.inertial import edges, kernels, law, maxima, repair, tiles
 from twin.flood.inertial.arrays import Flows, Ground
 from twin.flood.inertial.crew import Crew
 from twin.flood.records import DISCHARGE, STAGE, Boundary, Domain, Ints, Maxima, Options
 from twin.grid import Floats, Values
-
-_G = 9.80665
-_FROUDE = 2.5  # no faster flow: steps and steep streets would run away without advection
-_OUTSIDE_M = 1e6  # height of a bed that nothing climbs
-_WAVE = 5 / 3  # speed of a kinematic wave over that of the flow (Manning)
 
 
 def start(domain: Domain, depth: Values, boundary: Boundary, options: Options) -> InertialWater:
@@ -35,30 +29,8 @@ def start(domain: Domain, depth: Values, boundary: Boundary, options: Options) -
     Raises:
         BadSpec: an option is out of its range.
     """
-    _check(options)
+    law.check(options)
     return InertialWater(domain, depth, boundary, options)
-
-
-def _check(options: Options) -> None:
-    ranges = {
-        "theta": (options.theta, 0.5, 1.0, ""),
-        "cfl": (options.cfl, 0.01, 1.0, ""),
-        "dry_m": (options.dry_m, 1e-8, 0.1, " m"),
-        "froude": (options.more.get("froude"), 0.1, 100.0, ""),
-    }
-    for name, (value, low, high, unit) in ranges.items():
-        if value is not None and not low <= value <= high:
-            raise BadSpec(
-                f"field '{name}' is {value}{unit}, out of {low} to {high}{unit}",
-                field=name,
-                remedy="Leave it out for the scheme's own choice.",
-            )
-    if options.precision not in ("float32", "float64"):
-        raise BadSpec(
-            f"field 'precision' is '{options.precision}'",
-            field="precision",
-            remedy="Known are: float32, float64.",
-        )
 
 
 class InertialWater:
@@ -72,18 +44,9 @@ class InertialWater:
         active = domain.active
         self._dtype = kind
         self._ints = np.dtype(f"int{8 * kind.itemsize}")
-        self._dx = float(domain.frame.cell_m)
-        self._cfl = options.cfl or 0.7
-        self._theta = options.theta or 0.9
-        self._dry = options.dry_m or 1e-5
-        self._froude = float(options.more.get("froude", _FROUDE))
-        self._longest_s = options.longest_step_s
+        self._law = law.Law.of(domain, options)
         self._whole = not options.more.get("tiles", True)
-        beds = domain.bed[active]
-        self._datum = float((beds.min() + beds.max()) / 2) if beds.size else 0.0
-        self._z = np.where(active, domain.bed - self._datum, _OUTSIDE_M).astype(kind)
-        self._n = (np.where(active, domain.manning_n, 0.0) * (math.sqrt(_G) / 2)).astype(kind)
-        self._h = np.where(active, np.nan_to_num(depth), 0.0).astype(kind)
+        self._h, self._z, self._n = (a.astype(kind) for a in self._law.layers(domain, depth))
         self._rest = np.zeros_like(self._h)
         self._ground = Ground(self._h, self._z, self._n)
         self._flows, self._before = (
@@ -132,10 +95,7 @@ class InertialWater:
         """Return the longest stable step, s: neither waves (Bates et al. 2010, eq. 14) nor flow cross a cell."""
         if self._stale:
             self._renew()
-        speed = max(math.sqrt(_G * self._deepest), _WAVE * self._fastest)
-        # the centred weights bring the limit down from 1/√2 in two directions to √(θ/2)
-        longest = self._cfl * math.sqrt(self._theta) * self._dx
-        return min(self._longest_s, longest / speed) if speed > 0 else self._longest_s
+        return self._law.longest_step(self._deepest, self._fastest)
 
     def step(self, dt_s: float) -> None:
         """Move the water by one step, in equal parts where water came since the step was chosen."""
@@ -173,11 +133,11 @@ class InertialWater:
     def _set(self, dt: float) -> None:
         """Fill in what the kernels of a step need."""
         k, c = kernels, self._c
-        c[k.DT], c[k.R], c[k.G_R] = dt, dt / self._dx, _G * dt / self._dx
-        c[k.THETA], c[k.HALF_REST], c[k.DRY] = self._theta, (1 - self._theta) / 2, self._dry
-        c[k.FROUDE] = self._froude * math.sqrt(_G)
+        c[k.DT], c[k.R], c[k.G_R] = dt, dt / self._law.dx, law.GRAVITY * dt / self._law.dx
+        c[k.THETA], c[k.HALF_REST], c[k.DRY] = self._law.theta, (1 - self._law.theta) / 2, self._law.dry
+        c[k.FROUDE] = self._law.froude * math.sqrt(law.GRAVITY)
         c[k.ZERO], c[k.ONE], c[k.TWO], c[k.QUARTER], c[k.FOUR] = 0, 1, 2, 0.25, 4
-        self._facts[:] = self._dx, dt, self._theta, self._dry, self._froude, self._datum
+        self._facts[:] = self._law.dx, dt, self._law.theta, self._law.dry, self._law.froude, self._law.datum
 
     def _cross(self) -> None:
         """Set the flow of boundary faces, and close the closed ones."""
@@ -191,7 +151,7 @@ class InertialWater:
 
     def _renew(self) -> None:
         """List the wet tiles anew."""
-        dry = self._dtype.type(self._dry).view(self._ints)
+        dry = self._dtype.type(self._law.dry).view(self._ints)
         which = (self._state, self._always, self._whole, self._spans)
         found = tiles.renew(self._h.view(self._ints), dry, *which, self._flows, self._before)
         self._count, self._cells, deepest = found
@@ -237,7 +197,7 @@ class InertialWater:
         if self._stale:
             self._renew()
         m = maxima_
-        c = np.array([self._dry, self._froude * math.sqrt(_G), 0.25], self._dtype)
+        c = np.array([self._law.dry, self._law.froude * math.sqrt(law.GRAVITY), 0.25], self._dtype)
         facts = np.array([m.threshold_m, time_s, since_s], np.float32)
         up_to, factor = (np.array(column, np.float32) for column in zip(*m.debris, strict=True))
         spans = self._spans[: self._count]

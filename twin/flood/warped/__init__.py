@@ -1,0 +1,1 @@
+"""The schemes on NVIDIA Warp: the same equations as in `inertial` and `full`, one thread a cell or face."""

@@ -1,0 +1,191 @@
+"""Where water crosses the border of the model, a thread a boundary face; equations: `twin.flood.inertial.edges`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from twin.flood.inertial import edges
+from twin.flood.records import DISCHARGE, OPEN, STAGE, Boundary, Ints
+from twin.flood.warped.device import kernel, launch, part, sent, wp
+from twin.flood.warped.inertial_kernels import FASTEST, H, N, Z
+from twin.grid import Floats, Values
+
+_OPEN, _STAGE, _DISCHARGE = int(OPEN), int(STAGE), int(DISCHARGE)
+# columns of `where`: flat indices into a layer of cells, into `q`; −1 where there is nothing
+CELL, FACE, OPPOSITE, INNER_CELL, ACROSS, ACROSS_NEXT, SIGN = range(7)
+DX, THETA, DRY, FROUDE, DATUM, GRAVITY, FIVE_THIRDS, SEVEN_THIRDS = range(8)  # what stands where in `facts`
+_KIND, _SLOPE, _VALUE = range(3)  # rows of `prescribed`
+
+
+class Faces:
+    """The boundary's faces on a device, and what passed each."""
+
+    def __init__(self, boundary: Boundary, active: Values, facts: Floats, device: Any) -> None:
+        self._boundary, self._device = boundary, device
+        found = edges.Faces.of(boundary, active).where
+        outer = found[:, edges.OUTER_CELL]
+        self.outside = np.unique(outer[outer >= 0])
+        self.count = len(found)
+        self._slope = np.nan_to_num(boundary.slope)
+        self._lots = _lots(found)
+        self._order = np.concatenate([*self._lots, np.empty(0, np.int64)]).astype(np.int64)
+        where = _where(found, active.shape).astype(np.int32)
+        self._where = [sent(where[lot], device) for lot in self._lots]
+        self._passed = [wp.zeros((4, len(lot)), dtype=wp.float64, device=device) for lot in self._lots]
+        self._facts = sent(np.array([*facts, 5 / 3, 7 / 3]), device)
+
+    def _starts(self) -> list[tuple[int, Ints]]:
+        starts = np.cumsum([0, *(len(lot) for lot in self._lots)])
+        return [(int(first), lot) for first, lot in zip(starts, self._lots, strict=False)]
+
+    def cross(self, cells: Any, before: Any, now: Any, dt: float, stats: Any) -> None:
+        """Set the flow of all faces: kinds and values are those of the boundary at this moment."""
+        edge, layers = self._boundary, cells.reshape((4, cells.shape[1] * cells.shape[2]))
+        for lot, where in zip(self._lots, self._where, strict=True):
+            given = np.stack([edge.kind[lot], self._slope[lot], edge.value[lot]]).astype(np.float64)
+            arrays = (where, sent(given, self._device), layers, before.flatten(), now.flatten(), self._facts)
+            launch(_cross, len(lot), *arrays, wp.float64(dt), stats, device=self._device)
+
+    def add_up(self, q: Any, share: float) -> None:
+        """Count what passed each face; `share`: m³ of a unit discharge."""
+        for where, passed in zip(self._where, self._passed, strict=True):
+            launch(_count, passed.shape[1], where, q.flatten(), wp.float64(share), passed, device=self._device)
+
+    def volume_m3(self, row: int) -> Floats:
+        """Return what came in (row 0) or left (row 2) through each boundary by name."""
+        out = np.zeros(len(self._boundary.names))
+        if self.count:
+            passed = self.passed()
+            np.add.at(out, self._boundary.group[self._order], passed[row] + passed[row + 1])
+        return out
+
+    def passed(self) -> Floats:
+        """Return what passed each face: in, its rounding error, out, its rounding error."""
+        parts = [passed.numpy() for passed in self._passed]
+        return np.concatenate([*parts, np.zeros((4, 0))], axis=1)
+
+    def load(self, passed: Floats) -> None:
+        """Go on from what `passed` gave."""
+        for (first, lot), array in zip(self._starts(), self._passed, strict=True):
+            array.assign(np.ascontiguousarray(passed[:, first : first + len(lot)]))
+
+
+def _where(found: Ints, shape: tuple[int, ...]) -> Ints:
+    """Return what kernels look up, with faces as flat indices into (rows + 1) × (columns + 1) of x, then of y."""
+    in_x = found[:, edges.IN_X] == 1
+    first = found[:, edges.ACROSS]
+    second = first + np.where(in_x, shape[1], 1)
+    faces = [flat(found[:, column], in_x, shape) for column in (edges.FACE, edges.OPPOSITE)]
+    across = [flat(index, ~in_x, shape) for index in (first, second)]
+    columns = [found[:, edges.CELL], *faces, found[:, edges.INNER_CELL], *across, found[:, edges.SIGN]]
+    return np.column_stack(columns).astype(np.int64)
+
+
+def flat(index: Ints, in_x: Values | bool, shape: tuple[int, ...]) -> Ints:
+    """Return flat indices into `q` of faces given as in `blocked_x` (`in_x`) or `blocked_y`."""
+    rows, columns = shape
+    in_y = (rows + 1) * (columns + 1) + index // columns * (columns + 1) + index % columns
+    out: Ints = np.where(in_x, index, in_y)
+    return out
+
+
+def _lots(found: Ints) -> list[Ints]:
+    """Return faces that may be computed at the same time, in order: an open face may look at its opposite one.
+
+    Only in strips one cell wide that is a boundary face, too; the one that comes later then waits.
+    """
+    number = {(int(f), int(x)): k for k, (f, x) in enumerate(found[:, [edges.FACE, edges.IN_X]])}
+    opposite = [number.get((int(f), int(x)), -1) for f, x in found[:, [edges.OPPOSITE, edges.IN_X]]]
+    waits = np.array([0 <= other < k for k, other in enumerate(opposite)], bool)
+    return [lot for lot in (np.flatnonzero(~waits), np.flatnonzero(waits)) if len(lot)]
+
+
+@part
+def _open(where: Any, f: int, slope: Any, leaving: Any, layers: Any, facts: Any) -> Any:
+    """Return normal flow outwards; without a slope as if the land went on: at its slope, or as what arrives."""
+    cell, beyond = where[f, CELL], where[f, INNER_CELL]
+    zero = slope - slope
+    depth = wp.float64(layers[H, cell])
+    n = wp.float64(2.0) / wp.sqrt(facts[GRAVITY]) * wp.float64(layers[N, cell])
+    if depth <= facts[DRY]:
+        return zero
+    critical = depth * wp.sqrt(facts[GRAVITY] * depth)
+    normal = wp.pow(depth, facts[FIVE_THIRDS])
+    if slope > zero:
+        if n > zero:
+            return normal * wp.sqrt(slope) / n
+        return critical
+    fall = zero
+    if beyond >= 0:
+        fall = wp.float64(layers[Z, beyond]) - wp.float64(layers[Z, cell])
+    if fall > zero and n > zero:
+        return wp.min(critical, normal * wp.sqrt(fall / facts[DX]) / n)
+    return wp.max(leaving, zero)
+
+
+@part
+def _driven(cell: int, stage: Any, flows: Any, layers: Any, facts: Any, dt: Any) -> Any:
+    """Return the inertial flow inwards between a stage at the face and the cell's centre, half a cell away."""
+    one = wp.float64(1.0)
+    bed, depth = wp.float64(layers[Z, cell]), wp.float64(layers[H, cell])
+    outside = wp.max(stage, bed)
+    flow_depth = wp.max(outside - bed, depth)
+    if flow_depth <= facts[DRY]:
+        return one - one
+    n = wp.float64(2.0) / wp.sqrt(facts[GRAVITY]) * wp.float64(layers[N, cell])
+    force = facts[GRAVITY] * flow_depth * dt * (outside - bed - depth) / (wp.float64(0.5) * facts[DX])
+    push = facts[THETA] * flows[0] + (one - facts[THETA]) * flows[1] + force
+    k = facts[GRAVITY] * dt * n * n / wp.pow(flow_depth, facts[SEVEN_THIRDS])
+    aside = flows[2] * (one + k * wp.sqrt(flows[0] * flows[0] + flows[2] * flows[2]))
+    return (
+        wp.float64(2.0) * push / (one + wp.sqrt(one + wp.float64(4.0) * k * wp.sqrt(push * push + aside * aside)))
+    )
+
+
+@kernel
+def _cross(where: Any, given: Any, layers: Any, before: Any, now: Any, facts: Any, dt: Any, stats: Any) -> None:
+    """Set the unit discharge of boundary faces, in float64; threads: faces."""
+    f = wp.tid()
+    cell, face = where[f, CELL], where[f, FACE]
+    kind, value, sign = int(given[_KIND, f]), given[_VALUE, f], wp.float64(where[f, SIGN])
+    depth = wp.float64(layers[H, cell])
+    over, flow = depth, wp.float64(0.0)
+    if kind == _OPEN:
+        leaving = -sign * wp.float64(now[where[f, OPPOSITE]])
+        flow = -_open(where, f, given[_SLOPE, f], leaving, layers, facts)
+    if kind == _STAGE and not wp.isnan(value):
+        stage = value - facts[DATUM]
+        over = wp.max(depth, stage - wp.float64(layers[Z, cell]))
+        aside = wp.float64(before[where[f, ACROSS]]) + wp.float64(before[where[f, ACROSS_NEXT]])
+        along = sign * wp.float64(before[face])
+        inward = sign * wp.float64(before[where[f, OPPOSITE]])
+        flow = _driven(cell, stage, wp.vec3d(along, inward, aside * wp.float64(0.5)), layers, facts, dt)
+    if kind == _DISCHARGE:
+        flow = value
+    else:
+        most = facts[FROUDE] * over * wp.sqrt(facts[GRAVITY] * wp.max(over, wp.float64(0.0)))
+        flow = wp.max(-most, wp.min(most, flow))
+    flow = wp.max(flow, -depth * facts[DX] / dt)  # no more than is there
+    now[face] = type(now[0])(sign * flow)
+    speed = type(now[0])(wp.abs(flow) / wp.max(over, wp.float64(1.0) / wp.float64(100.0)))
+    if speed > stats[FASTEST]:
+        wp.atomic_max(stats, FASTEST, speed)
+
+
+@kernel
+def _count(where: Any, q: Any, share: Any, passed: Any) -> None:
+    """Add what passed each face, with the sum's rounding error (Neumaier 1974); threads: faces."""
+    f = wp.tid()
+    volume = wp.float64(q[where[f, FACE]]) * wp.float64(where[f, SIGN]) * share
+    row = 0
+    if volume < wp.float64(0.0):
+        row = 2
+    total, more = passed[row, f], wp.abs(volume)
+    new = total + more
+    if total >= more:
+        passed[row + 1, f] = passed[row + 1, f] + ((total - new) + more)
+    else:
+        passed[row + 1, f] = passed[row + 1, f] + ((more - new) + total)
+    passed[row, f] = new

@@ -76,6 +76,13 @@ def _fill(h: Any, rest: Any, i: Any, j: Any) -> Any:
 
 
 @inner
+def _missing(cell: Any, outside: Any) -> Any:
+    """Return 1; 0 of a cell behind a boundary face: what came back from there is counted where it passed."""
+    at = np.searchsorted(outside, cell)
+    return 0 if at < outside.size and outside[at] == cell else 1
+
+
+@inner
 def _short(h: Any, spans: Any, negative: Any) -> Any:
     """Return the overdrawn cells, as flat indices."""
     found = np.empty(64, np.int64)
@@ -94,7 +101,7 @@ def _short(h: Any, spans: Any, negative: Any) -> Any:
 
 
 @inner
-def _sweep(h: Any, rest: Any, flows: Any, r: Any, short: Any) -> Any:
+def _sweep(h: Any, rest: Any, flows: Any, r: Any, short: Any, outside: Any) -> Any:
     """Let overdrawn cells take back; return those that are short after it, and what nobody could give."""
     found = np.empty(5 * short.size, np.int64)
     count, made = 0, 0.0
@@ -103,7 +110,7 @@ def _sweep(h: Any, rest: Any, flows: Any, r: Any, short: Any) -> Any:
         if h[i, j] < 0:
             after = _take_back(h, rest, flows, r, cell, found, count)
             if after < 0:
-                made += _fill(h, rest, i, j)
+                made += _missing(cell, outside) * _fill(h, rest, i, j)
             else:
                 count = after
     return found[:count], made
@@ -113,7 +120,8 @@ def _sweep(h: Any, rest: Any, flows: Any, r: Any, short: Any) -> Any:
 def repair(h: Any, rest: Any, flows: Any, r: Any, spans: Any, negative: Any, outside: Any) -> Any:
     """Take back what overdrawn cells gave, sweep by sweep; return the depth of water (m) that nobody could give.
 
-    `r` is dt/dx, `negative` says which spans to look through; `outside` are cells (flat) that hold no water ever.
+    `r` is dt/dx, `negative` says which spans to look through; `outside` are cells (flat,
+    sorted) that hold no water ever.
     """
     columns = h.shape[1]
     for cell in outside:
@@ -124,11 +132,11 @@ def repair(h: Any, rest: Any, flows: Any, r: Any, spans: Any, negative: Any, out
     for _ in range(_SWEEPS):
         if short.size == 0:
             return made
-        short, more = _sweep(h, rest, flows, r, short)
+        short, more = _sweep(h, rest, flows, r, short, outside)
         made += more
     for cell in short:
         if h[cell // columns, cell % columns] < 0:
-            made += _fill(h, rest, cell // columns, cell % columns)
+            made += _missing(cell, outside) * _fill(h, rest, cell // columns, cell % columns)
     return made
 
 

@@ -22,9 +22,14 @@ _MOST_OF_DONOR = 0.5
 
 
 @kernel
-def take_depth(depth: Values, rate: Values, dt_s: float) -> float:
-    """Take rate·dt (m) from each cell's depth, as far as there is water; return the sum of what was taken, m."""
+def take_depth(depth: Values, rate: Values, dt_s: float, met: Ints) -> float:
+    """Take rate·dt (m) from each cell's depth, as far as there is water; return the sum of what was taken, m.
+
+    `met` becomes the block of cells that had water to take: first row, row behind the last, first column, column
+    behind the last.
+    """
     whole = 0.0
+    met[:] = depth.shape[0], 0, depth.shape[1], 0
     for i in range(depth.shape[0]):
         row = 0.0
         for j in range(depth.shape[1]):
@@ -32,6 +37,8 @@ def take_depth(depth: Values, rate: Values, dt_s: float) -> float:
             if before > 0.0 and rate[i, j] > 0.0:
                 depth[i, j] = max(before - rate[i, j] * dt_s, 0.0)
                 row += float(before) - float(depth[i, j])
+                met[0], met[1] = min(met[0], i), i + 1
+                met[2], met[3] = min(met[2], j), max(met[3], j + 1)
         whole += row
     return whole
 
@@ -51,7 +58,11 @@ class Capacity(Bystander):
         self._owed_s += dt_s
         if self._owed_s < _EVERY_S:
             return
-        taken = take_depth(water.depth, self._rate, self._owed_s) * self._area_m2
+        met = np.zeros(4, np.int64)
+        taken = take_depth(water.depth, self._rate, self._owed_s, met) * self._area_m2
+        if met[1]:
+            top, bottom, left, right = (int(i) for i in met)
+            water.wet(slice(top, bottom), slice(left, right))
         self._last, self._owed_s = taken / self._owed_s, 0.0
         self._volume += taken
         ledger.add("drains", -taken)

@@ -18,4 +18,4 @@ def warm() -> None:
     settle(sides, kinds, numbers, depth, bed, area, 0.1, np.zeros((1, 2)))
     passing(2.0, 1.0, 0.1, False, np.array([0.0, 1.0, 1.0, 10.0, 0.013, 0.5, 1.0, 0.0, 0.0]))
     for precision in (np.float32, np.float64):
-        take_depth(np.ones((2, 2), precision), np.ones((2, 2), np.float32), 1.0)
+        take_depth(np.ones((2, 2), precision), np.ones((2, 2), np.float32), 1.0, np.zeros(4, np.int64))

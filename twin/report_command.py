@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -42,7 +43,8 @@ def report(
     other = None if compare is None else _folder(settings, compare)
     wish = kept_wish(folder)
     given = {"buildings": buildings, "roads": roads, "regions": regions}
-    wish = replace(wish, **{name: source_of(text, f"--{name}") for name, text in given.items() if text})
+    changes: dict[str, Any] = {name: source_of(text, f"--{name}") for name, text in given.items() if text}
+    wish = replace(wish, **changes)
     house = _house(settings, (wish.buildings, wish.roads, wish.regions))
     warnings: list[str] = []
     made = write_report(folder, wish, house, warnings.append, other)

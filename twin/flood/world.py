@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from naru.house import House
 from twin.flood.records import Domain
@@ -34,3 +35,5 @@ class World:
     """
     gauges: Mapping[str, int] = field(default_factory=dict)  # name: flat index of its cell; rules may name them
     warnings: list[str] = field(default_factory=list)  # whoever builds adds what the user should look at
+    structures: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By id: `type`, `name`, `at` (points in the domain's CRS); whoever builds structures adds them."""

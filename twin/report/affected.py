@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,13 +13,21 @@ from rasterio import features
 from scipy import ndimage
 
 from twin.burning.cells import transform
-from twin.features import Placed
 from twin.grid import Frame, Values
 from twin.report.classes import DEPTH, classify
 
 Ints = npt.NDArray[np.int64]
-_NAMES = ("dong_name", "adm_nm", "ADM_NM", "EMD_KOR_NM", "행정동명", "동이름", "name", "NAME", "이름", "명칭")
+Shapes = npt.NDArray[np.object_]
 OUTSIDE = ""
+_LINES, _AREAS = (1, 2, 5), (3, 6)  # of shapely.GeometryType: rings too; multi-parts too
+
+
+@dataclass(frozen=True)
+class Things:
+    """What may be hit: shapes in the run's coordinates, and what they are called."""
+
+    shapes: Shapes
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -42,24 +52,32 @@ class Counted:
         return out
 
 
-def regions_of(found: Placed | None, frame: Frame) -> Region:
-    """Return the areas of a polygon layer on cells: each cell belongs to the area its centre lies in."""
+def regions_of(found: Things | None, frame: Frame) -> Region:
+    """Return the areas of polygons on cells: each cell belongs to the area its centre lies in.
+
+    Areas of one name are one; where areas overlap, the last counts.
+    """
     if found is None or not len(found.shapes):
         return Region((), np.full((frame.rows, frame.columns), -1))
-    names = _names(found)
-    unique = tuple(dict.fromkeys(names))
-    shapes = [
-        (shape, unique.index(name)) for shape, name in zip(found.shapes, names, strict=True) if shape is not None
-    ]
-    index = features.rasterize(
-        shapes, (frame.rows, frame.columns), fill=-1, transform=transform(frame), dtype="int32"
+    unique = {name: number for number, name in enumerate(dict.fromkeys(found.names))}
+    shapes = [(shape, unique[name]) for shape, name in zip(found.shapes, found.names, strict=True)]
+    return Region(tuple(unique), _drawn(shapes, frame, fill=-1))
+
+
+def _drawn(shapes: Sequence[tuple[Any, int]], frame: Frame, *, fill: int = 0, all_touched: bool = False) -> Ints:
+    """Return on cells the number of the shape that covers their centres (`all_touched`: any of them)."""
+    if not shapes:
+        return np.full((frame.rows, frame.columns), fill, np.int64)
+    drawn = features.rasterize(
+        shapes,
+        (frame.rows, frame.columns),
+        fill=fill,
+        transform=transform(frame),
+        dtype="int32",
+        all_touched=all_touched,
     )
-    return Region(unique, index.astype(np.int64))
-
-
-def _names(found: Placed) -> list[str]:
-    field = next((name for name in _NAMES if name in found.fields), None)
-    return found.names() if field is None else [str(value) for value in found.fields[field]]
+    out: Ints = drawn.astype(np.int64)
+    return out
 
 
 def flooded_area(depth: Values, region: Region, cell_m: float) -> Counted:
@@ -67,48 +85,43 @@ def flooded_area(depth: Values, region: Region, cell_m: float) -> Counted:
     return _counted(region, region.index, classify(depth, DEPTH), cell_m**2)
 
 
-def buildings_hit(depth: Values, found: Placed, frame: Frame, region: Region) -> Counted:
-    """Return how many buildings stand in water, by region and class.
+def buildings_hit(depth: Values, found: Things, frame: Frame, region: Region) -> Counted:
+    """Return how many buildings stand in water, by region and class; a building is where its inner point is.
 
-    A building's depth is the deepest water in or beside its outline (one cell around it: where buildings are raised
-    the water stands at their walls, not in them).
+    Its depth is the deepest water in the cells that its outline touches, or beside those whose centre it covers:
+    where buildings are raised in the terrain, or cut out of it, the water stands at their walls and not in them.
     """
-    box = shapely.box(*frame.bounds)
-    shapes = [shape for shape in found.shapes if shape is not None and shape.intersects(box)]
-    deepest, at = np.zeros(len(shapes)), np.zeros((len(shapes), 2), int)
-    around = ndimage.maximum_filter(np.nan_to_num(depth), size=3)
-    if shapes:
-        drawn = features.rasterize(
-            [(shape, number) for number, shape in enumerate(shapes, start=1)],
-            (frame.rows, frame.columns),
-            transform=transform(frame),
-            dtype="int32",
-            all_touched=True,
-        )
-        deepest = ndimage.maximum(around, drawn, np.arange(1, len(shapes) + 1))
-        points = shapely.get_coordinates(shapely.point_on_surface(np.array(shapes, object)))
-        row, column = frame.place(points[:, 0], points[:, 1])
-        at = np.column_stack([np.round(row), np.round(column)]).astype(int)
-        hidden = ~np.isin(np.arange(1, len(shapes) + 1), drawn)  # smaller than a cell, and under another
-        inside = (at >= 0).all(1) & (at[:, 0] < frame.rows) & (at[:, 1] < frame.columns)
-        at = np.clip(at, 0, [frame.rows - 1, frame.columns - 1])
-        deepest = np.where(hidden, np.where(inside, around[at[:, 0], at[:, 1]], 0.0), deepest)
-    return _counted(region, region.index[at[:, 0], at[:, 1]], classify(np.asarray(deepest, float), DEPTH), 1.0)
+    inside = shapely.intersects(found.shapes, shapely.box(*frame.bounds)) if len(found.shapes) else []
+    shapes = found.shapes[inside] if len(found.shapes) else found.shapes
+    if not len(shapes):
+        return _counted(region, np.empty(0, int), np.empty(0, np.int8), 1.0)
+    water, numbers = np.nan_to_num(depth), np.arange(1, len(shapes) + 1)
+    pairs = list(zip(shapes, numbers.tolist(), strict=True))
+    beside = ndimage.maximum_filter(water, size=3)
+    deepest = np.zeros(len(shapes))
+    for values, all_touched in ((beside, False), (water, True)):
+        drawn = _drawn(pairs, frame, all_touched=all_touched)
+        there = np.isin(numbers, drawn)  # one under another, or smaller than a cell, is not
+        deepest[there] = np.maximum(deepest[there], ndimage.maximum(values, drawn, numbers[there]))
+    points = shapely.get_coordinates(shapely.point_on_surface(shapes))
+    row, column = (np.round(each).astype(int) for each in frame.place(points[:, 0], points[:, 1]))
+    within = (row >= 0) & (row < frame.rows) & (column >= 0) & (column < frame.columns)
+    row, column = np.clip(row, 0, frame.rows - 1), np.clip(column, 0, frame.columns - 1)
+    deepest = np.maximum(deepest, np.where(within, water[row, column], 0.0))
+    return _counted(region, region.index[row, column], classify(deepest, DEPTH), 1.0)
 
 
-def roads_hit(depth: Values, found: Placed, frame: Frame, region: Region) -> tuple[Counted, Counted]:
+def roads_hit(depth: Values, found: Things, frame: Frame, region: Region) -> tuple[Counted, Counted]:
     """Return the length, m, and the area, m², of roads under water, by region and class.
 
     Lines have a length, and polygons an area (their length is not known). Lines are looked at every half cell.
     """
-    shapes = np.array([s for s in found.shapes if s is not None], object)
-    kinds = np.array([s.geom_type for s in shapes]) if len(shapes) else np.empty(0, str)
-    lines = shapes[np.char.endswith(kinds.astype(str), "LineString")] if len(shapes) else shapes
-    areas = shapes[np.char.endswith(kinds.astype(str), "Polygon")] if len(shapes) else shapes
+    kinds = shapely.get_type_id(found.shapes) if len(found.shapes) else np.empty(0, int)
+    lines, areas = (found.shapes[np.isin(kinds, wanted)] for wanted in (_LINES, _AREAS))
     return _lengths(depth, lines, frame, region), _areas(depth, areas, frame, region)
 
 
-def _lengths(depth: Values, lines: npt.NDArray[np.object_], frame: Frame, region: Region) -> Counted:
+def _lengths(depth: Values, lines: Shapes, frame: Frame, region: Region) -> Counted:
     pieces = shapely.get_parts(lines)
     clipped = shapely.get_parts(shapely.intersection(pieces, shapely.box(*frame.bounds))) if len(pieces) else pieces
     row, column, weight = [], [], []
@@ -128,12 +141,10 @@ def _lengths(depth: Values, lines: npt.NDArray[np.object_], frame: Frame, region
     return _counted(region, region.index[at], classify(depth[at], DEPTH), np.concatenate(weight))
 
 
-def _areas(depth: Values, areas: npt.NDArray[np.object_], frame: Frame, region: Region) -> Counted:
+def _areas(depth: Values, areas: Shapes, frame: Frame, region: Region) -> Counted:
     if not len(areas):
         return _counted(region, np.empty(0, int), np.empty(0, np.int8), 1.0)
-    road = features.rasterize(
-        [(shape, 1) for shape in areas], (frame.rows, frame.columns), transform=transform(frame), dtype="uint8"
-    )
+    road = _drawn([(shape, 1) for shape in areas], frame)
     return _counted(region, region.index, classify(np.where(road == 1, depth, np.nan), DEPTH), frame.cell_m**2)
 
 

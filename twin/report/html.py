@@ -16,11 +16,16 @@ h1 { font-size: 1.7rem; margin-bottom: 0; } h2 { margin-top: 2.5rem; border-bott
 .en { color: #57606a; } .under { color: #57606a; margin-top: 0; }
 img { max-width: 100%; height: auto; display: block; margin: 1rem 0; }
 .scroll { overflow-x: auto; }
-table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; }
+table { border-collapse: collapse; margin: 1rem 0; font-size: .92rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; font-weight: 600; padding: .3rem 0; }
-th, td { border-bottom: 1px solid #d8dee4; padding: .3rem .7rem; text-align: right; vertical-align: top; }
-th:first-child, td:first-child, table.wide td, table.wide th { text-align: left; overflow-wrap: anywhere; }
+th, td { border-bottom: 1px solid #d8dee4; padding: .3rem .6rem; text-align: right; vertical-align: top; }
+thead th { font-weight: 500; color: #57606a; white-space: nowrap; vertical-align: bottom; }
+tbody th { font-weight: 400; }
+th:first-child { text-align: left; overflow-wrap: anywhere; min-width: 7rem; max-width: 22rem; }
+table.wide { width: 100%; }
+table.wide td, table.wide th { text-align: left; overflow-wrap: anywhere; min-width: 7rem; }
 tr.strong td, tr.strong th { font-weight: 600; border-top: 1px solid #1b1f24; }
+h1, p, li { overflow-wrap: anywhere; }
 @media print { h2 { break-after: avoid; } img, table { break-inside: avoid; } }
 """
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,21 +11,34 @@ import shapely
 from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.patches import Patch
 
-from twin.features import Placed
-from twin.grid import Frame, Values
+from twin.grid import Floats, Frame, Values
+from twin.report.affected import Things
 from twin.report.blocks import Picture
-from twin.report.canvas import drawing
+from twin.report.canvas import clock_unit, drawing, joined
 from twin.report.classes import Both, Class, classify
+from twin.report.lettering import label
 
-_MOST_PIXELS = 1600
+_MOST_PIXELS = 1200
+_MOST_MARKS = 40  # that are named: more would hide the map
+_MOST_OUTLINES = 20_000
 _WIDTH_IN = 7.0
 _HIGHEST_IN = 8.5
+_SPEEDS = (0, 0.1, 0.25, 0.5, 1, 2, 4, 8)  # m/s
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A gauge (one point) or a structure (its point, line or outline) on maps."""
+
+    name: str
+    xy: Floats  # n × 2
+    is_gauge: bool = True
 
 
 class Maps:
     """Draws maps of one frame: all have the same ground, buildings and marks."""
 
-    def __init__(self, frame: Frame, bed: Values | None, marks: Sequence[tuple[str, float, float]]) -> None:
+    def __init__(self, frame: Frame, bed: Values | None, marks: Sequence[Mark]) -> None:
         self.frame, self.marks = frame, marks
         self._thin = max(1, -(-max(frame.rows, frame.columns) // _MOST_PIXELS))
         self._shade = (
@@ -32,55 +46,51 @@ class Maps:
         )
         self._outlines: list[Any] = []
 
-    def with_buildings(self, found: Placed | None) -> Maps:
+    def with_buildings(self, found: Things | None) -> Maps:
         """Draw the outlines of buildings too."""
-        if found is not None:
-            parts = shapely.get_parts(np.array([s for s in found.shapes if s is not None], object))
-            box = shapely.box(*self.frame.bounds)
-            kept = parts[shapely.intersects(parts, box)] if len(parts) else parts
-            self._outlines = [
-                shapely.get_coordinates(shapely.get_exterior_ring(p)) for p in kept if p.geom_type == "Polygon"
-            ]
+        if found is not None and len(found.shapes):
+            parts = shapely.get_parts(found.shapes)
+            kept = parts[shapely.intersects(parts, shapely.box(*self.frame.bounds))]
+            if len(kept) <= _MOST_OUTLINES:
+                self._outlines = [shapely.get_coordinates(shapely.get_exterior_ring(p)) for p in kept]
         return self
 
     def classed(self, values: Values, classes: tuple[Class, ...], title: Both) -> Picture:
         """Return a map of classes."""
         index = classify(self._part(values), classes).astype(float)
         colours = ListedColormap([each.colour for each in classes])
-        with drawing(title, self._size()) as drawn:
+        with drawing(title, self._size(0.5)) as drawn:
             self._ground(drawn.axes, title)
             self._lay(
                 drawn.axes, np.where(index < 0, np.nan, index), cmap=colours, vmin=-0.5, vmax=len(classes) - 0.5
             )
             self._over(drawn.axes)
             handles = [Patch(color=each.colour, label=each.name) for each in classes]
-            drawn.axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(0, -0.06), ncols=3, fontsize=8)
+            columns = 2 if max(len(each.name) for each in classes) > 28 else 3
+            drawn.figure.legend(handles=handles, loc="outside lower center", ncols=columns)
         return drawn.picture
 
-    def timed(self, seconds: Values, title: Both) -> Picture:
-        """Return a map of times, in hours."""
-        hours = self._part(seconds) / 3600
-        return self._smooth(hours, title, ("시간", "hours"), cmap="viridis_r")
+    def timed(self, seconds: Values, title: Both, end_s: float) -> Picture:
+        """Return a map of times from the start to `end_s`."""
+        part, unit = clock_unit(end_s)
+        return self._smooth(self._part(seconds) / part, title, unit, cmap="viridis_r", vmin=0, vmax=end_s / part)
 
     def fast(self, speed: Values, title: Both) -> Picture:
         """Return a map of speeds."""
-        bounds = [0, 0.1, 0.25, 0.5, 1, 2, 4, 8]
-        values = self._part(speed)
-        return self._smooth(
-            values, title, ("m/s", "m/s"), cmap="YlOrRd", norm=BoundaryNorm(bounds, 256, extend="max")
-        )
+        norm = BoundaryNorm(_SPEEDS, 256, extend="max")
+        return self._smooth(self._part(speed), title, ("m/s", "m/s"), cmap="YlOrRd", norm=norm)
 
     def difference(self, change: Values, title: Both) -> Picture:
         """Return a map of differences, red where there is more."""
         values = self._part(change)
         most = max(0.05, float(np.nanpercentile(np.abs(values), 99)) if np.isfinite(values).any() else 0.05)
-        return self._smooth(values, title, ("m", "m"), cmap="RdBu_r", vmin=-most, vmax=most)
+        return self._smooth(values, title, ("m", "m"), cmap="RdBu_r", vmin=-most, vmax=most, extend="both")
 
     # --- parts ---------------------------------------------------------------------------------------
 
-    def _size(self) -> tuple[float, float]:
+    def _size(self, legend_in: float) -> tuple[float, float]:
         shape = self.frame.rows / self.frame.columns
-        return _WIDTH_IN, float(np.clip(_WIDTH_IN * shape + 1.1, 2.6, _HIGHEST_IN))
+        return _WIDTH_IN, float(np.clip(_WIDTH_IN * shape * 0.9 + 0.5 + legend_in, 2.4, _HIGHEST_IN))
 
     def _part(self, values: Values) -> Values:
         return values[:: self._thin, :: self._thin]
@@ -90,12 +100,16 @@ class Maps:
         return west, east, south, north
 
     def _smooth(self, values: Values, title: Both, unit: Both, **how: Any) -> Picture:
-        with drawing(title, self._size()) as drawn:
+        extend = how.pop("extend", None)
+        with drawing(title, self._size(0.0)) as drawn:
             self._ground(drawn.axes, title)
             image = self._lay(drawn.axes, values, **how)
             self._over(drawn.axes)
-            bar = drawn.figure.colorbar(image, ax=drawn.axes, shrink=0.7, pad=0.02)
-            bar.set_label(" · ".join(dict.fromkeys(unit)))
+            bar = drawn.figure.colorbar(
+                image, ax=drawn.axes, shrink=0.7, pad=0.02, format="%g", **({"extend": extend} if extend else {})
+            )
+            bar.ax.tick_params(labelsize=7)
+            bar.set_label(joined(unit))
         return drawn.picture
 
     def _lay(self, axes: Any, values: Values, **how: Any) -> Any:
@@ -104,12 +118,13 @@ class Maps:
     def _ground(self, axes: Any, title: Both) -> None:
         if self._shade is not None:
             axes.imshow(
-                self._shade, extent=self._extent(), cmap="gray", vmin=-0.4, vmax=1.15, interpolation="nearest"
+                self._shade, extent=self._extent(), cmap="gray", vmin=-0.4, vmax=1.1, interpolation="nearest"
             )
-        axes.set_title(" · ".join(title), fontsize=10)
+        axes.set_title(joined(title))
         axes.set_aspect("equal")
         axes.grid(visible=False)
-        axes.tick_params(labelsize=7)
+        axes.tick_params(labelsize=6.5)
+        axes.locator_params(nbins=6)
         axes.ticklabel_format(style="plain", useOffset=False)
 
     def _over(self, axes: Any) -> None:
@@ -117,12 +132,58 @@ class Maps:
 
         if self._outlines:
             axes.add_collection(LineCollection(self._outlines, colors="#3b3b3b", linewidths=0.35, alpha=0.7))
-        for name, x, y in self.marks:
-            axes.plot(x, y, marker="v", color="#111111", ms=5, mec="white", mew=0.6)
-            axes.annotate(name, (x, y), (4, 4), textcoords="offset points", fontsize=7)
         west, south, east, north = self.frame.bounds
         axes.set(xlim=(west, east), ylim=(south, north))
+        for number, mark in enumerate(self.marks):
+            _mark(axes, mark, named=number < _MOST_MARKS)
         _scale_bar(axes, self.frame)
+        _north(axes)
+
+
+def _mark(axes: Any, mark: Mark, *, named: bool) -> None:
+    """Draw a gauge as a triangle, a structure as its line or a square."""
+    colour = "#111111" if mark.is_gauge else "#7a1fa2"
+    middle = mark.xy[len(mark.xy) // 2] if len(mark.xy) != 2 else mark.xy.mean(0)
+    if len(mark.xy) > 1:
+        axes.plot(*mark.xy.T, color=colour, lw=1.4, solid_capstyle="round")
+    else:
+        shape = "v" if mark.is_gauge else "s"
+        axes.plot(*mark.xy[0], marker=shape, color=colour, ms=5 if named else 2.5, mec="white", mew=0.5)
+    if named:
+        where: Callable[..., Any] = axes.annotate
+        where(
+            label(mark.name, 18),
+            tuple(middle),
+            (4, 4),
+            textcoords="offset points",
+            fontsize=6.5,
+            color=colour,
+            annotation_clip=True,
+            clip_on=True,
+            path_effects=_halo(),
+        )
+
+
+def _halo() -> list[Any]:
+    from matplotlib import patheffects
+
+    return [patheffects.withStroke(linewidth=1.6, foreground="white")]
+
+
+def _north(axes: Any) -> None:
+    """Draw an arrow: rows run from the north."""
+    axes.annotate(
+        "N",
+        (0.035, 0.97),
+        (0.035, 0.87),
+        xycoords="axes fraction",
+        textcoords="axes fraction",
+        ha="center",
+        va="center",
+        fontsize=8,
+        arrowprops={"arrowstyle": "-|>", "color": "#111111", "lw": 1.2},
+        path_effects=_halo(),
+    )
 
 
 def _scale_bar(axes: Any, frame: Frame) -> None:
@@ -132,7 +193,15 @@ def _scale_bar(axes: Any, frame: Frame) -> None:
     x, y = east - length - (east - west) * 0.03, south + (north - south) * 0.04
     axes.plot([x, x + length], [y, y], color="#111111", lw=2.2, solid_capstyle="butt")
     words = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
-    axes.annotate(words, (x + length / 2, y), (0, 3), textcoords="offset points", ha="center", fontsize=7)
+    axes.annotate(
+        words,
+        (x + length / 2, y),
+        (0, 3),
+        textcoords="offset points",
+        ha="center",
+        fontsize=7,
+        path_effects=_halo(),
+    )
 
 
 def round_length(length: float) -> float:
@@ -147,9 +216,13 @@ def round_length(length: float) -> float:
 
 def _hillshade(bed: Values, cell_m: float) -> Values:
     """Return the light of a sun in the north-west, 45° high (Horn 1981); flat ground is shown steeper."""
-    steep = np.nanstd(bed)
-    down, across = np.gradient(np.nan_to_num(bed, nan=float(np.nanmean(bed))), cell_m)
-    stretch = 1.0 if steep > 20 else 3.0
+    if not np.isfinite(bed).any():
+        return np.full(bed.shape, np.nan)
+    known = np.nan_to_num(bed, nan=float(np.nanmean(bed)))
+    if min(bed.shape) < 2:
+        return np.where(np.isnan(bed), np.nan, np.sin(np.pi / 4))
+    down, across = np.gradient(known, cell_m)
+    stretch = 1.0 if np.nanstd(bed) > 20 else 3.0
     slope = np.arctan(stretch * np.hypot(across, down))
     aspect = np.arctan2(down, -across)
     light = np.sin(np.pi / 4) * np.cos(slope) + np.cos(np.pi / 4) * np.sin(slope) * np.cos(np.radians(135) - aspect)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from naru.errors import FileMissing
-from naru.storage import disk_errors
+from naru.errors import FileDamaged, FileMissing
+from naru.storage import disk_errors, sync_file
+from twin.scenario.read_report import KINDS
 from twin.scenario.read_sources import LAYER_ID
 from twin.scenario.spec import ReportSpec, ShapeSource
 
@@ -17,18 +18,28 @@ _FILE = "report.json"
 
 def keep_wish(folder: Path, wish: ReportSpec) -> None:
     """Write down what the scenario wants counted. Raises StorageFailed."""
-    told = {name: None if source is None else _told(source) for name, source in _sources(wish).items()}
-    with disk_errors(folder):
-        (folder / _FILE).write_text(json.dumps(told, ensure_ascii=False), "utf-8")
+    told: dict[str, Any] = {name: _told(getattr(wish, name)) for name in KINDS}
+    path = folder / _FILE
+    with disk_errors(path):
+        aside = folder / f".{_FILE}.part"
+        aside.write_text(json.dumps(told | {"coordinates": wish.coordinates}, ensure_ascii=False), "utf-8")
+        sync_file(aside)
+        aside.replace(path)
 
 
 def kept_wish(folder: Path) -> ReportSpec:
-    """Return what the run's scenario wanted counted; nothing where nothing is written down."""
+    """Return what the run's scenario wanted counted; nothing where nothing is written down. Raises FileDamaged."""
     path = folder / _FILE
     if not path.exists():
         return ReportSpec()
-    told: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    return ReportSpec(**{name: None if given is None else _source(given) for name, given in told.items()})
+    try:
+        told: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        wish = {name: None if told[name] is None else _source(told[name]) for name in KINDS}
+        return ReportSpec(**wish, coordinates=str(told["coordinates"]))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise FileDamaged(
+            f"it cannot be read ({error})", file=str(path), remedy="Remove it, and name what to count by options."
+        ) from error
 
 
 def source_of(text: str, option: str) -> ShapeSource:
@@ -43,16 +54,14 @@ def source_of(text: str, option: str) -> ShapeSource:
     )
 
 
-def _sources(wish: ReportSpec) -> dict[str, ShapeSource | None]:
-    return {each.name: getattr(wish, each.name) for each in fields(wish)}
-
-
-def _told(source: ShapeSource) -> dict[str, Any]:
+def _told(source: ShapeSource | None) -> dict[str, Any] | None:
+    if source is None:
+        return None
     told = asdict(source)
     return {name: str(value) if isinstance(value, Path) else value for name, value in told.items()}
 
 
 def _source(given: dict[str, Any]) -> ShapeSource:
     file = given["file"]
-    points = tuple(tuple((x, y) for x, y in ring) for ring in given["inline"])
+    points = tuple(tuple((float(x), float(y)) for x, y in ring) for ring in given["inline"])
     return ShapeSource(**{**given, "inline": points, "file": None if file is None else Path(file)})

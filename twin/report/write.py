@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import shapely
 
 from naru import runs
-from naru.errors import BadSpec
+from naru.errors import BadSpec, BadSurvey
 from naru.house import House
-from naru.storage import disk_errors, sync_file, sync_folder
-from twin.features import Placed
+from naru.storage import disk_errors, file_hash, sync_file, sync_folder
 from twin.report import html, pdf
-from twin.report.contents import Exposed, document
+from twin.report.affected import Things
+from twin.report.contents import document
+from twin.report.exposed import Exposed
 from twin.report.run_folder import RunFolder, open_run
 from twin.scenario.places import Coordinates
-from twin.scenario.shapes import Drawing, find_shapes
+from twin.scenario.shapes import Drawing, Found, find_shapes
 from twin.scenario.spec import ReportSpec, ShapeSource
 
 HTML, PDF = "report.html", "report.pdf"
 _KINDS = {"buildings": ("Polygon",), "roads": ("LineString", "Polygon"), "regions": ("Polygon",)}
+_NAMES = ("dong_name", "adm_nm", "ADM_NM", "EMD_KOR_NM", "EMD_NM", "행정동명", "법정동명", "동이름")
 
 
 def write_report(
@@ -50,27 +54,58 @@ def write_report(
 
 
 def find_exposed(run: RunFolder, wish: ReportSpec, house: House | None, warn: Callable[[str], None]) -> Exposed:
-    """Return what may be hit, in the run's coordinates; nothing where the run has no CRS to bring it into."""
-    frame = run.frame
-    bounds = frame.bounds
-    drawing = Drawing(Coordinates(frame.crs, "auto", str(run.path), warn, bounds), frame, house)
-    return Exposed(**{name: _placed(getattr(wish, name), kinds, drawing) for name, kinds in _KINDS.items()})
+    """Return what may be hit, in the run's coordinates (those of a file as they are where the run has no CRS)."""
+    drawing = Drawing(
+        Coordinates(run.frame.crs, wish.coordinates, str(run.path), warn, run.frame.bounds), run.frame, house
+    )
+    found: dict[str, Things] = {}
+    inputs = []
+    for name, kinds in _KINDS.items():
+        source = getattr(wish, name)
+        if source is not None:
+            found[name] = _things(source, kinds, drawing)
+            inputs.append({"role": f"report: {name}", **_input(source, house)})
+            if not shapely.intersects(found[name].shapes, shapely.box(*run.frame.bounds)).any():
+                warn(f"{source.where}: none of the {name} lies in the domain")
+    return Exposed(**found, inputs=tuple(inputs))
 
 
-def _placed(source: ShapeSource | None, kinds: Sequence[str], drawing: Drawing) -> Placed | None:
+def _things(source: ShapeSource, kinds: Sequence[str], drawing: Drawing) -> Things:
     """Return the shapes of the first kind of which there are any."""
-    if source is None:
-        return None
     for kind in kinds:
         try:
             found = find_shapes(source, kind, drawing)
-        except BadSpec:
+        except (BadSpec, BadSurvey):  # it holds none of that kind; what else is wrong the last one says too
             if kind == kinds[-1]:
                 raise
             continue
-        name = source.layer or (source.file.name if source.file else "inline")
-        return Placed(name, np.asarray(found.shapes), {**found.fields, "#name": list(found.names)})
-    return None
+        shapes = np.asarray(found.shapes, object)
+        there = np.array([shape is not None and not shape.is_empty for shape in shapes], bool)
+        names = [name for name, is_there in zip(_names(source, found), there, strict=True) if is_there]
+        return Things(shapes[there], tuple(names))
+    raise AssertionError(kinds)
+
+
+def _names(source: ShapeSource, found: Found) -> list[str]:
+    """Return what shapes are called: by the column that is said, else by one of administrative names."""
+    field = None if "name" in source.columns else next((name for name in _NAMES if name in found.fields), None)
+    if field is None:
+        return found.names
+    return [
+        name if value in (None, "") else str(value)
+        for name, value in zip(found.names, found.fields[field], strict=True)
+    ]
+
+
+def _input(source: ShapeSource, house: House | None) -> Mapping[str, Any]:
+    """Return where it comes from, as run.json tells of inputs."""
+    if source.file is not None:
+        whole = {"sha256": file_hash(source.file)} if source.file.is_file() else {}
+        return {"file": source.file.name, **whole}
+    if source.layer is not None and house is not None:
+        layer = house.catalogue.layer(source.layer)
+        return {"layer": source.layer, "version": layer.live.number}
+    return {"value": "drawn in the scenario"}
 
 
 def _write(folder: Path, files: dict[str, bytes]) -> None:

@@ -21,7 +21,7 @@ from twin.scenario.records import Assembled
 
 _ASIDE = "finishing"  # under the work folder
 _TABLES = ("gauges", "sections", "structures", "balance")
-OUTPUTS = (*(spec.name for spec in GRIDS), "netcdf", *_TABLES, "frames", "scenario")
+OUTPUTS = (*(spec.name for spec in GRIDS), "netcdf", *_TABLES, "frames", "scenario", "report")
 """What a scenario may name under `outputs`; it names none: everything is written."""
 
 
@@ -175,6 +175,7 @@ def told(recorder: Recorder, flood: Flood, outputs: Mapping[str, str], seconds: 
         "outputs": dict(outputs),
         "gauges": recorder.gauges.told(),
         "sections": recorder.sections.told(),
+        "structures": {name: dict(facts) for name, facts in assembled.structures.items()},
         "scenario": assembled.name,
         "title": {"ko": publication.title_ko or assembled.name, "en": publication.title_en or assembled.name},
         "visibility": publication.visibility,

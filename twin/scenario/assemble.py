@@ -20,7 +20,7 @@ from twin.grid import Floats, Frame
 from twin.models.publish import DATUM
 from twin.scenario import measuring
 from twin.scenario.cells import check_heights, read_cells
-from twin.scenario.framing import check_memory, crs_of, frame_of, own_bounds
+from twin.scenario.framing import check_memory, check_share, crs_of, frame_of, own_bounds
 from twin.scenario.ground import Site, cut_polygon, put_buildings, roughness
 from twin.scenario.inputs import all_inputs
 from twin.scenario.opening import Opened, open_source
@@ -98,6 +98,7 @@ def _assembled(scenario: Scenario, house: House | None, warned: list[str], kept:
         threshold_m=scenario.threshold_m,
         outputs=scenario.outputs,
         publication=scenario.publication,
+        structures=world.structures,
         report=_counted(scenario),
         inputs=all_inputs(scenario, house, site.raster.has("manning_n") is not None),
         warnings=tuple(dict.fromkeys(warned)),
@@ -108,7 +109,7 @@ def _counted(scenario: Scenario) -> ReportSpec:
     """Return what the report counts: the scenario's own buildings where it names none for that."""
     wish = scenario.report
     own = scenario.buildings[0].shapes if scenario.buildings else None
-    return replace(wish, buildings=wish.buildings or own)
+    return replace(wish, buildings=wish.buildings or own, coordinates=scenario.coordinates)
 
 
 def _site(scenario: Scenario, house: House | None, warn: Callable[[str], None]) -> tuple[Site, Coordinates]:
@@ -127,6 +128,7 @@ def _site(scenario: Scenario, house: House | None, warn: Callable[[str], None]) 
         box = around if box is None else _both(box, around)
         frame = frame_of(raster, crs, wish.cell_m, box, warn)
     check_memory(frame, scenario.options, file)
+    check_share(frame, scenario.duration_s / scenario.output_every_s, file)
     return Site(raster, frame, Drawing(coordinates, frame, house), warn), coordinates
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from typing import Any
 
 from twin.fields import Fields
 from twin.scenario.read_sources import group, shapes
 from twin.scenario.spec import ReportSpec
+
+KINDS = ("buildings", "roads", "regions")
 
 
 def read_report(top: Fields) -> ReportSpec:
@@ -14,7 +16,6 @@ def read_report(top: Fields) -> ReportSpec:
     if not top.has("report"):
         return ReportSpec()
     wish = group(top, top.get("report"), "report")
-    names = [field.name for field in fields(ReportSpec)]
-    found = ReportSpec(**{name: shapes(wish, name) if wish.has(name) else None for name in names})
+    found: dict[str, Any] = {name: shapes(wish, name) for name in KINDS if wish.has(name)}
     wish.done()
-    return found
+    return ReportSpec(**found)

@@ -71,6 +71,7 @@ class Assembled:
     threshold_m: float = 0.05  # of arrival and duration
     outputs: tuple[str, ...] = ()  # what is written; none: everything
     publication: Publication = field(default_factory=lambda: Publication("", ""))
+    structures: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # as `World.structures`
     report: ReportSpec | None = None  # what the report counts
     inputs: Sequence[Mapping[str, Any]] = ()  # of each: role, file | layer | value, sha256 | version
     warnings: tuple[str, ...] = ()

@@ -119,6 +119,7 @@ class ReportSpec:
     buildings: ShapeSource | None = None
     roads: ShapeSource | None = None
     regions: ShapeSource | None = None  # such as administrative dong: what is counted is told by them
+    coordinates: str = "auto"  # what numbers in the scenario are: see Scenario
 
 
 @dataclass(frozen=True)

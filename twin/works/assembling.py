@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,7 @@ def build(spec: WorksSpec, world: World) -> list[Actor]:
     site = Site(world.domain)
     placer = Placer(world, site, Layout(site))
     here = _inside(gather(spec, world), world)
+    world.structures.update({it.id: _standing(it) for it in here})
     for kind, place in _LINES.items():
         for it in here:
             if isinstance(it, kind):
@@ -74,6 +75,12 @@ def _inside(found: Sequence[Found], world: World) -> list[Facility]:
         named = ", ".join(away[:_NAMED])
         world.warnings.append(f"{len(away)} structures lie outside the domain and are left out: {named}{more}")
     return out
+
+
+def _standing(it: Facility) -> Mapping[str, Any]:
+    """Return what reports tell of a structure, and where it stands."""
+    points = [[round(float(x), 3), round(float(y), 3)] for x, y in it.geometry.xy]
+    return {"type": it.type, "name": it.name, "at": points}
 
 
 def _drains(spec: WorksSpec, world: World, site: Site) -> list[Actor]:

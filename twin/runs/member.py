@@ -17,11 +17,13 @@ from naru.settings import Settings
 from twin.flood import advance as course
 from twin.flood.ledger import Balance
 from twin.grid import Values
+from twin.report.wishes import keep_wish
 from twin.results.recorder import Recorder
 from twin.runs.reach import confined, library
 from twin.runs.run import assembled_of, start
 from twin.runs.shelf import Shelf
 from twin.scenario.records import Assembled
+from twin.scenario.spec import ReportSpec
 from twin.scenario.vary import Member
 
 STOP = "stop"  # in the ensemble's work folder: members end when they see it
@@ -53,6 +55,7 @@ def run_member(errand: Errand, member: Member) -> dict[str, Any]:
     Raises:
         Stopped: the ensemble was given up.
     """
+    _check_wanted(errand.work / STOP)
     began = time.monotonic()
     facts: dict[str, Any] = {"name": member.name, "values": dict(member.values)}
     try:
@@ -84,6 +87,7 @@ def _run(errand: Errand, member: Member) -> tuple[dict[str, Any], Values]:
 
 
 def _advanced(errand: Errand, member: Member, found: Assembled) -> tuple[dict[str, Any], Values]:
+    _check_wanted(errand.work / STOP)
     flood = start(found)
     if errand.keep is None:
         peaks = Peaks(found, errand.work / STOP)
@@ -93,6 +97,7 @@ def _advanced(errand: Errand, member: Member, found: Assembled) -> tuple[dict[st
         recorder = Keeping(errand.keep / member.name, found, errand.work / STOP)
         balance = course.advance(flood, found.plan, recorder)
         gauges = recorder.finish(flood)["gauges"]
+        keep_wish(errand.keep / member.name, found.report or ReportSpec())
     depth = np.where(found.domain.active, flood.maxima.depth, np.float32(0.0)).astype(np.float32)
     flooded = int((depth >= np.float32(found.threshold_m)).sum())
     told = {
@@ -106,6 +111,12 @@ def _advanced(errand: Errand, member: Member, found: Assembled) -> tuple[dict[st
     return told, depth
 
 
+def _check_wanted(stop: Path) -> None:
+    """Raise Stopped where the ensemble has ended."""
+    if stop.exists() or not stop.parent.exists():
+        raise Stopped
+
+
 class _Looking:
     """Sees whether the ensemble still wants the member."""
 
@@ -117,8 +128,7 @@ class _Looking:
         now = time.monotonic()
         if now - self._looked >= _LOOK_S:
             self._looked = now
-            if self._stop.exists() or not self._stop.parent.exists():
-                raise Stopped
+            _check_wanted(self._stop)
 
 
 class Peaks(_Looking):

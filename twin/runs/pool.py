@@ -37,9 +37,16 @@ def run_members(
     """
     if cluster:
         yield from _on_cluster(errand, members, cluster, look)
-        return
+    else:
+        yield from _on_processes(errand, members, workers, look)
+
+
+def _on_processes(
+    errand: Errand, members: list[Member], workers: int, look: Callable[[], None]
+) -> Iterator[Result]:
     count = min(len(members), workers or cores(_MOST_WORKERS))
     context = multiprocessing.get_context("spawn")  # no copy of our threads and locks
+    others = set(multiprocessing.active_children())
     with ExitStack() as stack:
         pool = ProcessPoolExecutor(count, mp_context=context, initializer=_begin)
         stack.callback(pool.shutdown, wait=True, cancel_futures=True)
@@ -52,6 +59,10 @@ def run_members(
                 "a process ended without a word while it ran a member",
                 remedy="Memory may have run out: go on with `--resume`, and fewer at a time (`--workers`).",
             ) from error
+        except BaseException:
+            for process in set(multiprocessing.active_children()) - others:
+                process.terminate()  # the pool would wait for their ends
+            raise
 
 
 def _begin() -> None:

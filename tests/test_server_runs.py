@@ -10,6 +10,7 @@ from typing import Any
 import netCDF4
 import numpy as np
 import pytest
+import rasterio
 import yaml
 from pyproj import Transformer
 from werkzeug.test import TestResponse
@@ -78,9 +79,45 @@ def test_a_run_is_shown_with_what_came_of_it(planner: Staff, run: str) -> None:
     assert any(term["in_m3"] > 0 for name, term in shown["result"]["terms"].items() if name.startswith("rain"))
     assert "max_depth" in shown["result"]["outputs"]
     assert "valley-max-depth" in shown["layers"]
-    assert [one["id"] for one in planner.get("/api/runs").get_json()["runs"]] == [run]
+    assert run in [one["id"] for one in planner.get("/api/runs").get_json()["runs"]]
     told = events(planner.get(f"/api/jobs/{run}/events").data)
     assert told[-1][0] == "done"
+
+
+def test_its_files_can_be_fetched_and_opened(planner: Staff, run: str) -> None:
+    files = planner.get(f"/api/runs/{run}").get_json()["files"]
+    assert {"max_depth", "netcdf", "gauges", "balance", "scenario"} <= files.keys()
+    depths = planner.get(files["max_depth"])
+    assert depths.headers["Content-Disposition"] == 'attachment; filename="valley-max_depth.tif"'
+    with rasterio.MemoryFile(depths.data) as memory, memory.open() as raster:
+        assert raster.crs.to_epsg() == 5186
+        assert np.nanmax(raster.read(1)) > 0.1
+    assert yaml.safe_load(planner.get(files["scenario"]).data)["scenario"] == "valley"
+    headers = planner.headers | {"Range": "bytes=0-3"}
+    assert planner.client.get(files["netcdf"], headers=headers).data == b"\x89HDF"
+    for name in ("run.json", ".run-began.json", "..%2frun.json", "frames", "none.tif"):
+        assert planner.get(f"/api/runs/{run}/files/{name}").status_code == 404
+
+
+def test_another_run_of_the_same_id_says_whose_layers_it_replaces(planner: Staff, run: str) -> None:
+    told = send(planner, scenario(title="다시")).get_json()
+    assert {"valley-depth", "valley-max-depth"} <= set(told["replaces"])
+    assert planner.get(f"/api/runs/{told['run']}").get_json()["title"] == {"ko": "다시", "en": "다시"}
+    assert planner.get(f"/api/runs/{run}").get_json()["replaced_by"] is None
+    planner.work()
+    assert planner.get(f"/api/runs/{run}").get_json()["replaced_by"] == told["run"]
+    listed = {one["id"]: one["replaced_by"] for one in planner.get("/api/runs").get_json()["runs"]}
+    assert (listed[run], listed[told["run"]]) == (told["run"], None)
+    assert send(planner, scenario(scenario="other")).get_json()["replaces"] == []
+
+
+def test_a_run_that_floods_nothing_is_done_and_says_why_it_is_not_on_the_map(planner: Staff) -> None:
+    told = send(planner, scenario(scenario="dry", initial={"depth_m": 0.001})).get_json()
+    planner.work()
+    shown = planner.get(f"/api/runs/{told['run']}").get_json()
+    assert (shown["state"], shown["layers"], shown["error"]) == ("done", [], None)
+    assert "nothing is flooded: the deepest water" in shown["not_published"]
+    assert planner.get(shown["files"]["max_depth"]).status_code == 200
 
 
 def test_its_layers_are_on_the_map(planner: Staff, run: str) -> None:

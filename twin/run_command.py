@@ -126,14 +126,14 @@ def run(settings: Settings, /, dry_run: bool, queue: bool, as_json: bool, **opti
             told.tell_dry(found)
         return
     if queue:
-        job = open_to_change(settings).jobs.submit(KIND, request.to_params())
+        job = open_to_change(settings).jobs.submit(KIND, {**request.to_params(), "name": wish.name})
         if as_json:
             print_json({"jobs": [{"id": job.id, "scenario": wish.name}]})
         else:
             click.echo(f"job {job.id} waits for a worker: flood {wish.name}")
         return
     with progress_bar(wish.name or Path(request.scenario).stem, quiet=as_json) as progress:
-        made = _run(settings, request, progress)
+        made = _run(settings, request, wish.name, progress)
     if as_json:
         print_json(made)
     else:
@@ -170,11 +170,11 @@ def _request(options: Mapping[str, Any]) -> RunRequest:
     )
 
 
-def _run(settings: Settings, request: RunRequest, progress: Progress) -> Mapping[str, Any]:
+def _run(settings: Settings, request: RunRequest, name: str, progress: Progress) -> Mapping[str, Any]:
     """Run it here: as a job where the home has a part in it, else without any house."""
     if request.publish or not request.out:
         house = open_to_change(settings)
-        return run_here(house, KIND, request.to_params(), run_flood_handler, progress)
+        return run_here(house, KIND, {**request.to_params(), "name": name}, run_flood_handler, progress)
     from twin.runs.run import Place, run_flood
 
     place = Place(

@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from flask import Response
 
 from naru import runs
-from naru.errors import KeyMissing, NoSuchAsset, ScopeDenied, UnknownJob, UnknownRun
+from naru.errors import NoSuchAsset, UnknownRun
 from naru.records import Job
-from naru.runs import KIND
+from naru.runs import SCENARIO
 from tileserver.access import Caller
 from tileserver.documents import json_document
-from tileserver.managing.guard import grant_of
 from tileserver.managing.jobs import describe, job_address, progress_of
-from tileserver.managing.scenarios import run_address
+from tileserver.managing.run_jobs import (
+    handed_in,
+    layers_of,
+    manages,
+    run_address,
+    run_folder,
+    scenario_of,
+    seen_runs,
+    visible_run,
+)
 from tileserver.routes import Route, Service
 from tileserver.twin.downloads import file_response
 
 _NEWEST = 50
-_LOOKED_THROUGH = 500
+_MEDIA_TYPES = {
+    ".tif": "image/tiff; application=geotiff; profile=cloud-optimized",
+    ".nc": "application/x-netcdf",
+    ".csv": "text/csv; charset=utf-8",
+    ".yaml": "application/yaml",
+    ".json": "application/json",
+}
 _HTML_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; sandbox; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
@@ -30,9 +44,9 @@ _HTML_POLICY = (
 
 def list_runs(service: Service, caller: Caller) -> Response:
     """The newest runs that the caller may see."""
-    found = service.house.jobs.newest(_LOOKED_THROUGH, kind=KIND)
-    mine = [_in_short(job) for job in found if _sees(service, caller, job)]
-    return json_document({"runs": mine[:_NEWEST], "may_run": _manages(caller)}, shared=False)
+    mine = seen_runs(service, caller)
+    told = [{**_in_short(job), "replaced_by": _replaced_by(job, mine)} for job in mine[:_NEWEST]]
+    return json_document({"runs": told, "may_run": manages(caller)}, shared=False)
 
 
 def show_run(service: Service, caller: Caller, run: str) -> Response:
@@ -42,9 +56,12 @@ def show_run(service: Service, caller: Caller, run: str) -> Response:
     told = runs.told(folder) if job.state == "done" else None
     shown = {
         **_in_short(job),
-        "job": describe(job) if _handed_in(caller, job) else None,
+        "job": describe(job) if handed_in(caller, job) else None,
         "standing": runs.standing(folder) if job.state == "running" else None,
         "result": told and {**told, "outputs": sorted(told.get("outputs", {}))},
+        "not_published": (job.result or {}).get("not_published"),
+        "replaced_by": _replaced_by(job, seen_runs(service, caller)),
+        "files": {name: file_address(run, file) for name, file in _files(told or {}).items()},
         "error": job.error,
     }
     return json_document(shown, shared=False)
@@ -61,14 +78,31 @@ def print_report(service: Service, caller: Caller, run: str) -> Response:
     """The report of a finished run, to print."""
     job = visible_run(service, caller, run)
     response = _file(service, job, "report.pdf", "application/pdf")
-    response.headers["Content-Disposition"] = f'inline; filename="{_name(job)}.pdf"'
+    response.headers["Content-Disposition"] = f'inline; filename="{scenario_of(job)}.pdf"'
+    return response
+
+
+def download_file(service: Service, caller: Caller, run: str, file: str) -> Response:
+    """A file of a finished run's results: a raster, a table, the time series, the scenario itself."""
+    job = visible_run(service, caller, run)
+    told = runs.told(run_folder(service, job)) if job.state == "done" else None
+    if file not in _files(told or {}).values():
+        raise NoSuchAsset(
+            f"the run has no file '{file[:80]}'"
+            if job.state == "done"
+            else f"the run is {job.state}: no files yet",
+            remedy="/api/runs/{run} lists them under `files`.",
+        )
+    response = _file(service, job, file, _MEDIA_TYPES[Path(file).suffix])
+    name = f"{scenario_of(job)}{Path(file).suffix}" if file == SCENARIO else f"{scenario_of(job)}-{file}"
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 
 
 def cancel_run(service: Service, caller: Caller, run: str) -> Response:
     """Cancel a run that has not ended; its worker stops within a second or two, and nothing of it is left."""
     before = visible_run(service, caller, run)
-    if not _handed_in(caller, before):
+    if not handed_in(caller, before):
         raise UnknownRun(f"there is no run '{run}' of yours", remedy="/api/runs lists the runs that you may see.")
     after = service.house.jobs.cancel(run)
     if before.state == "queued" and after.state == "cancelled":  # else its worker clears up
@@ -76,62 +110,24 @@ def cancel_run(service: Service, caller: Caller, run: str) -> Response:
     return json_document(_in_short(after), shared=False)
 
 
-def visible_run(service: Service, caller: Caller, run: str) -> Job:
-    """Return a run's job if the caller handed it in, oversees everything, or may see all the layers it became.
-
-    Raises:
-        UnknownRun: there is none of that id, or none for this caller.
-    """
-    try:
-        job = service.house.jobs.job(run)
-    except UnknownJob:
-        job = None
-    if job is None or job.kind != KIND or not _sees(service, caller, job):
-        raise UnknownRun(f"there is no run '{run}'", remedy="/api/runs lists the runs that you may see.")
-    return job
+def file_address(run: str, file: str) -> str:
+    """Return where a file of a run's results is."""
+    return f"{run_address(run)}/files/{file}"
 
 
-def run_folder(service: Service, job: Job) -> Path:
-    """Return where a run's results lie."""
-    return Path(str(job.params["out"])) if job.params.get("out") else service.house.runs.folder(job.id)
+def _replaced_by(job: Job, seen: Sequence[Job]) -> str | None:
+    """Return the run of the same scenario id that has put its own results into this one's layers since."""
+    if job.state != "done" or job.finished is None:
+        return None
+    layers = set(layers_of(job))
+    later = (one for one in seen if one.state == "done" and one.finished and one.finished > job.finished)
+    return next((one.id for one in later if layers & set(layers_of(one))), None)
 
 
-def _sees(service: Service, caller: Caller, job: Job) -> bool:
-    if _handed_in(caller, job):
-        return True
-    there = service.keeper.current.layers
-    layers = [there.get(name) for name in _layer_ids(job)]
-    return (
-        job.state == "done" and bool(layers) and all(layer is not None and caller.sees(layer) for layer in layers)
-    )
-
-
-def _manages(caller: Caller) -> bool:
-    """Whether the caller may hand scenarios in: pages offer it, or say what is missing."""
-    try:
-        grant_of(caller)
-    except (KeyMissing, ScopeDenied):
-        return False
-    return True
-
-
-def _handed_in(caller: Caller, job: Job) -> bool:
-    """Whether the caller's managing key handed the run in, or oversees everything."""
-    try:
-        grant = grant_of(caller)
-    except (KeyMissing, ScopeDenied):
-        return False
-    return grant.oversees or (job.params.get("grant") or {}).get("key") == grant.key
-
-
-def _layer_ids(job: Job) -> list[str]:
-    return [layer["id"] for layer in (job.result or {}).get("layers") or ()]
-
-
-def _name(job: Job) -> str:
-    """Return what people call the run: its scenario's id, or the name of its file."""
-    named = job.params.get("name") or Path(str(job.params.get("scenario") or job.id)).stem
-    return str(named).encode("ascii", "replace").decode().replace("?", "_")
+def _files(told: Mapping[str, Any]) -> dict[str, str]:
+    """Return the names of a run's files by output; folders are none."""
+    outputs = told.get("outputs", {}).items()
+    return {name: file for name, file in outputs if Path(file).suffix in _MEDIA_TYPES and Path(file).name == file}
 
 
 def _in_short(job: Job) -> dict[str, Any]:
@@ -140,11 +136,12 @@ def _in_short(job: Job) -> dict[str, Any]:
         links |= {name: f"{run_address(job.id)}/{name}" for name in ("report", "report.pdf", "timeseries")}
     return {
         "id": job.id,
-        "scenario": _name(job),
+        "scenario": scenario_of(job),
+        "title": job.params.get("title"),
         **{name: value for name, value in progress_of(job).items() if name != "stage"},  # those of files
         "created": job.created.isoformat(),
         "finished": job.finished.isoformat() if job.finished else None,
-        "layers": _layer_ids(job),
+        "layers": layers_of(job),
         "links": links,
     }
 
@@ -211,6 +208,24 @@ ROUTES = (
             416: ("The report ends before that part", _PROBLEM),
         },
         _RUN,
+        tag="floods",
+        headers=("Range", "If-Range"),
+    ),
+    Route(
+        "/api/runs/<run>/files/<file>",
+        "layer",
+        download_file,
+        "A file of a run's results: GeoTIFF, NetCDF, CSV, or the scenario",
+        {
+            200: ("The file", ", ".join(_MEDIA_TYPES.values())),
+            206: ("The part of it that Range asks for", ", ".join(_MEDIA_TYPES.values())),
+            304: _SAME,
+            416: ("The file ends before that part", _PROBLEM),
+        },
+        {
+            **_RUN,
+            "file": {"description": "As the run's `files` name it", "schema": {"type": "string", "maxLength": 80}},
+        },
         tag="floods",
         headers=("Range", "If-Range"),
     ),

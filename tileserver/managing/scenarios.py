@@ -26,6 +26,7 @@ from tileserver.access import Caller
 from tileserver.documents import json_document
 from tileserver.managing.guard import check_manager, grant_of
 from tileserver.managing.jobs import describe, job_address
+from tileserver.managing.run_jobs import layers_of, run_address, scenario_of, seen_runs
 from tileserver.receiving import bodies
 from tileserver.routes import Route, Service
 
@@ -51,16 +52,23 @@ def begin_run(service: Service, caller: Caller) -> Response:
         raise
     found = _read(text)
     grant.check_visibility(None, found["visibility"])
+    replaced = sorted(_live_layers(service, caller, found["scenario"]))
     run = secrets.token_hex(8)
     service.house.runs.lay_down(run, text)
     functions = sorted(check_manager(caller).permissions.functions)
-    params = {"name": found["scenario"], "publish": True, "grant": grant.to_dict(), "functions": functions}
+    params = {
+        "name": found["scenario"],
+        "title": found["title"],
+        "publish": True,
+        "grant": grant.to_dict(),
+        "functions": functions,
+    }
     try:
         job = service.house.jobs.submit(KIND, params, job_id=run)
     except BaseException:
         service.house.runs.remove(run)
         raise
-    told = {"run": run, "scenario": found["scenario"], "members": found["members"]}
+    told = {"run": run, "scenario": found["scenario"], "members": found["members"], "replaces": replaced}
     links = {"run": run_address(run), "job": job_address(run), "events": f"{job_address(run)}/events"}
     response = json_document({**told, "job": describe(job), "links": links}, shared=False)
     response.status_code = 202
@@ -68,9 +76,11 @@ def begin_run(service: Service, caller: Caller) -> Response:
     return response
 
 
-def run_address(run: str) -> str:
-    """Return where a run is shown."""
-    return f"/api/runs/{run}"
+def _live_layers(service: Service, caller: Caller, scenario: str) -> set[str]:
+    """Return the layers of a scenario's earlier runs, which another run of it will put its own results into."""
+    there = service.keeper.current.layers
+    layers = {name for job in seen_runs(service, caller) if scenario_of(job) == scenario for name in layers_of(job)}
+    return {name for name in layers if name in there and name.startswith(f"{scenario}-")}
 
 
 def _text() -> str:

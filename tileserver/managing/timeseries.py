@@ -16,7 +16,8 @@ from naru.errors import BadRequest, UnknownRun
 from tileserver.access import Caller
 from tileserver.common.asking import Position, position
 from tileserver.documents import bytes_document, json_document
-from tileserver.managing.runs import RUN, run_folder, visible_run
+from tileserver.managing.run_jobs import run_folder, visible_run
+from tileserver.managing.runs import RUN
 from tileserver.negotiation import best_type
 from tileserver.routes import Route, Service
 

@@ -15,7 +15,7 @@ from twin.scenario.read import read_mapping
 
 
 def check(request: RunRequest, *, alone: bool = False) -> dict[str, Any]:
-    """Return what a scenario is: its id, its members by name. With `alone` it may name no files of this machine.
+    """Return what a scenario is: id, title, members by name. With `alone` it may name no files of this machine.
 
     Raises:
         NaruError: why it cannot be followed; of a member, its name is told.
@@ -33,10 +33,12 @@ def check(request: RunRequest, *, alone: bool = False) -> dict[str, Any]:
                 except NaruError as error:
                     error.message = f"member '{member.name}': {error.message}"
                     raise
-    visibility = scenario.publication.visibility
+    shown = scenario.publication
+    title = shown.title_ko or scenario.name, shown.title_en or shown.title_ko or scenario.name
     return {
         "scenario": scenario.name,
-        "visibility": visibility,
+        "title": {"ko": title[0], "en": title[1]},
+        "visibility": shown.visibility,
         "members": [m.name for m in members] if wish.varies else [],
     }
 

@@ -24,7 +24,7 @@ from twin.runs.member import STOP, Errand, table
 from twin.runs.pool import run_members
 from twin.runs.reach import library
 from twin.runs.request import RunRequest
-from twin.runs.run import Place, Told, assembled_of, possess, publish_parts, with_paths
+from twin.runs.run import Place, Told, assembled_of, possess, publish, with_paths
 from twin.runs.shelf import Shelf
 from twin.runs.statistics import THRESHOLDS_M, Statistics
 from twin.scenario.records import Assembled
@@ -52,7 +52,7 @@ def run_ensemble(wish: Wish, request: RunRequest, place: Place) -> Told:
         told = collect(tally, first, place)
     told = with_paths(told, place.folder)
     if request.publish:
-        told["layers"] = publish_parts(lambda: ensemble_layers.parts(place.folder, told), place.part(0.9, 1.0))
+        told |= publish(lambda: ensemble_layers.parts(place.folder, told), place.part(0.9, 1.0))
     folder.remove_work(place.folder)
     return told
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from naru import runs
-from naru.errors import FloodStopped, JobLost, MemberDied, NaruError, StorageFailed
+from naru.errors import FloodStopped, JobLost, MemberDied, NaruError, NoFeatures, StorageFailed
 from naru.house import House
 from naru.records import Job, Passing, Progress
 from naru.stations import part
@@ -21,7 +21,7 @@ from twin.flood import schemes
 from twin.flood.records import Maxima
 from twin.results import publish as results
 from twin.results.recorder import Recorder
-from twin.runs import checkpoint, folder
+from twin.runs import checkpoint, folder, reporting
 from twin.runs.keeper import Keeper
 from twin.runs.load import Wish, keep_copy, load
 from twin.runs.reach import check_warm_start, confined, library
@@ -81,12 +81,18 @@ def run_flood(request: RunRequest, place: Place) -> Told:
 def run_one(wish: Wish, request: RunRequest, place: Place) -> Told:
     """Run one scenario in its folder, from wherever it stands there."""
     place.progress(0.0, "reading the scenario")
-    assembled = assembled_of(wish.mapping, wish.file, library(place.house, place.job), request.threads)
+    house = library(place.house, place.job)
+    assembled = assembled_of(wish.mapping, wish.file, house, request.threads)
+    reporting.check_layers(assembled, house)
     place = possess(wish, assembled, place)
     assembled = replace(assembled, file=place.folder / runs.SCENARIO)  # the copy, with what was changed
     told = finished(place.folder) or advance(assembled, request, place.part(0.02, 0.85))
+    wanted = reporting.wants_report(assembled, shown=request.publish)
+    if wanted:
+        place.progress(0.85, "writing the report")
+    told |= reporting.add_report(place.folder, assembled, house, wanted=wanted)
     if request.publish:
-        told["layers"] = publish_parts(lambda: results.parts(place.folder, told), place.part(0.85, 1.0))
+        told |= publish(lambda: results.parts(place.folder, told), place.part(0.88, 1.0))
     folder.remove_work(place.folder)
     return told
 
@@ -125,21 +131,28 @@ def start(assembled: Assembled) -> course.Flood:
     return course.start(water, assembled.actors, maxima)
 
 
-def publish_parts(parts: Callable[[], list[results.Part]], place: Place) -> list[Mapping[str, Any]]:
+def publish(parts: Callable[[], list[results.Part]], place: Place) -> Told:
     """Make the layers of a finished run live, all at once; the job ends in the same transaction.
+
+    Returns `layers`; where nothing is deep enough to be seen none, and `not_published` says why: the run is done.
 
     Raises:
         CrsUnknown: it lies nowhere on a map; and what taking in a raster raises.
     """
     if place.house is None or place.job is None:
-        return []
+        return {"layers": []}
     place.progress(0.0, "publishing")
+    try:
+        made = parts()
+    except NoFeatures as dry:
+        results.tidy(place.folder)
+        return {"layers": [], "not_published": f"{dry.message}. {dry.remedy}"}
     reach = {"grant": place.job.params["grant"]} if place.job.params.get("grant") else {}
-    params = {"parts": [{**each, **reach} for each in parts()]}
     handler = find_handler("together")
-    made = handler(place.house, replace(place.job, params=params), place.progress)
+    job = replace(place.job, params={"parts": [{**each, **reach} for each in made]})
+    layers = handler(place.house, job, place.progress)["layers"]
     results.tidy(place.folder)
-    return list(made["layers"])
+    return {"layers": list(layers)}
 
 
 def finished(where: Path) -> Told | None:

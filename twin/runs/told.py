@@ -21,6 +21,8 @@ def tell(made: Mapping[str, Any], address: str) -> None:
         click.echo(f"  warning: {warning}")
     for name, path in made.get("outputs", {}).items():
         click.echo(f"  {name:<20} {path}")
+    if made.get("not_published"):
+        click.echo(f"  not on the map: {made['not_published']}")
     if made.get("layers"):
         _tell_layers(made["layers"], address)
 

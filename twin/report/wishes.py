@@ -34,7 +34,7 @@ def kept_wish(folder: Path) -> ReportSpec:
         return ReportSpec()
     try:
         told: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        wish = {name: None if told[name] is None else _source(told[name]) for name in KINDS}
+        wish: dict[str, Any] = {name: told[name] and _source(told[name]) for name in KINDS}
         return ReportSpec(**wish, coordinates=str(told["coordinates"]))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise FileDamaged(

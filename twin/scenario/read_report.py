@@ -18,4 +18,4 @@ def read_report(top: Fields) -> ReportSpec:
     wish = group(top, top.get("report"), "report")
     found: dict[str, Any] = {name: shapes(wish, name) for name in KINDS if wish.has(name)}
     wish.done()
-    return ReportSpec(**found)
+    return ReportSpec(**found, asked=True)

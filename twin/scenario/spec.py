@@ -120,6 +120,7 @@ class ReportSpec:
     roads: ShapeSource | None = None
     regions: ShapeSource | None = None  # such as administrative dong: what is counted is told by them
     coordinates: str = "auto"  # what numbers in the scenario are: see Scenario
+    asked: bool = False  # the scenario has `report:`
 
 
 @dataclass(frozen=True)

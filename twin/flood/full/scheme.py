@@ -10,16 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from naru.errors import BadSpec
-from twin.flood.full import edges, flux, tiles, update
+from twin.flood.full import edges, flux, law, tiles, update
+from twin.flood.full.law import GRAVITY
 from twin.flood.records import DISCHARGE, STAGE, Boundary, Domain, Ints, Maxima, Options
 from twin.grid import Floats, Values
 
-GRAVITY = 9.81  # m/s²
-_DRY_M = 1e-5
-_CFL = 0.45
-_THETA = 1.3  # of the limiter: 1 minmod … 2 monotonised central
-_STEEP = 2.0  # rise by run of a bed beyond the reach of the water that reflects it; gentler ones are beaches
 _CELLS_A_THREAD = 50_000
 _LOTS = 4  # a thread, so that none waits long for another
 
@@ -30,22 +25,8 @@ def start(domain: Domain, depth: Values, boundary: Boundary, options: Options) -
     Raises:
         BadSpec: an option out of its range.
     """
-    _check(options)
+    law.check(options)
     return Full(domain, depth, boundary, options)
-
-
-def _check(options: Options) -> None:
-    limits = {"cfl": (0.0, 1.0), "dry_m": (0.0, 0.1)}
-    for name, (least, most) in limits.items():
-        value = getattr(options, name)
-        if value is not None and not least < value <= most:
-            raise BadSpec(f"field '{name}' is {value}, not in ({least:g}, {most:g}]", field=name)
-    if options.order not in (1, 2):
-        raise BadSpec(f"field 'order' is {options.order}", field="order", remedy="Give 1 or 2.")
-    if options.precision not in ("float32", "float64"):
-        raise BadSpec(
-            f"field 'precision' is '{options.precision}'", field="precision", remedy="Give float32 or float64."
-        )
 
 
 class Full:
@@ -72,8 +53,8 @@ class Full:
         groups = len(boundary.names)
         self._come, self._gone = np.zeros((2, groups)), np.zeros((2, groups))  # sum, carry
         self._owed_m = 0.0
-        self._dry = _DRY_M if options.dry_m is None else options.dry_m
-        self._cfl = _CFL if options.cfl is None else options.cfl
+        self._dry = law.DRY_M if options.dry_m is None else options.dry_m
+        self._cfl = law.CFL if options.cfl is None else options.cfl
         self._con = np.array([GRAVITY, 0.0, self._dry], kind)
         self._behind = self._cells_behind()
         self._buffers: list[Values] = []
@@ -217,7 +198,7 @@ class Full:
         dt_dx = dt / self._cell
         state = self._depth, self._qx, self._qy, self._bed, self._n
         order = 2 if self._options.order == 2 else 0
-        num = np.array([GRAVITY, self._cell, dt * order / 4, _THETA, self._dry, _STEEP], self._depth.dtype)
+        num = np.array([GRAVITY, self._cell, dt * order / 4, law.THETA, self._dry, law.STEEP], self._depth.dtype)
         self._con[1] = dt
         self._share(lambda lot, buf: flux.fluxes(buf, state, self._shut, self._flux, lot, num))
         if self.boundary.cell.size:

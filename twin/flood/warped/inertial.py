@@ -116,7 +116,7 @@ class WarpedInertial:
         if least < 0:
             self._repair(ratio)
         if self._faces.count:
-            self._faces.add_up(q, r * self.domain.area_m2)
+            self._faces.passed.add(q.flatten(), r * self.domain.area_m2)
         self._fastest, self._deepest = fastest, deepest
         self._sheet.moved()
 
@@ -199,12 +199,12 @@ class WarpedInertial:
     @property
     def passed_in_m3(self) -> Floats:
         """What came in through each boundary of `boundary.names` since the start, m³."""
-        return self._faces.volume_m3(0)
+        return self._faces.passed.come()
 
     @property
     def passed_out_m3(self) -> Floats:
         """What left through each, m³."""
-        return self._faces.volume_m3(2)
+        return self._faces.passed.gone()
 
     @property
     def repaired_m3(self) -> float:
@@ -227,7 +227,7 @@ class WarpedInertial:
             "q": self._q.numpy(),
             "blocked_x": self.blocked_x,
             "blocked_y": self.blocked_y,
-            "passed": self._faces.passed(),
+            "passed": self._faces.passed.save(),
             "made": self._made.numpy(),
             "numbers": np.array([self._fastest, self._deepest, self._stale]),
         }
@@ -239,7 +239,7 @@ class WarpedInertial:
         self._q.assign(saved["q"])
         self._made.assign(saved["made"])
         self._before.zero_()
-        self._faces.load(saved["passed"])
+        self._faces.passed.load(saved["passed"])
         self.blocked_x[...], self.blocked_y[...] = saved["blocked_x"], saved["blocked_y"]
         self._look_at_blocks()
         fastest, deepest, stale = (float(v) for v in saved["numbers"])

@@ -10,6 +10,7 @@ from twin.flood.inertial import edges
 from twin.flood.records import DISCHARGE, OPEN, STAGE, Boundary, Ints
 from twin.flood.warped.device import kernel, launch, part, sent, wp
 from twin.flood.warped.inertial_kernels import FASTEST, H, N, Z
+from twin.flood.warped.passed import Passed
 from twin.grid import Floats, Values
 
 _OPEN, _STAGE, _DISCHARGE = int(OPEN), int(STAGE), int(DISCHARGE)
@@ -20,7 +21,7 @@ _KIND, _SLOPE, _VALUE = range(3)  # rows of `prescribed`
 
 
 class Faces:
-    """The boundary's faces on a device, and what passed each."""
+    """The boundary's faces on a device, and what passed them."""
 
     def __init__(self, boundary: Boundary, active: Values, facts: Floats, device: Any) -> None:
         self._boundary, self._device = boundary, device
@@ -30,15 +31,10 @@ class Faces:
         self.count = len(found)
         self._slope = np.nan_to_num(boundary.slope)
         self._lots = _lots(found)
-        self._order = np.concatenate([*self._lots, np.empty(0, np.int64)]).astype(np.int64)
         where = _where(found, active.shape).astype(np.int32)
         self._where = [sent(where[lot], device) for lot in self._lots]
-        self._passed = [wp.zeros((4, len(lot)), dtype=wp.float64, device=device) for lot in self._lots]
+        self.passed = Passed(boundary, where[:, FACE], where[:, SIGN], device)
         self._facts = sent(np.array([*facts, 5 / 3, 7 / 3]), device)
-
-    def _starts(self) -> list[tuple[int, Ints]]:
-        starts = np.cumsum([0, *(len(lot) for lot in self._lots)])
-        return [(int(first), lot) for first, lot in zip(starts, self._lots, strict=False)]
 
     def cross(self, cells: Any, before: Any, now: Any, dt: float, stats: Any) -> None:
         """Set the flow of all faces: kinds and values are those of the boundary at this moment."""
@@ -47,29 +43,6 @@ class Faces:
             given = np.stack([edge.kind[lot], self._slope[lot], edge.value[lot]]).astype(np.float64)
             arrays = (where, sent(given, self._device), layers, before.flatten(), now.flatten(), self._facts)
             launch(_cross, len(lot), *arrays, wp.float64(dt), stats, device=self._device)
-
-    def add_up(self, q: Any, share: float) -> None:
-        """Count what passed each face; `share`: m³ of a unit discharge."""
-        for where, passed in zip(self._where, self._passed, strict=True):
-            launch(_count, passed.shape[1], where, q.flatten(), wp.float64(share), passed, device=self._device)
-
-    def volume_m3(self, row: int) -> Floats:
-        """Return what came in (row 0) or left (row 2) through each boundary by name."""
-        out = np.zeros(len(self._boundary.names))
-        if self.count:
-            passed = self.passed()
-            np.add.at(out, self._boundary.group[self._order], passed[row] + passed[row + 1])
-        return out
-
-    def passed(self) -> Floats:
-        """Return what passed each face: in, its rounding error, out, its rounding error."""
-        parts = [passed.numpy() for passed in self._passed]
-        return np.concatenate([*parts, np.zeros((4, 0))], axis=1)
-
-    def load(self, passed: Floats) -> None:
-        """Go on from what `passed` gave."""
-        for (first, lot), array in zip(self._starts(), self._passed, strict=True):
-            array.assign(np.ascontiguousarray(passed[:, first : first + len(lot)]))
 
 
 def _where(found: Ints, shape: tuple[int, ...]) -> Ints:
@@ -172,20 +145,3 @@ def _cross(where: Any, given: Any, layers: Any, before: Any, now: Any, facts: An
     speed = type(now[0])(wp.abs(flow) / wp.max(over, wp.float64(1.0) / wp.float64(100.0)))
     if speed > stats[FASTEST]:
         wp.atomic_max(stats, FASTEST, speed)
-
-
-@kernel
-def _count(where: Any, q: Any, share: Any, passed: Any) -> None:
-    """Add what passed each face, with the sum's rounding error (Neumaier 1974); threads: faces."""
-    f = wp.tid()
-    volume = wp.float64(q[where[f, FACE]]) * wp.float64(where[f, SIGN]) * share
-    row = 0
-    if volume < wp.float64(0.0):
-        row = 2
-    total, more = passed[row, f], wp.abs(volume)
-    new = total + more
-    if total >= more:
-        passed[row + 1, f] = passed[row + 1, f] + ((total - new) + more)
-    else:
-        passed[row + 1, f] = passed[row + 1, f] + ((more - new) + total)
-    passed[row, f] = new

@@ -24,6 +24,10 @@ KIND = "flood"  # of the jobs
 INPUTS = "inputs"
 SCENARIO = "scenario.yaml"
 MARK = "run.json"
+# What runs that come over HTTP may take (docs/http.md)
+MOST_CELLS = 25_000_000  # of one run
+MOST_NUMBERS = 1_000_000_000  # its cells times its output times: what lies on the disk
+MOST_WAITING = 20  # runs of one key that have not ended
 WORK = ".checkpoint"  # what is needed only while the run goes on
 LIVE = "live.json"
 _ID = re.compile(r"[0-9a-f]{16}")

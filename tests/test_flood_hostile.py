@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from naru import runs
 from naru.errors import NaruError
 from tests.flood_scenarios import NORTH, WEST, made, mapping, plain
 from twin.crs import usable_crs
@@ -15,6 +16,7 @@ from twin.fields import only_beside
 from twin.grid import Frame
 from twin.scenario.assemble import assemble
 from twin.scenario.read import read_mapping
+from twin.scenario.vary import members
 from twin.works.faces import lay
 
 NDF = """NDF_REVISION=2;
@@ -114,3 +116,45 @@ def test_errors_steer_no_terminal() -> None:
     with pytest.raises(NaruError) as caught:
         usable_crs("EPSG:\x1b[2J\n1", "a.yaml", "crs")
     assert caught.value.one_line().isprintable()
+
+
+@pytest.mark.parametrize(("most", "field"), [("MOST_CELLS", "domain.cell_m"), ("MOST_NUMBERS", "output_every_min")])
+def test_a_stranger_takes_no_more_of_a_server_than_is_said(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, most: str, field: str
+) -> None:
+    monkeypatch.setattr(runs, most, 5)
+    fields = {"terrain": {"file": "grid.txt", "crs": "EPSG:5186"}, "output_every_s": 60}
+    made(folder, **fields)  # one's own may
+    with only_beside(folder), pytest.raises(NaruError, match=r"3 × 2 cells of 2 m are more than the 5 ") as caught:
+        made(folder, **fields)
+    assert caught.value.field == field
+
+
+def test_many_members_of_a_long_scenario_are_refused_before_they_are_made(folder: Path) -> None:
+    many = [{"name": f"g{n}", "at": [WEST + 1, NORTH - 1]} for n in range(1000)]
+    with pytest.raises(NaruError, match="1000 runs of a scenario with 5006 values") as caught:
+        members(mapping(gauges=many, vary={"manning_n": [n / 1e5 for n in range(1, 1001)]}))
+    assert caught.value.field == "vary"
+
+
+@pytest.mark.parametrize("title", ["a\0b", "a\x1b[2J", "a\u202eb", "a\x9b"])
+def test_titles_steer_no_terminal_and_no_page(folder: Path, title: str) -> None:
+    with pytest.raises(NaruError, match="steer") as caught:
+        read_mapping(mapping(title=title), folder / "scenario.yaml")
+    assert caught.value.field == "title"
+
+
+@pytest.mark.parametrize("start", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+def test_a_start_at_the_end_of_the_calendar_is_refused(folder: Path, start: str) -> None:
+    with pytest.raises(NaruError, match="1800 to 2500") as caught:
+        read_mapping(mapping(start=start), folder / "scenario.yaml")
+    assert caught.value.field == "start"
+
+
+@pytest.mark.parametrize(
+    "fields", [{"terrain": "nowhere"}, {"manning_n": "nowhere"}, {"buildings": {"layer": "nowhere", "as": "raise"}}]
+)
+def test_a_layer_that_is_not_there_is_told_with_the_field(folder: Path, fields: dict[str, Any]) -> None:
+    with pytest.raises(NaruError) as caught:
+        made(folder, **fields)
+    assert (caught.value.field or "").startswith(next(iter(fields)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -9,8 +10,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from naru.errors import BadSpec, FileMissing
+from naru.errors import BadSpec, FileMissing, NaruError
 
+# controls, and what turns the direction of a line
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufffe\uffff]")
 _NEEDED = object()  # default of a field that must be there
 
 
@@ -58,7 +61,10 @@ class Fields:
             return default
         if isinstance(value, bool) or not isinstance(value, str | int | float) or not str(value).strip():
             raise self.wrong(name, f"is {_shown(value)} where a text is expected", "Give a text.")
-        return str(value).strip()
+        text = str(value).strip()
+        if _STEERING.search(text):
+            raise self.wrong(name, "holds signs that steer terminals and printers", "Give plain words.")
+        return text
 
     def number(
         self, name: str, low: float, high: float, unit: str, default: float | None = None, *, needed: bool = False
@@ -100,6 +106,10 @@ class Fields:
             raise self.wrong(name, f"names the folder '{value}' where a file is expected", "Name the file in it.")
         return path
 
+    def put(self, fields: Mapping[str, Any]) -> None:
+        """Take fields that stand elsewhere for this group's own."""
+        self._given = {**self._given, **fields}
+
     def done(self) -> None:
         """Say that all fields were asked for. Raises BadSpec on one that was not, with the nearest known."""
         for name in self._given:
@@ -114,6 +124,16 @@ class Fields:
     def _note(self, name: str) -> None:
         if name not in self._asked:
             self._asked.append(name)
+
+
+@contextmanager
+def named_by(field: str) -> Iterator[None]:
+    """Within this, errors that do not know better are of a field."""
+    try:
+        yield
+    except NaruError as error:
+        error.field = error.field or field
+        raise
 
 
 _beside: ContextVar[Path | None] = ContextVar("beside", default=None)

@@ -9,8 +9,10 @@ import numpy as np
 from pyproj import CRS
 from rasterio.warp import transform_bounds
 
+from naru import runs
 from naru.errors import BadSpec, CrsRefused, TooLarge
 from twin.crs import terrain_crs
+from twin.fields import only_own_files
 from twin.flood.records import Options
 from twin.grid import Frame
 from twin.memory import machine_memory
@@ -199,6 +201,28 @@ def check_memory(frame: Frame, options: Options, file: str, memory: int | None =
         file=file,
         field="domain.cell_m",
         remedy=f"Take cells of {fits * 1.01:.3g} m or more, or a smaller part of the terrain.",
+    )
+
+
+def check_share(frame: Frame, times: float, file: str) -> None:
+    """Refuse what a run that came over HTTP may not take of a server: `times` are its outputs. Raises TooLarge."""
+    cells = frame.rows * frame.columns
+    size = f"{frame.columns} × {frame.rows} cells of {frame.cell_m:g} m"
+    if not only_own_files() or (cells <= runs.MOST_CELLS and cells * times <= runs.MOST_NUMBERS):
+        return
+    if cells > runs.MOST_CELLS:
+        raise TooLarge(
+            f"{size} are more than the {runs.MOST_CELLS:,} that a run over HTTP may have",
+            file=file,
+            field="domain.cell_m",
+            remedy="Take larger cells or a smaller part of the terrain, or have it run where the terrain is.",
+        )
+    raise TooLarge(
+        f"{times:.0f} outputs of {size} are more than the {runs.MOST_NUMBERS:,} numbers that a run over HTTP "
+        "may write",
+        file=file,
+        field="output_every_min",
+        remedy=f"Write {int(runs.MOST_NUMBERS / cells)} times at most, or fewer cells.",
     )
 
 

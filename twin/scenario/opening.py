@@ -18,6 +18,7 @@ from naru.house import House
 from naru.records import Layer
 from twin.crs import read_claim
 from twin.datum import datum_of
+from twin.fields import named_by
 from twin.forcing.raster_files import drivers
 from twin.scenario.spec import Box, RasterSource
 from twin.survey.placing import UNITS_M
@@ -73,6 +74,11 @@ def open_source(source: RasterSource, want: str, house: House | None, field: str
         BadSpec: no such band; a layer that holds no such raster; a raster that is turned, or says no place.
         FileDamaged, DatumRefused, CrsUnknown: of the file.
     """
+    with named_by(field):
+        return _opened(source, want, house, field)
+
+
+def _opened(source: RasterSource, want: str, house: House | None, field: str) -> Opened:
     if source.layer is not None:
         layer = _layer(source.layer, house)
         assert house is not None

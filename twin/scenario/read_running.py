@@ -45,6 +45,7 @@ LIMITS = {  # number fields: lowest, highest, unit
     "volume_error": (1e-15, 1.0, "of all water"),
 }
 _PER = {"h": 3600.0, "min": 60.0, "s": 1.0}
+_FIRST_YEAR, _LAST_YEAR = 1800, 2500
 _LONGEST_ID = 40  # the layers' ids have up to 13 characters more
 
 
@@ -114,6 +115,10 @@ def start_time(top: Fields) -> datetime | None:
         ) from error
     if value.tzinfo is None:
         raise top.wrong("start", f"is '{text}', without a zone", f"Write {text}+09:00 for Korean time.")
+    if not _FIRST_YEAR <= value.year <= _LAST_YEAR:
+        raise top.wrong(
+            "start", f"is in the year {value.year}, where {_FIRST_YEAR} to {_LAST_YEAR} is expected", "Check it."
+        )
     return value
 
 

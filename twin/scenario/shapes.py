@@ -16,6 +16,7 @@ from naru.errors import BadSpec, UnknownLayer
 from naru.house import House
 from twin.crs import horizontal, lies_in
 from twin.features import Placed, layer_features, moved
+from twin.fields import named_by
 from twin.grid import Floats, Frame
 from twin.scenario.places import Coordinates
 from twin.scenario.spec import ShapeSource
@@ -71,6 +72,11 @@ def find_shapes(source: ShapeSource, kind: str, drawing: Drawing) -> Found:
         BadSpec: shapes of another kind, a ring without an area, or coordinates that lead nowhere.
         UnknownLayer, UnknownFormat, FileDamaged, CrsUnknown, CrsRefused: of the layer or the file.
     """
+    with named_by(source.where):
+        return _found(source, kind, drawing)
+
+
+def _found(source: ShapeSource, kind: str, drawing: Drawing) -> Found:
     if source.inline:
         shapes = [_shape(drawing.coordinates.bring(ring, source.where), kind, source) for ring in source.inline]
         return Found(np.array(shapes, object), [f"#{n}" for n in range(1, len(shapes) + 1)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 from naru.errors import BadSpec
 
 MOST_MEMBERS = 1_000
+MOST_VALUES = 2_000_000  # of all members together
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 _PATH = re.compile(r"[^.\[\]]+(\.[^.\[\]]+|\[\d+\])*")
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -48,10 +50,10 @@ def members(mapping: Mapping[str, Any], file: Path | None = None) -> list[Member
     if vary is None:
         return [Member("only", {}, plain)]
     wishes = _product(vary, file) if isinstance(vary, Mapping) else _listed(vary, file)
-    names = [name for name, _ in wishes]
-    for name in names:
-        if names.count(name) > 1:
+    for name, count in Counter(name for name, _ in wishes).items():
+        if count > 1:
             raise _wrong("vary", f"gives two members the name '{name}'", "Give each its own.", file)
+    _check_size(plain, len(wishes), file)
     return [Member(name, values, _with(plain, values, file)) for name, values in wishes]
 
 
@@ -106,14 +108,31 @@ def _check_count(count: int, file: Path | None) -> None:
         )
 
 
+def _check_size(plain: Mapping[str, Any], count: int, file: Path | None) -> None:
+    """Refuse long scenarios of which each member would hold a copy."""
+    values = _values(plain)
+    if values * count > MOST_VALUES:
+        raise _wrong(
+            "vary",
+            f"makes {count} runs of a scenario with {values} values, more than {MOST_VALUES} together",
+            "Put tables and shapes into files or layers, or vary less at once.",
+            file,
+        )
+
+
+def _values(of: Any) -> int:
+    inner = of.values() if isinstance(of, Mapping) else of if isinstance(of, list) else ()
+    return 1 + sum(_values(each) for each in inner)
+
+
 # --- names ------------------------------------------------------------------------------------------
 
 
 def _short_names(paths: list[str]) -> dict[str, str]:
     """Return what tells paths apart: their last words, or the whole where those are the same."""
     last = {path: re.split(r"[.\]\[]+", path.rstrip("]"))[-1] for path in paths}
-    words = list(last.values())
-    return {path: word if words.count(word) == 1 else path for path, word in last.items()}
+    words = Counter(last.values())
+    return {path: word if words[word] == 1 else path for path, word in last.items()}
 
 
 def _told(value: Any) -> str:
@@ -131,10 +150,10 @@ def _slug(text: str) -> str:
 
 def _numbered(wishes: list[tuple[str, dict[str, Any]]]) -> list[tuple[str, dict[str, Any]]]:
     """Return the same with names that are short and differ: long or equal ones get their number."""
-    names = [name for name, _ in wishes]
+    names = Counter(name for name, _ in wishes)
     width = len(str(len(wishes)))
     return [
-        (name if len(name) <= _LONGEST_NAME and names.count(name) == 1 else f"member-{number:0{width}d}", values)
+        (name if len(name) <= _LONGEST_NAME and names[name] == 1 else f"member-{number:0{width}d}", values)
         for number, (name, values) in enumerate(wishes, 1)
     ]
 

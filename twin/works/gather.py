@@ -20,6 +20,7 @@ from twin.facilities.records import Facilities, Facility
 from twin.facilities.shape import Shape
 from twin.facilities.types import FIELDS
 from twin.facilities.values import convert
+from twin.fields import named_by
 from twin.flood.world import World
 from twin.works.spec import StructureSource, WorksSpec
 
@@ -68,8 +69,9 @@ def _read(source: StructureSource, world: World) -> Facilities:
     if not crs:
         what = "names a layer or a file, but the terrain has no coordinate system"
         raise _wrong(world, source.where, what, "Write the structures into the scenario.")
-    path = source.file if source.file is not None else _asset(source, world)
-    found = read_facilities(path, Wanted(crs=source.crs, into=crs))
+    with named_by(source.where):
+        path = source.file if source.file is not None else _asset(source, world)
+        found = read_facilities(path, Wanted(crs=source.crs, into=crs))
     datum = canonical(world.domain.vertical_datum) if world.domain.vertical_datum else found.vertical_datum
     if found.vertical_datum != datum:
         raise DatumRefused(

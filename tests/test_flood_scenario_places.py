@@ -68,6 +68,21 @@ def test_small_numbers_of_a_terrain_that_begins_at_nought_are_its_own(tmp_path: 
     assert not bare.warnings
 
 
+def test_an_area_drawn_larger_than_a_flume_is_the_flume_s(tmp_path: Path) -> None:
+    grid = "ncols 60\nnrows 40\nxllcorner 0\nyllcorner 0\ncellsize 0.1\n" + ("0 " * 60 + "\n") * 40
+    (tmp_path / "flume.asc").write_text(grid)
+    reservoir = [[-1, -1], [3, -1], [3, 9], [-1, 9]]  # no corner on the terrain
+    assembled = made(
+        tmp_path,
+        terrain={"file": "flume.asc", "crs": "EPSG:5186"},
+        initial={"areas": [{"polygon": reservoir, "depth_m": 0.4}]},
+        domain={"bbox": [-1, -1, 7, 5]},
+    )
+    assert assembled.depth.shape == (40, 60)
+    assert (assembled.depth > 0).sum() == 40 * 30
+    assert any("could be longitude and latitude" in text for text in assembled.warnings)
+
+
 def test_a_gauge_outside_is_named_with_where_the_domain_lies(folder: Path) -> None:
     error = refused(folder, gauges=[{"name": "in", "at": [WEST, NORTH]}, {"name": "out", "at": [WEST - 1, NORTH]}])
     assert (error.feature, error.field) == ("out", "gauges[1].at")

@@ -55,9 +55,10 @@ class Coordinates:
         return ""
 
     def _falls_on(self, points: Floats) -> bool:
+        """Whether the points' box meets the terrain: an area drawn larger than a flume has no corner in it."""
         west, south, east, north = self.extent
-        x, y = points[:, 0], points[:, 1]
-        return bool(((x >= west) & (x <= east) & (y >= south) & (y <= north)).any())
+        x, y = points[np.isfinite(points).all(axis=1)].T
+        return bool(x.size and x.max() >= west and x.min() <= east and y.max() >= south and y.min() <= north)
 
     def bring(self, points: Sequence[Sequence[float]] | Floats, field: str, mode: str | None = None) -> Floats:
         """Return points (n × 2) in the domain's system. Raises BadSpec where they cannot be brought there."""

@@ -48,6 +48,27 @@ def test_an_inflow_brings_its_hydrograph_exactly() -> None:
     assert pond.depth[2, 3] * 100 == pytest.approx(exact, rel=1e-12)
 
 
+def test_a_table_may_be_a_group_of_its_file_and_how_it_is_read(tmp_path: Path) -> None:
+    (tmp_path / "q.csv").write_text("clock,other,flow\n0,9,1\n1,9,3\n")
+
+    def volume(given: Any, **beside: Any) -> float:
+        inflow = {"at": [35, 35], "hydrograph": given, **beside}
+        _, actors = spec(tmp_path / "s.yaml", inflows=[inflow]).build(world())
+        return float(actors[0]._discharge.integral(0, 60))  # type: ignore[attr-defined]
+
+    group = {"file": "q.csv", "time": "clock", "value": "flow", "time_unit": "min"}
+    beside = {"columns": {"time": "clock", "value": "flow"}, "time_unit": "min"}
+    assert volume(group) == volume("q.csv", **beside) == volume({"file": "q.csv", **beside}) == 120
+    for wrong, field in (
+        ({"time": "clock"}, "hydrograph"),
+        ({**group, "color": 1}, "color"),
+        ({**group, "factor": 2}, "factor"),
+    ):
+        with pytest.raises(BadSpec) as caught:
+            volume(wrong, factor=2)
+        assert caught.value.field == f"inflows[0].{field}"
+
+
 def test_float32_carries_on_what_it_cannot_hold() -> None:
     pond, ledger, inflow = pour({"at": [35, 35], "discharge_m3_s": 1e-3}, depth=100.0, dtype="float32")
     balance = ledger.balance(pond.stored_m3() + inflow.held_m3())

@@ -92,6 +92,8 @@ EXAMPLES: list[dict[str, Any]] = [
             }
         ]
     },
+    {"inflows": {"at": [1, 2], "hydrograph": {"file": "q.csv", "time": "t", "value": "q", "time_unit": "s"}}},
+    {"rain": {"hyetograph": {"file": "rain.csv", "time_unit": "s", "interpolation": "linear"}}},
     {"boundaries": [{"edge": "south", "type": "open", "slope": 0.001, "from_m": 0, "to_m": 10}]},
     {"boundaries": [{"line": SQUARE, "type": "stage", "series": FLOW, "time_unit": "h", "gauge_zero_m": 1}]},
     {"boundaries": {"edge": "west", "type": "stage", "stage_m": 3}},

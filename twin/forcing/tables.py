@@ -36,6 +36,7 @@ _TIME = (
     ),
     *("sec", "seconds", "분", "초", "경과시간", "관측일시", "관측시각", "tm", "elapsed", "hr", "h", "s", "hhmm"),
 )
+_MEANINGS = ("time", "value", "from", "to")
 _FROM = ("from", "begin", "start", "시작", "부터", "시작시각", "시작시간", "시작일시")
 _TO = ("to", "end", "until", "종료", "끝", "까지", "종료시각", "종료시간", "종료일시")
 
@@ -77,12 +78,13 @@ def read_rows(where: Fields, key: str, words: Sequence[str]) -> Rows:
     """Read the table that a field holds or names; `words` begin or stand in the header of its values.
 
     Beside the field may stand `columns` ({time, value, from, to}: their headers), `time_unit`, `encoding`, and
-    `rows`, the numbers of the rows to take, the first being 1.
+    `rows`, the numbers of the rows to take, the first being 1; or they stand with the file as its group.
 
     Raises:
         BadSpec: a row that cannot be read, by its line; times that do not rise.
         FileMissing, ColumnsUnknown, EncodingUnknown: of the file.
     """
+    _write_out(where, key)
     unit = where.choice("time_unit", TIME_UNITS, "") if where.has("time_unit") else None
     where.get("rows")
     if isinstance(where.get(key), list):
@@ -94,6 +96,23 @@ def read_rows(where: Fields, key: str, words: Sequence[str]) -> Rows:
     if columns is not None:
         columns.done()
     return _chosen(rows)
+
+
+def _write_out(where: Fields, key: str) -> None:
+    """Put the fields of a group `{file: q.csv, time_unit: s}` beside `key`; `time: t` in it names a header."""
+    given = where.get(key)
+    if not isinstance(given, Mapping):
+        return
+    if given.get("file") is None:
+        raise where.wrong(key, "is a group without 'file'", "Give a path, {file: PATH, …}, or [[time, value], …].")
+    headers = {meaning: given[meaning] for meaning in _MEANINGS if meaning in given}
+    beside = {str(name): value for name, value in given.items() if name not in ("file", *_MEANINGS)}
+    if headers:
+        beside.setdefault("columns", headers)
+    for name in beside:
+        if name in where.names:
+            raise where.wrong(name, f"is given beside '{key}' and in it", "Give it once.")
+    where.put({key: given["file"], **beside})
 
 
 def _wrong(where: Fields, key: str, file: Path | None, what: str, remedy: str) -> BadSpec:

@@ -12,7 +12,7 @@ from typing import Any, get_args
 from twin.flood.schemes import BACKENDS, SCHEMES
 from twin.scenario.read_ground import CELL_M, DEPTH_M, HEIGHT_M, STAGE_M, N
 from twin.scenario.read_running import LIMITS, LONGEST_S, OUTPUTS
-from twin.scenario.schema_forcing import forcing
+from twin.scenario.schema_forcing import forcing, series_group
 from twin.scenario.schema_words import any_of, choice, flag, group, items, number, ref, text
 from twin.scenario.schema_works import WORKS
 from twin.scenario.spec import Treatment
@@ -186,4 +186,5 @@ def _defs() -> dict[str, Schema]:
         "shapes": any_of(
             {"type": "string"}, ring, items(ring), group({**_file(), **_columns()}), what="points, a path or an id"
         ),
+        "series": series_group(),
     }

@@ -22,6 +22,31 @@ def _rows(what: str) -> dict[str, Any]:
     return any_of({"type": "string"}, items(_ROW), what=f"{what}: a table's path, or [[time, value], …]")
 
 
+def _series(what: str) -> dict[str, Any]:
+    """Return a table that may also be a group of a file and of what else may stand beside it."""
+    ways = ({"type": "string"}, items(_ROW), ref("series", ""))
+    return any_of(*ways, what=f"{what}: a table's path, {{file: PATH, …}}, or [[time, value], …]")
+
+
+def series_group() -> dict[str, Any]:
+    """Return the group of a table's file and of what may stand beside it as well, of any quantity."""
+    units = tuple(dict.fromkeys((*DISCHARGE.units, *STAGE.units)))
+    return group(
+        {
+            "file": text("path of a table"),
+            **{name: text(f"header of the column '{name}'") for name in ("time", "from", "to", "value")},
+            **_beside_rows(),
+            "unit": choice(units, "of the values"),
+            "kind": choice(KINDS, "what numbers of rain are, where the header does not say it"),
+            "interpolation": choice(("linear", "step"), "between rows"),
+            "stamp": choice(("start", "end"), "which end of its interval a row of rain is"),
+            "factor": number(0, 1000, "times", "what the values are multiplied by"),
+            "gauge_zero_m": number(-1000, 9000, "EL m", "zero of the gauge on which stages are read"),
+        },
+        needed=("file",),
+    )
+
+
 def _beside_rows() -> dict[str, Any]:
     """Return the fields that say how a table is read."""
     headers = {name: text(f"header of the column '{name}'") for name in ("time", "from", "to", "value")}
@@ -36,7 +61,7 @@ def _beside_rows() -> dict[str, Any]:
 
 def _hyetograph() -> dict[str, Any]:
     return {
-        "hyetograph": _rows("rain over time"),
+        "hyetograph": _series("rain over time"),
         **_beside_rows(),
         "kind": choice(KINDS, "what the numbers are, where the header does not say it"),
         "interpolation": choice(("step", "linear"), ""),
@@ -131,7 +156,7 @@ def _over_time(quantity: Quantity) -> dict[str, Any]:
     low, high = quantity.within
     units = tuple(quantity.units)
     number_ = number(low, high, units[0], "the same all the time")
-    table = {quantity.series_key: _rows("over time"), quantity.number_key: number_}
+    table = {quantity.series_key: _series("over time"), quantity.number_key: number_}
     return {**table, **_beside_rows(), "unit": choice(units, ""), "interpolation": choice(("linear", "step"), "")}
 
 

@@ -363,6 +363,21 @@ def test_pumps_cycle_between_their_levels() -> None:
     assert flood.balance().relative_error < 1e-15
 
 
+@pytest.mark.parametrize("scheme", ["inertial", "full"])
+def test_pump_in_one_cell_draws_a_lake_down_to_its_stop_level(scheme: str) -> None:
+    world = world_of(np.zeros((12, 12)), 5.0)
+    levels = {"start_level_m": 0.5, "stop_level_m": 0.4, "unit_capacity_m3_min": 180.0}
+    actors = actors_of(world, structures={**PUMP, **levels, "at": [27.5, 27.5], "outlet": [999, 5]})
+    flood = start(
+        schemes.start(world.domain, np.full((12, 12), 0.6), Boundary.none(), Options(scheme, "float64")),
+        actors,
+        Maxima.start((12, 12)),
+    )
+    advance(flood, Plan(600.0, 600.0, 1e-12), _Silent())
+    assert reading(actors[0], "units_running") == 0
+    assert float(flood.water.depth.mean()) == pytest.approx(0.4, abs=0.03)
+
+
 def test_pump_whose_outlet_is_outside_is_counted_out() -> None:
     world = world_of(np.zeros((10, 10)))
     actors = actors_of(world, structures={**PUMP, "outlet": [999, 5]})

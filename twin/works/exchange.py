@@ -11,7 +11,7 @@ from twin.grid import Floats
 from twin.works.site import Site
 
 _MOST_OF_DONOR = 0.5
-_WET_M = 1e-3
+WET_M = 1e-3
 
 
 @dataclass
@@ -46,12 +46,12 @@ class Patch:
     def stage(self, water: Water) -> float:
         """Return the mean stage of what is wet, EL m; the lowest bed where all is dry."""
         depth = self.depth(water)
-        wet = depth > _WET_M
+        wet = depth > WET_M
         return float((self.bed[wet] + depth[wet]).mean()) if wet.any() else float(self.bed.min())
 
     def wet(self, water: Water) -> bool:
         """Tell whether there is water."""
-        return bool((self.depth(water) > _WET_M).any())
+        return bool((self.depth(water) > WET_M).any())
 
     def take(self, water: Water, volume_m3: float) -> float:
         """Take water where it is, at most half of it; return what was taken."""

@@ -16,7 +16,7 @@ from twin.flood.ledger import Ledger
 from twin.flood.records import Bystander, Reading, Water
 from twin.grid import Floats, Values
 from twin.works.basins import Basin
-from twin.works.exchange import Patch
+from twin.works.exchange import WET_M, Patch
 from twin.works.laws.pump import Pumps, Staging, delivery
 from twin.works.operating import Clock, Rules, check_rules
 from twin.works.placing import Placer
@@ -43,13 +43,23 @@ class Source(Protocol):
 
 @dataclass
 class Ground:
-    """The ground itself."""
+    """The ground itself. `beside` are the cells next to those that water is taken from."""
 
     patch: Patch
+    beside: Patch
 
     def stage(self, water: Water) -> float:
-        """Return the stage in front of the station."""
-        return self.patch.stage(water) if self.patch.wet(water) else -np.inf
+        """Return the stage in front of the station, read a cell away where the water reaches there.
+
+        Cells that water is taken from fill between the steps and sink as it is taken: read there, pumps would draw
+        the land down below their stop level by what a step takes.
+        """
+        if not self.patch.wet(water):
+            return -np.inf
+        here = self.patch.stage(water)
+        depth = self.beside.depth(water)
+        joined = (depth > WET_M) & (self.beside.bed < here)
+        return float((self.beside.bed + depth)[joined].mean()) if joined.any() else here
 
     def take(self, water: Water, volume_m3: float) -> float:
         """Take from the cells."""
@@ -249,7 +259,7 @@ def _source(placer: Placer, it: PumpStation, patch: Patch) -> Source:
         top = max(float(patch.bed.min()), it.start_level_m)
         area = it.sump_volume_m3 / max(top - it.sump_floor_elevation_m, 0.1)
         return Sump(patch, it.sump_volume_m3, it.sump_floor_elevation_m, area)
-    return Ground(patch)
+    return Ground(patch, Patch.of(placer.site, placer.site.beside(patch.cells)))
 
 
 def _outlet(placer: Placer, it: PumpStation, width: float) -> Patch | None:

@@ -85,6 +85,12 @@ class Site:
                     queue.append((row, column))
         return np.array(sorted(row * frame.columns + column for row, column in seen), np.int64)
 
+    def beside(self, cells: Ints) -> Ints:
+        """Return the cells next to a patch that water reaches from it without passing a line."""
+        columns = self.domain.frame.columns
+        near = {row * columns + column for cell in cells for row, column in self._beside(int(cell))}
+        return np.array(sorted(near - {int(cell) for cell in cells}), np.int64)
+
     def joined(self, cell: int, other: int) -> bool:
         """Tell whether a cell and one beside it are both in the domain, with no line between them."""
         return any(divmod(other, self.domain.frame.columns) == each for each in self._beside(cell))

@@ -66,8 +66,8 @@ def _summary(run: RunFolder, depth: Values | None) -> Iterator[Block]:
         (("해석 기법", "scheme"), f"{told['scheme']}, {told['options']['precision']}, {told['steps']:,} steps"),
         (("격자", "cells"), cells),
         (("표고 기준", "vertical datum"), told["vertical_datum"] or "–"),
-        (("유입량", "water in"), f"{volume['in_m3']:,.1f} m³"),
-        (("유출량", "water out"), f"{volume['out_m3']:,.1f} m³"),
+        (("유입량", "water in"), words.volume(volume["in_m3"]) + " m³"),
+        (("유출량", "water out"), words.volume(volume["out_m3"]) + " m³"),
         (("상대 체적 오차", "relative volume error"), f"{volume['relative_error']:.1e}"),
     ]
     yield Heading(("요약", "Summary"))
@@ -111,7 +111,11 @@ def _maps(run: RunFolder, maps: Maps, depth: Values | None) -> Iterator[Block]:
     shown, hazard = flooded("max_depth"), flooded("max_hazard")
     speed, arrival = flooded("max_velocity"), flooded("arrival_time")
     if shown is not None:
-        yield maps.classed(shown, DEPTH, ("최대 침수심", "maximum depth"))
+        title: Both = ("최대 침수심", "maximum depth")
+        shallow = run.told["max_depth_m"] < DEPTH[1].low  # all in one class, as in a flume
+        yield maps.deep(shown, title) if shallow else maps.classed(shown, DEPTH, title)
+    if shown is not None and not np.isfinite(shown).any():
+        return
     if hazard is not None:
         yield maps.classed(hazard, HAZARD, ("최대 위험도 HR = d(v + 0.5) + DF", "maximum hazard rating"))
     if speed is not None:

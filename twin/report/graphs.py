@@ -31,7 +31,12 @@ def graphs(run: RunFolder) -> Iterator[Block]:
     yield Heading(("수문곡선", "Hydrographs"))
     yield from _charts(stages, ("관측점 수위", "stage at gauges"), "EL m")
     yield from _charts(flows, ("단면 유량", "discharge through sections"), "m³/s")
-    yield from _charts(works, ("시설물 유량", "discharge of structures"), "m³/s")
+    idle = [name for name, (_, values) in works.items() if not values.any()]
+    moving = {name: values for name, values in works.items() if name not in idle}
+    yield from _charts(moving, ("유입과 시설물 유량", "discharge of inflows and structures"), "m³/s")
+    if idle:
+        names = ", ".join(idle)
+        yield Text((f"물이 지나지 않은 시설물: {names}", f"No water passed: {names}"))
     if run.told["gauges"]:
         yield from _peaks(run)
 
@@ -108,10 +113,11 @@ def balance(run: RunFolder) -> Iterator[Block]:
         most = max((float(v.max()) for v in (*come.values(), *gone.values())), default=0.0)
         yield charts.balance(times, _some(come, most), _some(gone, most), stored)
     volume = run.told["volume"]
-    body = [(words.term(name), f"{come[name][-1]:,.1f}", f"{gone[name][-1]:,.1f}") for name in terms]
-    body.append(("저류 변화 · change of storage", "", f"{volume['stored_m3']:,.1f}"))
+    kept = [name for name in terms if max(come[name].max(), gone[name].max()) > 0 or name != "repair"]
+    body = [(words.term(name), words.volume(come[name][-1]), words.volume(gone[name][-1])) for name in kept]
+    body.append(("저류 변화 · change of storage", "", words.volume(volume["stored_m3"])))
     body.append(("오차 · error", "", f"{volume['error_m3']:.3g}"))
-    body.append(("합계 · sum", f"{volume['in_m3']:,.1f}", f"{volume['in_m3']:,.1f}"))
+    body.append(("합계 · sum", words.volume(volume["in_m3"]), words.volume(volume["in_m3"])))
     head = (("항목", "term"), ("유입 m³", "in"), ("유출 m³", "out"))
     yield Table(("끝 시각까지의 물수지", "until the end"), head, tuple(body), strong=(len(body) - 1,))
 

@@ -26,6 +26,15 @@ table.wide { width: 100%; }
 table.wide td, table.wide th { text-align: left; overflow-wrap: anywhere; min-width: 7rem; }
 tr.strong td, tr.strong th { font-weight: 600; border-top: 1px solid #1b1f24; }
 h1, p, li { overflow-wrap: anywhere; }
+h1 .en { display: block; font-size: 1.1rem; font-weight: 500; }
+@media (max-width: 40rem) {
+  table { font-size: .8rem; }
+  th, td { padding: .25rem .3rem; }
+  thead th { white-space: normal; }
+  th:first-child { min-width: 4.5rem; max-width: 9rem; }
+  table.wide { table-layout: fixed; }
+  table.wide td, table.wide th { min-width: 0; }
+}
 @media print { h2 { break-after: avoid; } img, table { break-inside: avoid; } }
 """
 

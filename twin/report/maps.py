@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +19,9 @@ from twin.report.classes import Both, Class, classify
 from twin.report.lettering import label
 
 _MOST_PIXELS = 1200
-_MOST_MARKS = 40  # that are named: more would hide the map
+_APART = (0.1, 0.035)  # of the map's width: names nearer to each other would hide one another
 _MOST_OUTLINES = 20_000
+_FLAT = 0.45  # of its width: a map less high has its bar below
 _WIDTH_IN = 7.0
 _HIGHEST_IN = 8.5
 _SPEEDS = (0, 0.1, 0.25, 0.5, 1, 2, 4, 8)  # m/s
@@ -33,6 +34,12 @@ class Mark:
     name: str
     xy: Floats  # n × 2
     is_gauge: bool = True
+
+    @property
+    def middle(self) -> Floats:
+        """Where its name stands."""
+        out: Floats = self.xy.mean(0) if len(self.xy) == 2 else self.xy[len(self.xy) // 2]
+        return out
 
 
 class Maps:
@@ -70,6 +77,11 @@ class Maps:
             drawn.figure.legend(handles=handles, loc="outside lower center", ncols=columns)
         return drawn.picture
 
+    def deep(self, depth: Values, title: Both) -> Picture:
+        """Return a map of depths, m, from 0 to the deepest."""
+        most = float(np.nanmax(depth)) if np.isfinite(depth).any() else 1.0
+        return self._smooth(self._part(depth), title, ("m", "m"), cmap="Blues", vmin=0, vmax=most)
+
     def timed(self, seconds: Values, title: Both, end_s: float) -> Picture:
         """Return a map of times from the start to `end_s`."""
         part, unit = clock_unit(end_s)
@@ -101,12 +113,20 @@ class Maps:
 
     def _smooth(self, values: Values, title: Both, unit: Both, **how: Any) -> Picture:
         extend = how.pop("extend", None)
-        with drawing(title, self._size(0.0)) as drawn:
+        is_flat = self.frame.rows < _FLAT * self.frame.columns
+        with drawing(title, self._size(0.6 if is_flat else 0.0)) as drawn:
             self._ground(drawn.axes, title)
             image = self._lay(drawn.axes, values, **how)
             self._over(drawn.axes)
             bar = drawn.figure.colorbar(
-                image, ax=drawn.axes, shrink=0.7, pad=0.02, format="%g", **({"extend": extend} if extend else {})
+                image,
+                ax=drawn.axes,
+                shrink=0.7,
+                pad=0.02,
+                format="%g",
+                orientation="horizontal" if is_flat else "vertical",
+                **({"aspect": 40} if is_flat else {}),
+                **({"extend": extend} if extend else {}),
             )
             bar.ax.tick_params(labelsize=7)
             bar.set_label(joined(unit))
@@ -127,6 +147,19 @@ class Maps:
         axes.locator_params(nbins=6)
         axes.ticklabel_format(style="plain", useOffset=False)
 
+    def _named(self) -> list[bool]:
+        """Return which marks are named: each that is not too near to one before it of its kind."""
+        west, _, east, _ = self.frame.bounds
+        taken: dict[bool, list[Floats]] = {True: [], False: []}
+        out = []
+        for mark in self.marks:
+            place = mark.middle / (east - west)
+            near = any((np.abs(place - other) < _APART).all() for other in taken[mark.is_gauge])
+            if not near:
+                taken[mark.is_gauge].append(place)
+            out.append(not near)
+        return out
+
     def _over(self, axes: Any) -> None:
         from matplotlib.collections import LineCollection
 
@@ -134,8 +167,8 @@ class Maps:
             axes.add_collection(LineCollection(self._outlines, colors="#3b3b3b", linewidths=0.35, alpha=0.7))
         west, south, east, north = self.frame.bounds
         axes.set(xlim=(west, east), ylim=(south, north))
-        for number, mark in enumerate(self.marks):
-            _mark(axes, mark, named=number < _MOST_MARKS)
+        for mark, is_named in zip(self.marks, self._named(), strict=True):
+            _mark(axes, mark, named=is_named)
         _scale_bar(axes, self.frame)
         _north(axes)
 
@@ -143,18 +176,16 @@ class Maps:
 def _mark(axes: Any, mark: Mark, *, named: bool) -> None:
     """Draw a gauge as a triangle, a structure as its line or a square."""
     colour = "#111111" if mark.is_gauge else "#7a1fa2"
-    middle = mark.xy[len(mark.xy) // 2] if len(mark.xy) != 2 else mark.xy.mean(0)
     if len(mark.xy) > 1:
         axes.plot(*mark.xy.T, color=colour, lw=1.4, solid_capstyle="round")
     else:
         shape = "v" if mark.is_gauge else "s"
         axes.plot(*mark.xy[0], marker=shape, color=colour, ms=5 if named else 2.5, mec="white", mew=0.5)
     if named:
-        where: Callable[..., Any] = axes.annotate
-        where(
+        axes.annotate(
             label(mark.name, 18),
-            tuple(middle),
-            (4, 4),
+            tuple(mark.middle),
+            (4, 4 if mark.is_gauge else -9),
             textcoords="offset points",
             fontsize=6.5,
             color=colour,
@@ -171,19 +202,10 @@ def _halo() -> list[Any]:
 
 
 def _north(axes: Any) -> None:
-    """Draw an arrow: rows run from the north."""
-    axes.annotate(
-        "N",
-        (0.035, 0.97),
-        (0.035, 0.87),
-        xycoords="axes fraction",
-        textcoords="axes fraction",
-        ha="center",
-        va="center",
-        fontsize=8,
-        arrowprops={"arrowstyle": "-|>", "color": "#111111", "lw": 1.2},
-        path_effects=_halo(),
-    )
+    """Draw an arrow in the corner: rows run from the north."""
+    how = {"xycoords": "axes fraction", "textcoords": "offset points", "ha": "center", "path_effects": _halo()}
+    axes.annotate("▲", (0, 1), (11, -11), fontsize=8, va="center", **how)
+    axes.annotate("N", (0, 1), (11, -20), fontsize=8, va="center", **how)
 
 
 def _scale_bar(axes: Any, frame: Frame) -> None:

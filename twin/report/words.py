@@ -97,6 +97,15 @@ def check(each: Mapping[str, Any]) -> str:
     return f"판 · version {each['version']}" if each.get("version") is not None else ""
 
 
+def volume(value: float) -> str:
+    """Return a volume, m³: of a river or of a flume.
+
+    >>> volume(2400.0), volume(-0.05123), volume(0.0)
+    ('2,400.0', '-0.0512', '0')
+    """
+    return f"{value:,.1f}" if abs(value) >= 10 else f"{value:.3g}"
+
+
 def number(value: float | None, digits: int = 2) -> str:
     """Return a number, or a dash for none.
 

@@ -104,7 +104,8 @@ def _input(source: ShapeSource, house: House | None) -> Mapping[str, Any]:
         return {"file": source.file.name, **whole}
     if source.layer is not None and house is not None:
         layer = house.catalogue.layer(source.layer)
-        return {"layer": source.layer, "version": layer.live.number}
+        said = {"attribution": layer.attribution, "licence": layer.licence}
+        return {"layer": source.layer, "version": layer.live.number, **said}
     return {"value": "drawn in the scenario"}
 
 

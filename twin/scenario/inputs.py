@@ -84,7 +84,10 @@ def _completed(
             item["sha256"] = hashes[path]
         item["file"] = path.name + ("/" if path.is_dir() else "")
     if "layer" in item and "version" not in item and house is not None:
-        item["version"] = house.catalogue.layer(str(item["layer"])).live.number
+        layer = house.catalogue.layer(str(item["layer"]))
+        item["version"] = layer.live.number
+        said = {"attribution": layer.attribution, "licence": layer.licence}
+        item.update({name: text for name, text in said.items() if text})
     return item
 
 

@@ -222,6 +222,20 @@ class JobQueue:
             query = sa.select(jobs.c.id).where(jobs.c.state.in_(("queued", "running")))
             return set(connection.execute(query).scalars())
 
+    def unended(self, kind: str, key: str) -> int:
+        """Return how many jobs of a kind that a key handed in wait or run."""
+        query = (
+            sa.select(sa.func.count())
+            .select_from(jobs)
+            .where(
+                jobs.c.state.in_(("queued", "running")),
+                jobs.c.kind == kind,
+                jobs.c.params["grant"]["key"].as_string() == key,
+            )
+        )
+        with self.database.read() as connection:
+            return connection.execute(query).scalar_one()
+
     def ended(self, ids: Collection[str]) -> set[str]:
         """Return those of `ids` that are jobs and have ended."""
         return self._in(ids, ENDED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,15 @@ import yaml
 from pyproj import Transformer
 from werkzeug.test import TestResponse
 
+from naru.errors import TooLarge
 from naru.work import work
 from tests import valleys
 from tests.commands import naru_here_json
 from tests.handing_in import MANAGE, Staff, events, staff
 from tests.serving import make_home, new_key, open_app, service_of, settings_of
+from tileserver.managing import scenarios
+from twin.runs import check
+from twin.runs.request import RunRequest
 
 RAIN = "time_min,depth_mm\n0,20\n5,0\n"
 FLOODS = MANAGE | {"twin"}
@@ -284,3 +289,38 @@ def test_going_on_from_another_keys_run_is_refused(planner: Staff, run: str) -> 
         assert error["field"] == "initial.warm_start"
     else:
         assert answer.get_json()["field"] == "initial.warm_start"
+
+
+def test_one_key_does_not_fill_the_queue(planner: Staff, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scenarios, "MOST_WAITING", 1)
+    first = send(planner, scenario())
+    assert first.status_code == 202
+    refused = send(planner, scenario())
+    assert refused.status_code == 429
+    assert refused.get_json()["code"] == "RUNS_WAITING"
+    another = staff(planner.app, functions=FLOODS, access="public")
+    theirs = send(another, scenario())
+    assert theirs.status_code == 202
+    for who, answer in ((planner, first), (another, theirs)):
+        who.client.delete(f"/api/runs/{answer.get_json()['run']}", headers=who.headers)
+    again = send(planner, scenario())
+    assert again.status_code == 202
+    planner.client.delete(f"/api/runs/{again.get_json()['run']}", headers=planner.headers)
+
+
+def test_a_name_given_twice_in_json_is_refused_as_in_yaml(planner: Staff) -> None:
+    answer = send(planner, '{"scenario": "a", "scenario": "b", "terrain": "valley", "duration_h": 1}')
+    assert (answer.status_code, answer.get_json()["field"]) == (422, "scenario")
+
+
+def test_a_scenario_that_fills_the_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def hoard(*_: object) -> None:
+        bytearray(4 * 2**30)
+
+    monkeypatch.setattr(check, "load", hoard)
+    path = tmp_path / "a.yaml"
+    path.write_text("scenario: a\n", encoding="utf-8")
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    with pytest.raises(TooLarge, match="memory"):
+        check.check(RunRequest(scenario=str(path)), alone=True)
+    assert resource.getrlimit(resource.RLIMIT_AS) == before

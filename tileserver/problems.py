@@ -142,6 +142,7 @@ KINDS: dict[type[Exception], Kind] = {
         "The operator must make room (`naru doctor`, `naru gc`); the log says more.",
     ),
     errors.QuotaExceeded: Kind(HTTPStatus.TOO_MANY_REQUESTS, "The quota is used up", "사용 한도를 초과했습니다"),
+    errors.TooManyRuns: Kind(HTTPStatus.TOO_MANY_REQUESTS, "Too many runs wait", "대기 중인 실행이 너무 많습니다"),
     errors.ArchiveDamaged: Kind(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "The layer cannot be read now",

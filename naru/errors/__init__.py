@@ -71,7 +71,7 @@ from naru.errors.requests import (
     WrongTileType,
 )
 from naru.errors.root import NaruError
-from naru.errors.runs import ExtraMissing, FloodStopped, MemberDied, UnknownRun
+from naru.errors.runs import ExtraMissing, FloodStopped, MemberDied, TooManyRuns, UnknownRun
 from naru.errors.uploads import (
     AddressTooLong,
     MediaType,
@@ -146,6 +146,7 @@ __all__ = [
     "StorageFailed",
     "TileOutOfRange",
     "TooLarge",
+    "TooManyRuns",
     "TusVersion",
     "UnknownFeature",
     "UnknownFormat",

@@ -23,6 +23,12 @@ class MemberDied(NaruError):
     code = "MEMBER_DIED"
 
 
+class TooManyRuns(NaruError):
+    """As many runs of a key wait, or go on, as may."""
+
+    code = "RUNS_WAITING"
+
+
 class UnknownRun(NaruError):
     """No run of that id, or none that has what is asked for."""
 

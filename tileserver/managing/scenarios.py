@@ -20,8 +20,8 @@ from typing import Any
 from flask import Response, request
 
 from naru import errors
-from naru.errors import BadRequest, BadSpec, MediaType, NaruError, ServerBusy, UploadTooLarge
-from naru.runs import KIND, SCENARIO
+from naru.errors import BadRequest, BadSpec, MediaType, NaruError, ServerBusy, TooManyRuns, UploadTooLarge
+from naru.runs import KIND, MOST_WAITING, SCENARIO
 from tileserver.access import Caller
 from tileserver.documents import json_document
 from tileserver.managing.guard import check_manager, grant_of
@@ -46,6 +46,7 @@ def begin_run(service: Service, caller: Caller) -> Response:
     """Take in a scenario, and make the job that runs and publishes it."""
     grant = grant_of(caller)
     try:
+        _check_waiting(service, grant.key)
         text = _text()
     except NaruError:
         bodies.drain()
@@ -83,6 +84,16 @@ def _live_layers(service: Service, caller: Caller, scenario: str) -> set[str]:
     return {name for name in layers if name in there and name.startswith(f"{scenario}-")}
 
 
+def _check_waiting(service: Service, key: str) -> None:
+    """Keep one key from filling the queue and the disk. Raises TooManyRuns."""
+    waiting = service.house.jobs.unended(KIND, key)
+    if waiting >= MOST_WAITING:
+        raise TooManyRuns(
+            f"{waiting} runs of this key wait or go on; {MOST_WAITING} may",
+            remedy="Wait until one is done, or cancel one.",
+        )
+
+
 def _text() -> str:
     """Return the scenario as a text of YAML, of which JSON is a part. Raises MediaType, BadRequest."""
     if request.mimetype not in (*_YAML, _JSON):
@@ -100,13 +111,23 @@ def _text() -> str:
     try:
         text = body.decode("utf-8-sig")
         if request.mimetype == _JSON:
-            text = json.dumps(json.loads(text), ensure_ascii=False, indent=1)
+            text = json.dumps(json.loads(text, object_pairs_hook=_each_once), ensure_ascii=False, indent=1)
             text.encode()
     except (ValueError, RecursionError) as error:
         raise BadRequest(f"the body is not what its Content-Type says ({error})", remedy="Send UTF-8.") from error
     if not text.strip():
         raise BadRequest("the body is empty", remedy="Send a scenario: docs/planners.md shows one.")
     return text
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of JSON. Raises BadSpec on a name given twice, of which one would be lost."""
+    out: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in out:
+            raise BadSpec(f"'{name[:60]}' is given twice", field=name[:60], remedy="Keep one of them.")
+        out[name] = value
+    return out
 
 
 def _read(text: str) -> dict[str, Any]:
@@ -177,6 +198,7 @@ ROUTES = (
             400: ("Not YAML, or not JSON", _PROBLEM),
             413: ("Longer than a scenario may be", _PROBLEM),
             415: ("Neither YAML nor JSON", _PROBLEM),
+            429: ("As many runs of the key wait as may", _PROBLEM),
             422: ("A scenario that cannot be followed; `field` says where", _PROBLEM),
             507: ("No room on the disk", _PROBLEM),
         },

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import resource
 import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from naru.errors import FileMissing, NaruError
+from naru.errors import FileMissing, NaruError, TooLarge
 from twin.runs.load import load
 from twin.runs.reach import confined
 from twin.runs.request import RunRequest
 from twin.scenario.read import read_mapping
+
+_MOST_BYTES = 2 * 2**30  # of addresses, beside what is there when the reading begins
 
 
 def check(request: RunRequest, *, alone: bool = False) -> dict[str, Any]:
@@ -20,7 +25,7 @@ def check(request: RunRequest, *, alone: bool = False) -> dict[str, Any]:
     Raises:
         NaruError: why it cannot be followed; of a member, its name is told.
     """
-    with tempfile.TemporaryDirectory(prefix="naru-scenario-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="naru-scenario-") as scratch, _bounded(alone):
         if alone:
             request = replace(request, scenario="", text=_text(Path(request.scenario)))
         wish = load(request, Path(scratch))
@@ -41,6 +46,23 @@ def check(request: RunRequest, *, alone: bool = False) -> dict[str, Any]:
         "visibility": shown.visibility,
         "members": [m.name for m in members] if wish.varies else [],
     }
+
+
+@contextlib.contextmanager
+def _bounded(alone: bool) -> Iterator[None]:
+    """Keep what strangers sent from taking the machine's memory while it is read. Raises TooLarge."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    try:
+        with contextlib.suppress(ValueError, OSError):  # macOS refuses, and has no /proc
+            pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+            most = pages * resource.getpagesize() + _MOST_BYTES
+            if alone and (before[0] == resource.RLIM_INFINITY or most < before[0]):
+                resource.setrlimit(resource.RLIMIT_AS, (most, before[1]))
+        yield
+    except MemoryError as error:
+        raise TooLarge("the scenario takes too much memory to read", remedy="Make it shorter.") from error
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 def _text(path: Path) -> str:

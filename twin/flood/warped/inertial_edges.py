@@ -33,7 +33,7 @@ class Faces:
         self._lots = _lots(found)
         where = _where(found, active.shape).astype(np.int32)
         self._where = [sent(where[lot], device) for lot in self._lots]
-        self.passed = Passed(boundary, where[:, FACE], where[:, SIGN], device)
+        self.passed = Passed(boundary, where[:, FACE].astype(np.int64), where[:, SIGN].astype(np.int64), device)
         self._facts = sent(np.array([*facts, 5 / 3, 7 / 3]), device)
 
     def cross(self, cells: Any, before: Any, now: Any, dt: float, stats: Any) -> None:

@@ -11,7 +11,7 @@ from twin.grid import Floats
 from twin.report.blocks import Picture
 from twin.report.canvas import COLOURS, clock_unit, drawing, joined
 from twin.report.classes import Both
-from twin.report.lettering import label
+from twin.report.lettering import label, printable
 
 Series = Mapping[str, tuple[Floats, Floats]]
 _MOST_LINES = 8
@@ -74,7 +74,7 @@ def balance(times: Floats, come: Mapping[str, Floats], gone: Mapping[str, Floats
 
 def _frame(drawn: Any, title: Both, unit: str, end_s: float) -> None:
     drawn.axes.set(xlabel=joined(clock_unit(end_s)[1]), ylabel=unit)
-    drawn.axes.set_title(joined(title))
+    drawn.axes.set_title(printable(joined(title)))
     drawn.axes.margins(x=0)
     drawn.axes.ticklabel_format(axis="y", style="plain", useOffset=False)
 

@@ -16,7 +16,7 @@ from twin.report.affected import Things
 from twin.report.blocks import Picture
 from twin.report.canvas import clock_unit, drawing, joined
 from twin.report.classes import Both, Class, classify
-from twin.report.lettering import label
+from twin.report.lettering import label, printable
 
 _MOST_PIXELS = 1200
 _APART = (0.1, 0.035)  # of the map's width: names nearer to each other would hide one another
@@ -140,7 +140,7 @@ class Maps:
             axes.imshow(
                 self._shade, extent=self._extent(), cmap="gray", vmin=-0.4, vmax=1.1, interpolation="nearest"
             )
-        axes.set_title(joined(title))
+        axes.set_title(printable(joined(title)))
         axes.set_aspect("equal")
         axes.grid(visible=False)
         axes.tick_params(labelsize=6.5)

@@ -90,7 +90,7 @@ def open_run(path: Path) -> RunFolder:
             file=str(path),
             remedy="`naru twin run SCENARIO.yaml --out DIR` makes one; `naru jobs list` shows those in the home.",
         )
-    if "volume" not in told or "bounds" not in told:
+    if told.get("kind") == "ensemble":
         raise UnknownRun(
             f"'{path}' holds an ensemble, which has no report of its own",
             file=str(path),

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 import numba
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+_UNCOUNTED: dict[str, Any] = {"_nrt": False}  # numba's runtime, which counts references, stays away
 _kept: list[Any] = []  # numba's dispatchers whose machine code is kept on disk
 
 
@@ -52,6 +53,37 @@ def inner(function: Function) -> Function:
     compiled = numba.njit(  # type: ignore[call-overload]
         nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
     )(function)
+    return cast("Function", compiled)
+
+
+def lean_kernel(function: Function) -> Function:
+    """Compile like `kernel`, for loops that make no array: references to arrays are not counted.
+
+    Numba counts them at each slice by atomic operations, on one number an array: that costs as much as some hundred
+    cells a row, and threads that slice the same array wait for each other. A kernel that makes an array does not
+    compile so. Inner functions that it calls are to be lean, too.
+    """
+    try:
+        compiled = numba.njit(nogil=True, cache=True, error_model="numpy", **_UNCOUNTED)(function)
+        _kept.append(compiled)
+    except RuntimeError:
+        compiled = numba.njit(nogil=True, error_model="numpy", **_UNCOUNTED)(function)
+    return cast("Function", compiled)
+
+
+def lean_inner(function: Function) -> Function:
+    """Compile like `inner`, as lean as `lean_kernel`."""
+    return _lean(function, False)
+
+
+def lean_fast_inner(function: Function) -> Function:
+    """Compile like `fast_inner`, as lean as `lean_kernel`."""
+    return _lean(function, _LOOSE)
+
+
+def _lean(function: Function, fastmath: bool | set[str]) -> Function:
+    wrappers: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    compiled = numba.njit(nogil=True, error_model="numpy", fastmath=fastmath, **wrappers, **_UNCOUNTED)(function)
     return cast("Function", compiled)
 
 

@@ -13,7 +13,7 @@ from twin.flood.records import Bystander, Water
 from twin.forcing.falling import Rain
 from twin.forcing.infiltration import Losses
 from twin.forcing.series import Ahead
-from twin.forcing.sky_kernels import PIECE, mix, pass_over
+from twin.forcing.sky_kernels import PIECE, mix, pass_over, room
 from twin.forcing.steps import stable_step
 from twin.grid import Floats, Values
 
@@ -111,8 +111,8 @@ class Sky(Bystander):
                 tuple(a if len(a) == 1 else a[band] for a in losses.arrays),
                 numbers,
                 self._state[band] if losses.law else self._state,
-                self._woken[band],
-                self._sums[band],
+                (self._woken[band], self._sums[band]),
+                room(),
             )
 
         self._shared(work, len(depth), min(water.threads, depth.size // _CELLS_A_THREAD))

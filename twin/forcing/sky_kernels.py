@@ -19,17 +19,17 @@ from typing import Any
 
 import numpy as np
 
-from naru.kernel import inner, kernel
+from naru.kernel import lean_fast_inner, lean_inner, lean_kernel
 from twin.grid import Floats, Values
 
-CHUNK = 512  # cells worked on together: their numbers stay in the first cache
+CHUNK = 1024  # cells worked on together: their numbers stay in the nearest cache
 PIECE = 64  # cells of a row that are woken together
 NONE, CONSTANT, GREEN_AMPT, CURVE_NUMBER, HORTON = range(5)
 _CONSTANT, _GREEN_AMPT, _CURVE_NUMBER = 1, 2, 3  # as above, for kernels
 _TINY = 1e-300
 
 
-@inner
+@lean_inner
 def _constant(there: Floats, state: Floats, soil: Any, dt: float, loss: Floats) -> None:
     """State: how much of the initial loss is used up, m. `soil`: rate, initial loss."""
     rate, initial, _ = soil
@@ -39,7 +39,7 @@ def _constant(there: Floats, state: Floats, soil: Any, dt: float, loss: Floats) 
         loss[j] = first + min(there[j] - first, rate[j] * dt)
 
 
-@inner
+@lean_inner
 def _green_ampt(there: Floats, depth: Values, state: Floats, soil: Any, dt: float, loss: Floats) -> None:
     """State: the infiltration F so far, m. `soil`: K, ψ, Δθ."""
     conductivity, suction, deficit = soil
@@ -52,7 +52,7 @@ def _green_ampt(there: Floats, depth: Values, state: Floats, soil: Any, dt: floa
         state[j] = f + loss[j]
 
 
-@inner
+@lean_inner
 def _curve_number(rain: Floats, state: Floats, soil: Any, loss: Floats) -> None:
     """State: the rain P so far, m. `soil`: S, Ia."""
     retention, initial, _ = soil
@@ -64,7 +64,7 @@ def _curve_number(rain: Floats, state: Floats, soil: Any, loss: Floats) -> None:
         state[j] = after
 
 
-@inner
+@lean_inner
 def _horton(there: Floats, state: Floats, soil: Any, dt: float, loss: Floats) -> None:
     """State: the time t of the curve, s. `soil`: f0, fc, k."""
     start, end, decay = soil
@@ -87,13 +87,13 @@ def _horton(there: Floats, state: Floats, soil: Any, dt: float, loss: Floats) ->
             loss[j] = 0.0
 
 
-@inner
-def _line(values: Floats, i: int, first: int, last: int) -> Any:
-    """Return a chunk of a row; a map of one row stands for all."""
-    return values[i if values.shape[0] > 1 else 0][first:last]
+@lean_inner
+def _row(values: Floats, i: int) -> int:
+    """Return the row that holds for row `i`; a map of one row stands for all."""
+    return i if values.shape[0] > 1 else 0
 
 
-@inner
+@lean_inner
 def _fallen(zone: Values, depths: Floats, field: Values, even: bool, rain: Floats) -> bool:
     """Write the rain of a chunk's cells; return whether there is any."""
     found = 0
@@ -113,21 +113,16 @@ def _fallen(zone: Values, depths: Floats, field: Values, even: bool, rain: Float
     return found != 0
 
 
-@inner
+@lean_fast_inner
 def _summed(values: Floats) -> float:
-    a, b, c, d = 0.0, 0.0, 0.0, 0.0
-    n = values.size // 4 * 4
-    for j in range(0, n, 4):
-        a += values[j]
-        b += values[j + 1]
-        c += values[j + 2]
-        d += values[j + 3]
-    for j in range(n, values.size):
-        a += values[j]
-    return (a + b) + (c + d)
+    """Return the sum, taken in the order that suits vectors: the same one for the same cells."""
+    total = 0.0
+    for j in range(values.size):
+        total += values[j]
+    return total
 
 
-@inner
+@lean_inner
 def _put(depth: Values, rest: Values, rain: Floats, loss: Floats, drained: Floats) -> None:
     """Add and take; what the depth's precision cannot hold is carried on in `rest`."""
     for j in range(depth.size):
@@ -138,18 +133,19 @@ def _put(depth: Values, rest: Values, rain: Floats, loss: Floats, drained: Float
         depth[j] = new
 
 
-@inner
-def _wake(rain: Floats, depth: Values, woken: Values) -> None:
-    """Note in which pieces of a chunk rain left water."""
+@lean_inner
+def _wake(depth: Values, woken: Values) -> None:
+    """Note in which pieces of a chunk that it rained on there is water."""
     for piece in range(woken.size):
-        found = 0
-        for j in range(piece * PIECE, min((piece + 1) * PIECE, rain.size)):
-            found |= (rain[j] > 0.0) & (depth[j] > 0)
+        found = np.int32(0)  # as wide as a depth, so that the loop runs on vectors
+        part = depth[piece * PIECE : (piece + 1) * PIECE]
+        for j in range(part.size):
+            found = max(found, np.int32(part[j] > 0))
         if found:
             woken[piece] = 1
 
 
-@inner
+@lean_inner
 def _soaked(cells: Any, soil: Any, share: Floats, numbers: Any, loss: Floats) -> float:
     """Write what soaks in in a chunk; return its sum. `cells`: water there, rain, depth, state."""
     there, rain, depth, state = cells
@@ -167,7 +163,7 @@ def _soaked(cells: Any, soil: Any, share: Floats, numbers: Any, loss: Floats) ->
     return _summed(loss)
 
 
-@inner
+@lean_inner
 def _is_wet(depth: Values) -> bool:
     found = 0
     for j in range(depth.size):
@@ -175,9 +171,14 @@ def _is_wet(depth: Values) -> bool:
     return found != 0
 
 
-@kernel
+def room() -> tuple[Floats, Floats, Floats, Floats]:
+    """Return where one thread's `pass_over` keeps a chunk: rain, loss, what drains take, the water there."""
+    return np.zeros(CHUNK), np.zeros(CHUNK), np.zeros(CHUNK), np.zeros(CHUNK)
+
+
+@lean_kernel
 def pass_over(
-    water: Any, zones: Values, falling: Any, losses: Any, numbers: Any, state: Floats, woken: Values, sums: Floats
+    water: Any, zones: Values, falling: Any, losses: Any, numbers: Any, state: Floats, out: Any, room: Any
 ) -> None:
     """Let rain fall and water be lost on all active cells over a time.
 
@@ -186,15 +187,17 @@ def pass_over(
     falling: depth of rain in each zone, m; and of each cell on top (float32, rows × columns; 0 × 0: none).
     losses: three parameters of the law, the pervious share, the drains' rate (m/s): rows × columns or 1 × columns.
     numbers: the time (s), the law, whether zone 1 is all there is, whether drains take anything.
-    state: rows × columns, of the law. woken: rows × pieces, set to 1 where rain left water.
-    sums: rows × 3: rain, infiltration, drained, m summed over the row's cells.
+    state: rows × columns, of the law.
+    out: rows × pieces, set to 1 where it rains and water is; rows × 3: rain, infiltration, drained, m summed over
+    the row's cells. room: `room()`.
     """
     depth, rest = water
     depths, field = falling
     first, second, third, pervious, drains = losses
     dt, law, even, draining = numbers
+    woken, sums = out
     rows, columns = depth.shape
-    rain, loss, drained, there = np.zeros(CHUNK), np.zeros(CHUNK), np.zeros(CHUNK), np.empty(CHUNK)
+    rain, loss, drained, there = room
     for i in range(rows):
         row = sums[i]
         for number in range((columns + CHUNK - 1) // CHUNK):
@@ -209,21 +212,21 @@ def pass_over(
             for j in range(n):
                 there[j] = max(h[j] + r[j] + rain[j], 0.0) if zone[j] > 0 else 0.0
             if law > 0:
-                soil = _line(first, i, a, b), _line(second, i, a, b), _line(third, i, a, b)
+                soil = first[_row(first, i)][a:b], second[_row(second, i)][a:b], third[_row(third, i)][a:b]
                 cells = there[:n], rain[:n], h, state[i][a:b]
-                row[1] += _soaked(cells, soil, _line(pervious, i, a, b), numbers, loss[:n])
+                row[1] += _soaked(cells, soil, pervious[_row(pervious, i)][a:b], numbers, loss[:n])
             if draining:
-                rate = _line(drains, i, a, b)
+                rate = drains[_row(drains, i)][a:b]
                 for j in range(n):
                     drained[j] = min(max(there[j] - loss[j], 0.0), rate[j] * dt)
                 row[2] += _summed(drained[:n])
             row[0] += _summed(rain[:n])
             _put(h, r, rain[:n], loss[:n], drained[:n])
             if raining:
-                _wake(rain[:n], h, woken[i][a // PIECE : (b + PIECE - 1) // PIECE])
+                _wake(h, woken[i][a // PIECE : (b + PIECE - 1) // PIECE])
 
 
-@kernel
+@lean_kernel
 def mix(weights: Values, depths: Floats, field: Values) -> None:
     """Add to the rain of each cell a sum over gauges: `weights` gauges × rows × columns, `depths` in m."""
     for i in range(field.shape[0]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from twin.forcing.sky_kernels import mix, pass_over
+from twin.forcing.sky_kernels import mix, pass_over, room
 
 
 def warm() -> None:
@@ -16,4 +16,4 @@ def warm() -> None:
         water = np.zeros((2, 3), precision), np.zeros((2, 3), precision)
         falling, numbers = (np.array([0.0, 1.0]), field), (1.0, 1, True, True)
         state, woken, sums = np.zeros((2, 3)), np.zeros((2, 1), np.uint8), np.zeros((2, 3))
-        pass_over(water, zones, falling, (one,) * 5, numbers, state, woken, sums)
+        pass_over(water, zones, falling, (one,) * 5, numbers, state, (woken, sums), room())

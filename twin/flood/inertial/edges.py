@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from naru.kernel import inner, kernel
+from naru.kernel import lean_inner, lean_kernel
 from twin.flood.records import DISCHARGE, EAST, NORTH, OPEN, SOUTH, STAGE, WEST, Boundary, Ints
 from twin.grid import Floats, Values
 
@@ -56,7 +56,7 @@ def _cell(i: Ints, j: Ints, shape: tuple[int, ...]) -> Ints:
     return out
 
 
-@inner
+@lean_inner
 def _open(cell: Any, inner_cell: Any, slope: Any, leaving: Any, ground: Any, facts: Any) -> Any:
     """Return normal flow outwards; without a slope as if the land went on: at its slope, or as what arrives."""
     h, z = ground.h.reshape(-1), ground.z.reshape(-1)
@@ -72,12 +72,12 @@ def _open(cell: Any, inner_cell: Any, slope: Any, leaving: Any, ground: Any, fac
     return max(leaving, 0.0)
 
 
-@inner
+@lean_inner
 def _manning(ground: Any, cell: Any) -> Any:
     return 2.0 / np.sqrt(_G) * float(ground.n.reshape(-1)[cell])
 
 
-@inner
+@lean_inner
 def _driven(stage: Any, cell: Any, flows: Any, ground: Any, facts: Any) -> Any:
     """Return the inertial flow inwards between a stage at the face and the cell's centre, half a cell away.
 
@@ -96,7 +96,7 @@ def _driven(stage: Any, cell: Any, flows: Any, ground: Any, facts: Any) -> Any:
     return 2.0 * push / (1.0 + np.sqrt(1.0 + 4.0 * k * np.sqrt(push * push + aside * aside)))
 
 
-@kernel
+@lean_kernel
 def cross(where: Any, kind: Any, slope: Any, value: Any, ground: Any, before: Any, now: Any, facts: Any) -> Any:
     """Set the unit discharge of boundary faces; return the fastest flow, m/s.
 
@@ -140,7 +140,7 @@ def cross(where: Any, kind: Any, slope: Any, value: Any, ground: Any, before: An
     return best
 
 
-@kernel
+@lean_kernel
 def close(flows: Any, closed_x: Any, closed_y: Any) -> Any:
     """Let nothing through closed faces, given by flat indices."""
     qx, qy = flows.x.reshape(-1), flows.y.reshape(-1)
@@ -150,7 +150,7 @@ def close(flows: Any, closed_x: Any, closed_y: Any) -> Any:
         qy[f] = 0
 
 
-@kernel
+@lean_kernel
 def count(where: Any, flows: Any, share: Any, volume: Any) -> Any:
     """Add what passed each boundary to `volume`; `share` is dt/dx · the cell's area: m³ of a unit discharge.
 

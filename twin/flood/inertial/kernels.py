@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numba.extending import overload
 
-from naru.kernel import fast_inner, inner, kernel
+from naru.kernel import lean_fast_inner, lean_inner, lean_kernel
 
 CHUNK = 512  # cells at a time: their gains stay in the nearest cache
 # what stands where in `c`
@@ -90,7 +90,7 @@ def _float_of(x: Any) -> Any:
     return double
 
 
-@fast_inner
+@lean_fast_inner
 def _faces(cells: Any, flows: Any, c: Any, out: Any, best: Any) -> Any:
     """Compute the unit discharge of a row of faces; return the bits of the fastest flow, or `best`.
 
@@ -120,7 +120,7 @@ def _faces(cells: Any, flows: Any, c: Any, out: Any, best: Any) -> Any:
     return best
 
 
-@fast_inner
+@lean_fast_inner
 def _flux_x(ground: Any, old: Any, c: Any, span: Any, new: Any, best: Any) -> Any:
     a, b = max(span[2], 1), span[3]
     for i in range(span[0], span[1]):
@@ -133,7 +133,7 @@ def _flux_x(ground: Any, old: Any, c: Any, span: Any, new: Any, best: Any) -> An
     return best
 
 
-@fast_inner
+@lean_fast_inner
 def _flux_y(ground: Any, old: Any, c: Any, span: Any, new: Any, best: Any) -> Any:
     a, b = span[2], span[3]
     h, z, n, q = ground.h, ground.z, ground.n, old.y
@@ -146,13 +146,13 @@ def _flux_y(ground: Any, old: Any, c: Any, span: Any, new: Any, best: Any) -> An
     return best
 
 
-@inner
+@lean_inner
 def _gain(qx: Any, qe: Any, qy: Any, qs: Any, r: Any, out: Any) -> Any:
     for j in range(out.size):
         out[j] = r * ((qx[j] - qe[j]) + (qy[j] - qs[j]))
 
 
-@inner
+@lean_inner
 def _update(h: Any, rest: Any, gain: Any, least: Any, most: Any) -> Any:
     """Add with what rounding left over before (Knuth's two-sum): deep water does not swallow small gains."""
     for j in range(h.size):
@@ -167,7 +167,7 @@ def _update(h: Any, rest: Any, gain: Any, least: Any, most: Any) -> Any:
     return least, most
 
 
-@kernel
+@lean_kernel
 def flux(ground: Any, old: Any, new: Any, c: Any, spans: Any) -> Any:
     """Compute the unit discharges of the spans' west and north faces; return the fastest flow, m/s."""
     best = _bits(c[ZERO])
@@ -177,7 +177,7 @@ def flux(ground: Any, old: Any, new: Any, c: Any, spans: Any) -> Any:
     return _float(best)
 
 
-@kernel
+@lean_kernel
 def mass(h: Any, rest: Any, flows: Any, c: Any, spans: Any, buffer: Any, negative: Any) -> Any:
     """Move the water of the spans; return the deepest, m. `negative` is set where a donor gave too much."""
     most = _bits(c[ZERO])

@@ -61,6 +61,7 @@ class InertialWater:
         self._facts = np.zeros(6)
         self._crew = Crew(options.threads)
         self._buffers = [np.zeros(kernels.CHUNK, kind) for _ in range(self._crew.most)]
+        self._room = maxima.Room.of(kind)
         self._made = 0.0
         self._fastest = 0.0
         self._deepest = 0.0
@@ -153,7 +154,8 @@ class InertialWater:
         """List the wet tiles anew."""
         dry = self._dtype.type(self._law.dry).view(self._ints)
         which = (self._state, self._always, self._whole, self._spans)
-        found = tiles.renew(self._h.view(self._ints), dry, *which, self._flows, self._before)
+        fresh = np.zeros_like(self._state)
+        found = tiles.renew(self._h.view(self._ints), dry, *which, fresh, (self._flows, self._before))
         self._count, self._cells, deepest = found
         self._deepest = float(self._ints.type(deepest).view(self._dtype))
         self._parts = self._crew.parts(self._spans[: self._count], self._cells)
@@ -202,7 +204,8 @@ class InertialWater:
         up_to, factor = (np.array(column, np.float32) for column in zip(*m.debris, strict=True))
         spans = self._spans[: self._count]
         kept = (m.depth, m.speed, m.hazard, m.arrival, m.duration, m.peak_time)
-        maxima.take(self._h, self._flows, spans, c, facts, (up_to, factor), kept)
+        state = (self._h, self._h.view(self._ints))
+        maxima.take(state, self._flows, spans, c, facts, (up_to, factor), kept, self._room)
 
     @property
     def passed_in_m3(self) -> Floats:

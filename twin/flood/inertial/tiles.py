@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from naru.kernel import inner, kernel
+from naru.kernel import lean_inner, lean_kernel
 from twin.flood.records import Ints
 from twin.grid import Values
 
@@ -46,7 +46,7 @@ def touch_cells(state: Values, cells: Ints, columns: int) -> None:
     state[a, b] = np.where(state[a, b] == ASLEEP, TOUCHED, state[a, b])
 
 
-@inner
+@lean_inner
 def _deepest(bits: Any, top: Any, bottom: Any, left: Any, right: Any) -> Any:
     most = bits[top, left]
     for i in range(top, bottom):
@@ -56,7 +56,7 @@ def _deepest(bits: Any, top: Any, bottom: Any, left: Any, right: Any) -> Any:
     return most
 
 
-@inner
+@lean_inner
 def _still(flows: Any, top: Any, bottom: Any, left: Any, right: Any) -> Any:
     """Stop the water in a tile's faces."""
     qx, qy = flows.x, flows.y
@@ -65,13 +65,13 @@ def _still(flows: Any, top: Any, bottom: Any, left: Any, right: Any) -> Any:
     qy[top : bottom + (bottom == rows), left:right] = 0
 
 
-@inner
+@lean_inner
 def _place(a: Any, b: Any, rows: Any, columns: Any) -> Any:
     """Return the cells of a tile: first row, row behind the last, first column, column behind the last."""
     return a * ROWS, min((a + 1) * ROWS, rows), b * COLUMNS, min((b + 1) * COLUMNS, columns)
 
 
-@inner
+@lean_inner
 def _look(bits: Any, dry: Any, state: Any, always: Any, whole: Any, fresh: Any) -> Any:
     """Mark the wet tiles in `fresh`; return the bits of the deepest water."""
     deepest = bits[0, 0] * 0
@@ -88,7 +88,7 @@ def _look(bits: Any, dry: Any, state: Any, always: Any, whole: Any, fresh: Any) 
     return deepest
 
 
-@inner
+@lean_inner
 def _surround(state: Any, fresh: Any) -> Any:
     """Mark the ring around wet tiles."""
     for a in range(state.shape[0]):
@@ -97,13 +97,13 @@ def _surround(state: Any, fresh: Any) -> Any:
                 fresh[a, b] = _OUTSIDE
             elif fresh[a, b] != _WET:
                 near = fresh[max(a - 1, 0) : a + 2, max(b - 1, 0) : b + 2]
-                for value in near.flat:
-                    if value == _WET:
-                        fresh[a, b] = _RING
-                        break
+                for i in range(near.shape[0]):
+                    for j in range(near.shape[1]):
+                        if near[i, j] == _WET:
+                            fresh[a, b] = _RING
 
 
-@inner
+@lean_inner
 def _list(state: Any, rows: Any, columns: Any, spans: Any) -> Any:
     """Write down the runs of tiles that are awake; return the number of spans and of cells in them."""
     count, cells = 0, 0
@@ -122,16 +122,17 @@ def _list(state: Any, rows: Any, columns: Any, spans: Any) -> Any:
     return count, cells
 
 
-@kernel
-def renew(bits: Any, dry: Any, state: Any, always: Any, whole: Any, spans: Any, now: Any, before: Any) -> Any:
+@lean_kernel
+def renew(bits: Any, dry: Any, state: Any, always: Any, whole: Any, spans: Any, fresh: Any, flows: Any) -> Any:
     """Look which tiles are wet; write the spans to compute, and stop the water where a tile falls asleep.
 
     `bits` are the depths' bits as integers (they sort alike), `dry` those of the depth below which nothing flows,
-    `always` tiles that boundaries may fill; `whole`: leave no tile out. `now` and `before` are the flows of the
-    last two steps. Returns the number of spans, of cells in them, and the bits of the deepest water.
+    `always` tiles that boundaries may fill; `whole`: leave no tile out. `fresh`: room like `state`, of zeros;
+    `flows` are those of the last two steps. Returns the number of spans, of cells in them, and the bits of the
+    deepest water.
     """
     rows, columns = bits.shape
-    fresh = np.zeros_like(state)
+    now, before = flows
     deepest = _look(bits, dry, state, always, whole, fresh)
     _surround(state, fresh)
     for a in range(state.shape[0]):
@@ -140,6 +141,6 @@ def renew(bits: Any, dry: Any, state: Any, always: Any, whole: Any, spans: Any, 
                 top, bottom, left, right = _place(a, b, rows, columns)
                 _still(now, top, bottom, left, right)
                 _still(before, top, bottom, left, right)
-    state[...] = fresh
+            state[a, b] = fresh[a, b]
     count, cells = _list(state, rows, columns, spans)
     return count, cells, deepest

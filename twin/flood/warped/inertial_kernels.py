@@ -104,8 +104,9 @@ def empty(cells: Any, which: Any) -> None:
     """Keep no water in cells (flat indices) behind the boundary; threads: such cells."""
     cell = which[wp.tid()]
     i, j = cell // cells.shape[2], cell % cells.shape[2]
-    cells[H, i, j] = cells[H, i, j] * type(cells[H, i, j])(0.0)
-    cells[REST, i, j] = cells[H, i, j]
+    h = cells[H, i, j]
+    cells[H, i, j] = type(h)(0.0)
+    cells[REST, i, j] = type(h)(0.0)
 
 
 @kernel

@@ -217,7 +217,7 @@ def test_a_run_that_stays_dry_has_a_report_too(folder: Path) -> None:
     assert "Nothing is flooded" in (folder / "dry" / "report.html").read_text("utf-8")
 
 
-def test_members_of_an_ensemble_are_compared_by_what_the_scenario_counts(folder: Path) -> None:
+def test_an_ensemble_is_reported_on_and_its_members_are_compared(folder: Path) -> None:
     path = write_scenario(
         folder, "both.yaml", vary={"manning_n": [0.03, 0.06]}, report={"roads": "road.gpkg"}, duration_h=0.02
     )
@@ -226,8 +226,10 @@ def test_members_of_an_ensemble_are_compared_by_what_the_scenario_counts(folder:
     one, two = sorted((folder / "both" / "members").iterdir())
     naru_here_json("twin", "report", str(one), "--compare", str(two), home=folder / "no")
     assert page_of(one).row("전체 · all", 1)[-1] == "300"
-    done = naru_here("twin", "report", str(folder / "both"), home=folder / "no")
-    assert done.returncode == 1 and "--keep-members" in done.stderr
+    assert page_of(folder / "both").row("전체 · all", 1)[-1] == "300"  # the ensemble's own
+    told = json.loads((folder / "both" / "run.json").read_text("utf-8"))
+    deepest = [f"{member['max_depth_m']:.2f}" for member in told["members"]]
+    assert [page_of(folder / "both").row(value)[1] for value in ("0.03", "0.06")] == deepest
 
 
 def test_what_is_counted_is_kept_as_it_was_said(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from naru.errors import BadOption, BadSpec
 from twin.grid import Grid
@@ -89,9 +90,13 @@ def _beside(caption: Both, one: Counted, two: Counted) -> Table:
     return Table(caption, (("수심", "depth"), *_THESE), tuple(rows), strong=(len(rows) - 1,))
 
 
+def _peak(gauges: Mapping[str, Any], name: str) -> float | None:
+    return gauges[name]["max_stage_m"] if name in gauges else None
+
+
 def _gauges(run: RunFolder, other: RunFolder) -> Iterator[Block]:
     ours, theirs = run.told["gauges"], other.told["gauges"]
-    common = [name for name in ours if name in theirs]
+    common = [name for name in ours if None not in (ours[name]["max_stage_m"], _peak(theirs, name))]
     if not common:
         return
     stages, before = (each.series("gauges", "gauge", "stage_m") for each in (run, other))

@@ -34,10 +34,14 @@ def document(run: RunFolder, exposed: Exposed, other: RunFolder | None = None) -
     blocks += [*graphs(run), *balance(run)]
     if other is not None:
         blocks += comparison(run, other, maps, exposed)
-    blocks += [*_inputs(told, exposed), Heading(("모델의 한계", "Limits of the model")), Points(limits.of(told))]
+    blocks += [*inputs(told, exposed), Heading(("모델의 한계", "Limits of the model")), Points(limits.of(told))]
+    return Document(title_of(told), f"{told['scenario']} · {told['run']} · {told['software']}", tuple(blocks))
+
+
+def title_of(told: Mapping[str, Any]) -> Both:
+    """Return what a run is called."""
     names = told.get("title") or {}
-    title = names.get("ko") or told["scenario"], names.get("en") or told["scenario"]
-    return Document(title, f"{told['scenario']} · {told['run']} · {told['software']}", tuple(blocks))
+    return names.get("ko") or told["scenario"], names.get("en") or told["scenario"]
 
 
 def _marks(told: Mapping[str, Any]) -> list[Mark]:
@@ -62,7 +66,7 @@ def _summary(run: RunFolder, depth: Values | None) -> Iterator[Block]:
     started = f", {told['start']}" if told["start"] else ""
     cells = f"{told['active_cells']:,} × {told['cell_m']:g} m, {told['crs'] or 'no CRS'}"
     rows += [
-        (("모의 시간", "simulated time"), _hours(told["duration_s"]) + started),
+        (("모의 시간", "simulated time"), hours(told["duration_s"]) + started),
         (("해석 기법", "scheme"), f"{told['scheme']}, {told['options']['precision']}, {told['steps']:,} steps"),
         (("격자", "cells"), cells),
         (("표고 기준", "vertical datum"), told["vertical_datum"] or "–"),
@@ -77,7 +81,8 @@ def _summary(run: RunFolder, depth: Values | None) -> Iterator[Block]:
         yield Points(tuple((warning, "") for warning in told["warnings"]))
 
 
-def _hours(seconds: float) -> str:
+def hours(seconds: float) -> str:
+    """Return a time in the unit that suits it."""
     return (
         f"{seconds / 3600:.4g} h"
         if seconds >= 3600
@@ -128,7 +133,8 @@ def _maps(run: RunFolder, maps: Maps, depth: Values | None) -> Iterator[Block]:
 # --- inputs -----------------------------------------------------------------------------------------
 
 
-def _inputs(told: Mapping[str, Any], exposed: Exposed) -> Iterator[Block]:
+def inputs(told: Mapping[str, Any], exposed: Exposed) -> Iterator[Block]:
+    """Yield every input of a run, and of what is counted in it."""
     yield Heading(("입력 자료와 출처", "Inputs and their sources"))
     given = [*told["inputs"], *exposed.inputs]
     rows = tuple((words.role(str(each.get("role", ""))), words.source(each), words.check(each)) for each in given)

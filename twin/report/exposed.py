@@ -35,12 +35,14 @@ class Exposed:
     inputs: tuple[Mapping[str, Any], ...] = ()
 
 
-def hit(run: RunFolder, depth: Values, exposed: Exposed) -> Iterator[Block]:
-    """Yield the tables of a run."""
+def hit(run: RunFolder, depth: Values, exposed: Exposed, said: Both | None = None) -> Iterator[Block]:
+    """Yield the tables of a run; `said` is what else is to be known of the depth."""
     limit = f"{run.told['threshold_m']:g} m"
     region = regions_of(exposed.regions, run.frame)
     yield Heading(("침수 면적과 피해 대상", "Flooded area, and what is hit"))
     yield Text((f"최대 수심 {limit} 이상만 셉니다.", f"Counted where the water stood {limit} deep or more."))
+    if said is not None:
+        yield Text(said)
     for caption, counted in tables(run, depth, exposed, region):
         yield _table(caption, counted)
     missing = [

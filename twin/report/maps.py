@@ -82,6 +82,10 @@ class Maps:
         most = float(np.nanmax(depth)) if np.isfinite(depth).any() else 1.0
         return self._smooth(self._part(depth), title, ("m", "m"), cmap="Blues", vmin=0, vmax=most)
 
+    def share(self, share: Values, title: Both) -> Picture:
+        """Return a map of shares from 0 to 1."""
+        return self._smooth(self._part(share), title, ("비율", "share"), cmap="YlGnBu", vmin=0, vmax=1)
+
     def timed(self, seconds: Values, title: Both, end_s: float) -> Picture:
         """Return a map of times from the start to `end_s`."""
         part, unit = clock_unit(end_s)

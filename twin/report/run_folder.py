@@ -90,10 +90,4 @@ def open_run(path: Path) -> RunFolder:
             file=str(path),
             remedy="`naru twin run SCENARIO.yaml --out DIR` makes one; `naru jobs list` shows those in the home.",
         )
-    if told.get("kind") == "ensemble":
-        raise UnknownRun(
-            f"'{path}' holds an ensemble, which has no report of its own",
-            file=str(path),
-            remedy="Keep its members (`--keep-members`), and report on one of `members/`.",
-        )
     return RunFolder(path, told)

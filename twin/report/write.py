@@ -17,6 +17,7 @@ from naru.storage import disk_errors, file_hash, sync_file, sync_folder
 from twin.report import html, pdf
 from twin.report.affected import Things
 from twin.report.contents import document
+from twin.report.ensembles import ensemble
 from twin.report.exposed import Exposed
 from twin.report.run_folder import RunFolder, open_run
 from twin.scenario.places import Coordinates
@@ -42,7 +43,8 @@ def write_report(
         StorageFailed: the disk is full or not writable.
     """
     run = open_run(folder)
-    made = document(run, find_exposed(run, wish, house, warn), None if other is None else open_run(other))
+    tell = ensemble if run.told.get("kind") == "ensemble" else document
+    made = tell(run, find_exposed(run, wish, house, warn), None if other is None else open_run(other))
     _write(folder, {HTML: html.render(made).encode("utf-8"), PDF: pdf.render(made)})
     outputs = {"report": HTML, "report.pdf": PDF}
     if not outputs.items() <= run.told["outputs"].items():

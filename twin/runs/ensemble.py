@@ -18,7 +18,7 @@ from naru.storage import disk_errors, file_hash, sync_file, sync_folder
 from twin.fields import found_file
 from twin.grid import Values
 from twin.results.grids import write_cog
-from twin.runs import checkpoint, ensemble_layers, folder
+from twin.runs import checkpoint, ensemble_layers, folder, reporting
 from twin.runs.load import Wish
 from twin.runs.member import STOP, Errand, table
 from twin.runs.pool import run_members
@@ -43,6 +43,7 @@ def run_ensemble(wish: Wish, request: RunRequest, place: Place) -> Told:
     members, work = wish.members, place.folder / WORK
     shelf = Shelf(work / "shelf")
     first = assembled_of(members[0].mapping, wish.file, library(place.house, place.job), 1, shelf)
+    reporting.check_layers(first, library(place.house, place.job))
     place = possess(wish, first, place, also=_varied_files(wish))
     told = runs.told(place.folder)
     if told is None:
@@ -51,6 +52,8 @@ def run_ensemble(wish: Wish, request: RunRequest, place: Place) -> Told:
         _gather(tally, wish, request, place, _errand(wish, first, request, place))
         told = collect(tally, first, place)
     told = with_paths(told, place.folder)
+    wanted = reporting.wants_report(first, shown=request.publish)
+    told |= reporting.add_report(place.folder, first, library(place.house, place.job), wanted=wanted)
     if request.publish:
         told |= publish(lambda: ensemble_layers.parts(place.folder, told), place.part(0.9, 1.0))
     folder.remove_work(place.folder)

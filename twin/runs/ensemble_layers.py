@@ -88,12 +88,18 @@ def _part(folder: Path, told: Mapping[str, Any], words: tuple[str, ...], flooded
 
 
 def _beside(folder: Path, told: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the asset "run": what run.json says, without places on this machine's disk."""
+    """Return the assets: "run", what run.json says without places on this machine's disk; the report."""
     file = folder / ASIDE / "run.json"
     named = dict(told) | {"outputs": {name: Path(path).name for name, path in told["outputs"].items()}}
     with disk_errors(file):
         file.write_text(json.dumps(named, ensure_ascii=False, allow_nan=False, separators=(",", ":")), "utf-8")
-    return [{"name": "run", "file": str(file), "about": {}}]
+    out: list[dict[str, Any]] = [{"name": "run", "file": str(file), "about": {}}]
+    for name, file_name in (("report", "report.html"), ("report.pdf", "report.pdf")):
+        if (folder / file_name).exists():
+            with disk_errors(aside := folder / ASIDE):
+                shutil.copyfile(folder / file_name, aside / file_name)
+            out.append({"name": name, "file": str(aside / file_name), "about": {}})
+    return out
 
 
 def _read(path: Path) -> Values:

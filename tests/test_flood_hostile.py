@@ -14,6 +14,7 @@ from tests.flood_scenarios import NORTH, WEST, made, mapping, plain
 from twin.crs import usable_crs
 from twin.fields import only_beside
 from twin.grid import Frame
+from twin.runs.member import table
 from twin.scenario.assemble import assemble
 from twin.scenario.read import read_mapping
 from twin.scenario.vary import members
@@ -158,3 +159,10 @@ def test_a_layer_that_is_not_there_is_told_with_the_field(folder: Path, fields: 
     with pytest.raises(NaruError) as caught:
         made(folder, **fields)
     assert (caught.value.field or "").startswith(next(iter(fields)))
+
+
+def test_names_are_no_formulas_in_tables(folder: Path) -> None:
+    gauges = [{"name": "=cmd|x", "at": [WEST + 1, NORTH - 1]}, {"name": "잠수교", "at": [WEST + 3, NORTH - 1]}]
+    assert [gauge.name for gauge in made(folder, gauges=gauges).gauges] == ["'=cmd|x", "잠수교"]
+    rows = table([{"name": "a", "values": {"title": "=1+1", "manning_n": -1}}])
+    assert rows[1][1:3] == ["'=1+1", -1]

@@ -324,3 +324,21 @@ def test_a_scenario_that_fills_the_memory_is_refused(tmp_path: Path, monkeypatch
     with pytest.raises(TooLarge, match="memory"):
         check.check(RunRequest(scenario=str(path)), alone=True)
     assert resource.getrlimit(resource.RLIMIT_AS) == before
+
+
+def test_going_on_from_another_keys_run_is_refused_in_a_member_too(planner: Staff, run: str) -> None:
+    other = staff(planner.app, functions=FLOODS, access="public")
+    answer = send(other, scenario(initial=None, vary={"initial": [{"warm_start": run}]}))
+    assert answer.status_code == 202, answer.get_json()
+    work(service_of(planner.app).house, once=True)
+    error = other.get(f"/api/runs/{answer.get_json()['run']}").get_json()["error"]
+    assert (error["field"], error["code"]) == ("initial.warm_start", "SPEC")
+
+
+def test_going_on_from_ones_own_run(planner: Staff, run: str) -> None:
+    answer = send(planner, scenario(scenario="later", duration_h=0.01, initial={"warm_start": run}))
+    assert answer.status_code == 202, answer.get_json()
+    work(service_of(planner.app).house, once=True)
+    shown = planner.get(f"/api/runs/{answer.get_json()['run']}").get_json()
+    assert shown["state"] == "done", shown["error"]
+    assert shown["result"]["volume"]["initial_m3"] > 0

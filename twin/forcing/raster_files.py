@@ -39,7 +39,9 @@ def drivers(file: Path) -> dict[str, Any]:
     GDAL knows formats by their content, and some are texts that name other files (NDF, PDS and others): those of
     the machine would be read as numbers.
     """
-    return {"driver": "AAIGrid"} if only_own_files() else {}
+    if not only_own_files():
+        return {}
+    return {"driver": "GTiff" if file.suffix == ".tif" else "AAIGrid"}  # what a run wrote, which may be begun from
 
 
 def read_bands(files: Sequence[Path]) -> Frames:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from naru.errors import BadSpec, NaruError
+from naru.export.harmless import harmless
 from naru.house import House
 from naru.records import Job
 from naru.settings import Settings
@@ -195,4 +196,4 @@ def table(members: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
         peaks = [member.get("gauges", {}).get(name, {}).get("max_stage_m") for name in gauges]
         failed = (member.get("error") or {}).get("message", "")
         rows.append([member["name"], *(member["values"].get(path) for path in paths), *facts, *peaks, failed])
-    return rows
+    return [[harmless(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]

@@ -64,7 +64,8 @@ def run_flood(request: RunRequest, place: Place) -> Told:
             folder.make_ready(place.folder, wish.name, resume=request.resume, overwrite=request.overwrite)
         try:
             with confined(wish.alone):
-                check_warm_start(wish.mapping, place.house, place.job)
+                for member in wish.members:
+                    check_warm_start(member.mapping, place.house, place.job)
                 if not wish.varies:
                     return run_one(wish, request, place)
                 from twin.runs.ensemble import run_ensemble

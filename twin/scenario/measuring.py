@@ -9,6 +9,7 @@ import numpy as np
 import shapely
 
 from naru.errors import BadSpec
+from naru.export.harmless import harmless
 from twin.burning.cells import walk
 from twin.grid import Floats, Frame, Values
 from twin.scenario.places import Placer
@@ -104,6 +105,7 @@ def _named(
         for name, shape in zip(found.names, found.shapes, strict=True):
             points_there = shapely.get_coordinates(shape)
             out.append((name, points_there, points_there, field))
+    out = [(harmless(name), at, given, where) for name, at, given, where in out]  # they go into tables
     for name, count in Counter(name for name, *_ in out).items():
         if count > 1:
             raise BadSpec(

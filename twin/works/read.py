@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from naru.errors import FileMissing
+from naru.export.harmless import harmless
 from twin.fields import Fields, found_file
 from twin.works.entries import group, listed, pairs
 from twin.works.read_drains import read_drains
@@ -94,7 +95,7 @@ def _breach(fields: Fields, where: str) -> BreachSpec:
         line=pairs(fields, "line", least=2),
         at=pairs(fields, "at", most=1),
         between=pairs(fields, "from", most=1) + pairs(fields, "to", most=1),
-        name=fields.text("name"),
+        name=harmless(name) if (name := fields.text("name")) else None,
         width_m=fields.number("width_m", 0.1, 10_000, "m"),
         bottom_m=fields.number("bottom_elevation_m", *_HEIGHT_M, "EL m"),
         start_s=None if hours is None else hours * 3600.0,

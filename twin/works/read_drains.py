@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from naru.export.harmless import harmless
 from twin.fields import Fields, only_own_files
 from twin.works.entries import group, listed, pairs
 from twin.works.spec import DrainsSpec, InletLaw, InletSpec
@@ -79,7 +80,7 @@ def _inlet(fields: Fields, where: str, number: int) -> InletSpec:
     node = fields.text("node")
     out = InletSpec(
         where=where,
-        name=fields.text("name") or node or f"inlet-{number + 1}",
+        name=harmless(fields.text("name") or "") or node or f"inlet-{number + 1}",
         at=pairs(fields, "at", most=1),
         area_m2=area,
         perimeter_m=perimeter,

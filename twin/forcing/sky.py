@@ -18,7 +18,7 @@ from twin.forcing.steps import stable_step
 from twin.grid import Floats, Values
 
 _MOST_M = 2e-4  # rain waits until so much is together,
-_MOST_S = 10.0  # but never longer
+_MOST_S = 15.0  # but never longer
 _WHOLE_S = 1e-6  # a step that ends on a whole second, as outputs do, leaves nothing waiting
 _BAND = 16  # rows that are woken together
 _CELLS_A_THREAD = 150_000  # fewer are done before another thread has woken
@@ -27,10 +27,12 @@ _CELLS_A_THREAD = 150_000  # fewer are done before another thread has woken
 class Sky(Bystander):
     """Rain and losses on the active cells. Roofs need no treatment: what falls on raised buildings runs off them.
 
-    Rain and losses of several short steps are put on the cells together: when 0.2 mm have gathered, after 10 s, at
+    Rain and losses of several short steps are put on the cells together: when 0.2 mm have gathered, after 15 s, at
     a break of the rain, at a step that ends on a whole second (every output time does), and at the end. Each time
-    it is the exact integral since the last. A cell is late by 10 s at most, on average by less than half of it: on
-    planes of 0.5 and 5 % under 100 mm/h no depth differs by 0.1 mm from that of rain in every step.
+    it is the exact integral since the last. A cell is late by 15 s at most, on average by less than half of it. On
+    planes of 0.5 and 5 % and on hills, walled in, under 30 to 100 mm/h for 20 minutes, depths differ from those of
+    rain in every step by 0.17 mm on average at worst, by 5 mm at the front of water that backs up 0.9 m deep; no
+    greatest depth differs by more than 0.9 mm.
 
     What float32 cannot hold of a cell's share is carried on, cell by cell, and held here meanwhile.
     """

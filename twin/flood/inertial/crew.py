@@ -6,11 +6,13 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 
 from twin.flood.records import Ints
 
+Result = TypeVar("Result")
 CELLS_A_THREAD = 150_000  # fewer are done before another thread has woken
 
 
@@ -32,7 +34,7 @@ class Crew:
         marks = np.unique(np.concatenate([[0], cuts, [len(spans)]]))
         return [slice(int(a), int(b)) for a, b in pairwise(marks)]
 
-    def run(self, work: Callable[[int], float], count: int) -> list[float]:
+    def run(self, work: Callable[[int], Result], count: int) -> list[Result]:
         """Return `work(0)` … `work(count - 1)`, done at the same time."""
         if count == 1:
             return [work(0)]

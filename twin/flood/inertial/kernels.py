@@ -179,8 +179,8 @@ def flux(ground: Any, old: Any, new: Any, c: Any, spans: Any) -> Any:
 
 @lean_kernel
 def mass(h: Any, rest: Any, flows: Any, c: Any, spans: Any, buffer: Any, negative: Any) -> Any:
-    """Move the water of the spans; return the deepest, m. `negative` is set where a donor gave too much."""
-    most = _bits(c[ZERO])
+    """Move the water of the spans; return the deepest, m, and whether one gave too much; `negative` says where."""
+    most, short = _bits(c[ZERO]), False
     qx, qy = flows.x, flows.y
     for s in range(spans.shape[0]):
         low = _bits(c[ZERO])
@@ -191,4 +191,5 @@ def mass(h: Any, rest: Any, flows: Any, c: Any, spans: Any, buffer: Any, negativ
                 _gain(qx[i][a:b], qx[i][a + 1 : b + 1], qy[i][a:b], qy[i + 1][a:b], c[R], gain)
                 low, most = _update(h[i][a:b], rest[i][a:b], gain, low, most)
         negative[s] = low < 0
-    return _float(most)
+        short |= low < 0
+    return _float(most), short

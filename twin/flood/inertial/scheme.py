@@ -59,9 +59,10 @@ class InertialWater:
         self._outside = np.unique(outer[outer >= 0])
         self._c = np.zeros(kernels.CONSTANTS, kind)
         self._facts = np.zeros(6)
+        self._set_constants()
         self._crew = Crew(options.threads)
         self._buffers = [np.zeros(kernels.CHUNK, kind) for _ in range(self._crew.most)]
-        self._room = maxima.Room.of(kind)
+        self._rooms = [maxima.Room.of(kind) for _ in range(self._crew.most)]
         self._made = 0.0
         self._fastest = 0.0
         self._deepest = 0.0
@@ -117,28 +118,34 @@ class InertialWater:
         def flux(part: int) -> float:
             return float(kernels.flux(self._ground, self._before, self._flows, self._c, spans[parts[part]]))
 
-        def mass(part: int) -> float:
+        def mass(part: int) -> tuple[float, bool]:
             mine = (spans[parts[part]], self._buffers[part], negative[parts[part]])
-            return float(kernels.mass(self._h, self._rest, self._flows, self._c, *mine))
+            deepest, short = kernels.mass(self._h, self._rest, self._flows, self._c, *mine)
+            return float(deepest), bool(short)
 
         self._fastest = max(self._crew.run(flux, len(parts)))
         self._cross()
-        self._deepest = max(self._crew.run(mass, len(parts)))
+        moved = self._crew.run(mass, len(parts))
+        self._deepest = max(deepest for deepest, _ in moved)
         share = float(self._c[kernels.R])
-        if self._outside.size or negative.any():
+        if self._outside.size or any(short for _, short in moved):
             made = repair.repair(self._h, self._rest, self._flows, share, spans, negative, self._outside)
             self._made += made * self.domain.area_m2
         if self._faces.where.size:
             edges.count(self._faces.where, self._flows, share * self.domain.area_m2, self._faces.volume_m3)
 
+    def _set_constants(self) -> None:
+        k, c, of = kernels, self._c, self._law
+        c[k.THETA], c[k.HALF_REST], c[k.DRY] = of.theta, (1 - of.theta) / 2, of.dry
+        c[k.FROUDE] = of.froude * math.sqrt(law.GRAVITY)
+        c[k.ZERO], c[k.ONE], c[k.TWO], c[k.QUARTER], c[k.FOUR] = 0, 1, 2, 0.25, 4
+        self._facts[:] = of.dx, 0.0, of.theta, of.dry, of.froude, of.datum
+
     def _set(self, dt: float) -> None:
         """Fill in what the kernels of a step need."""
-        k, c = kernels, self._c
-        c[k.DT], c[k.R], c[k.G_R] = dt, dt / self._law.dx, law.GRAVITY * dt / self._law.dx
-        c[k.THETA], c[k.HALF_REST], c[k.DRY] = self._law.theta, (1 - self._law.theta) / 2, self._law.dry
-        c[k.FROUDE] = self._law.froude * math.sqrt(law.GRAVITY)
-        c[k.ZERO], c[k.ONE], c[k.TWO], c[k.QUARTER], c[k.FOUR] = 0, 1, 2, 0.25, 4
-        self._facts[:] = self._law.dx, dt, self._law.theta, self._law.dry, self._law.froude, self._law.datum
+        k, c, dx = kernels, self._c, self._law.dx
+        c[k.DT], c[k.R], c[k.G_R] = dt, dt / dx, law.GRAVITY * dt / dx
+        self._facts[edges.DT] = dt
 
     def _cross(self) -> None:
         """Set the flow of boundary faces, and close the closed ones."""
@@ -202,10 +209,15 @@ class InertialWater:
         c = np.array([self._law.dry, self._law.froude * math.sqrt(law.GRAVITY), 0.25], self._dtype)
         facts = np.array([m.threshold_m, time_s, since_s], np.float32)
         up_to, factor = (np.array(column, np.float32) for column in zip(*m.debris, strict=True))
-        spans = self._spans[: self._count]
+        spans, parts = self._spans[: self._count], self._parts
         kept = (m.depth, m.speed, m.hazard, m.arrival, m.duration, m.peak_time)
         state = (self._h, self._h.view(self._ints))
-        maxima.take(state, self._flows, spans, c, facts, (up_to, factor), kept, self._room)
+
+        def take(part: int) -> None:
+            mine = spans[parts[part]]
+            maxima.take(state, self._flows, mine, c, facts, (up_to, factor), kept, self._rooms[part])
+
+        self._crew.run(take, len(parts))
 
     @property
     def passed_in_m3(self) -> Floats:

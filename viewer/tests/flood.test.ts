@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { differenceColour } from "../src/flood/classes.ts";
 import { around, Clock, sinceStart } from "../src/flood/clock.ts";
 import { depths, differenceTiles, fullDifference, sliceAddresses } from "../src/flood/difference.ts";
-import { type Draft, emptyDraft, fromMapping, idOf, toMapping, untaken } from "../src/flood/draft.ts";
+import { closeBehind, type Draft, emptyDraft, fromMapping, idOf, toMapping, untaken } from "../src/flood/draft.ts";
 import { estimate } from "../src/flood/estimate.ts";
 import { facilityOf, nearestLevee } from "../src/flood/facilities.ts";
 import { keptFrames } from "../src/flood/frames.ts";
@@ -11,10 +11,11 @@ import { inLanguage } from "../src/flood/legend.ts";
 import { readLink, writeLink } from "../src/flood/link.ts";
 import { readPack } from "../src/flood/pack.ts";
 import { hyetograph, PATTERNS, total, typedSeries } from "../src/flood/rain.ts";
+import { layerNamed, runOf } from "../src/flood/service.ts";
 import { valueAt } from "../src/flood/series-chart.ts";
 import { speakingFlood } from "../src/flood/texts.ts";
 import { placed } from "../src/flood/water-layer.ts";
-import { errorText, progressWords } from "../src/flood/words.ts";
+import { areaText, errorText, notPublishedWords, progressWords } from "../src/flood/words.ts";
 import { readScenarioText, scenarioText } from "../src/flood/yaml-file.ts";
 
 const BOX = [126.5, 37.31, 126.53, 37.33] as const;
@@ -187,7 +188,7 @@ test("two slices of grey give depths to a centimetre; differences have a sign an
 test("progress is told in the reader's language, errors with raised digits", () => {
   const told = "2:15:00 of 6:00:00, 1.25 km² wet, step 0.5 s, volume error 1.2e-08, about 1:10 left";
   expect(progressWords(told, 0.3, KO)).toBe("2:15:00 / 6:00:00 · 침수 1.25 km² · 체적 오차 1.2 × 10⁻⁸ · 약 1:10 남음");
-  expect(progressWords("looking through the pixels", 0.97, KO)).toBe("지도에 싣는 중");
+  expect(progressWords("looking through the pixels", 0.97, KO)).toBe("지도에 올리는 중");
   expect(errorText(-3.14e-10)).toBe("3.1 × 10⁻¹⁰");
 });
 
@@ -198,4 +199,34 @@ test("legends of the server are parted by language", () => {
   expect(inLanguage("4 m/s 이상 (and more)", "en")).toBe("4 m/s and more");
   expect(inLanguage("10분 (10 min)", "en")).toBe("10 min");
   expect(inLanguage("0.5 m/s", "en")).toBe("0.5 m/s");
+});
+
+test("an inflow beside an open edge closes it, for the water would leave there again", () => {
+  const made = { ...emptyDraft(), box: [...BOX] as const };
+  expect(closeBehind(made, [126.529, 37.32])).toEqual(["east"]);
+  expect(made.edges).toEqual({ north: "open", east: "closed", south: "open", west: "open" });
+  expect(closeBehind(made, [126.515, 37.32])).toEqual([]);
+});
+
+test("edges of a file are walls where it does not open them, and `all` opens all", () => {
+  const opened = (boundaries: object[]) => fromMapping({ scenario: "a", terrain: "b", boundaries }).edges;
+  expect(opened([])).toEqual({ north: "closed", east: "closed", south: "closed", west: "closed" });
+  expect(opened([{ edge: "all", type: "open" }])).toEqual({ north: "open", east: "open", south: "open", west: "open" });
+});
+
+test("a run that flooded nothing says how shallow the water stayed", () => {
+  const run = runOf({ id: "1", scenario: "dry", state: "done", not_published: "nothing is flooded: the deepest water, 0.012 m, stays below 0.05 m. Rain more" });
+  expect(notPublishedWords(run, KO)).toBe("침수된 곳이 없습니다. 가장 깊은 곳이 0.012 m로 기준 0.05 m에 못 미칩니다.");
+  expect(notPublishedWords(runOf({ id: "1" }), KO)).toBe("지도에 올린 결과가 없습니다.");
+});
+
+test("the layers of an ensemble are not taken for others", () => {
+  const run = runOf({ id: "1", scenario: "many", layers: ["many-max-depth", "many-mean-depth"] });
+  const layers = ["many-max-depth", "many-mean-depth"].map((id) => ({ id }) as never);
+  expect(layerNamed(run, "depth", layers)).toBeNull();
+  expect(layerNamed(run, "mean-depth", layers)).toEqual({ id: "many-mean-depth" });
+});
+
+test("areas are told in the unit that fits", () => {
+  expect([areaText(950, "en"), areaText(1_250_000, "en"), areaText(undefined, "en")]).toEqual(["950 m²", "1.25 km²", "–"]);
 });

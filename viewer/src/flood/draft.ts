@@ -56,6 +56,8 @@ export interface Draft {
   title: string;
   terrain: string;
   box: Box | null;
+  /** Whether the box is all of the terrain: then the file names none. */
+  whole: boolean;
   cell: number;
   hours: number;
   /** Minutes between outputs. */
@@ -84,6 +86,7 @@ export function emptyDraft(): Draft {
     title: "",
     terrain: "",
     box: null,
+    whole: false,
     cell: 5,
     hours: 6,
     every: 5,
@@ -92,7 +95,7 @@ export function emptyDraft(): Draft {
     initial: "dry",
     rain: { kind: "design", depth: 100, hours: 1, pattern: "huff-3" },
     infiltration: { method: "none", values: {} },
-    edges: { north: "closed", east: "closed", south: "closed", west: "closed" },
+    edges: { north: "open", east: "open", south: "open", west: "open" },
     slope: 0.001,
     inflows: [],
     gauges: [],
@@ -105,6 +108,19 @@ export function emptyDraft(): Draft {
 
 type Mapping = Record<string, unknown>;
 
+/** A river that comes in near an edge would leave over it again: the share of the box that counts as near. */
+const NEAR = 0.05;
+
+/** Walls up the edges near a place where water comes in; returns which. */
+export function closeBehind(draft: Draft, [lon, lat]: Place): Edge[] {
+  if (!draft.box) return [];
+  const [west, south, east, north] = draft.box;
+  const away = { north: (north - lat) / (north - south), south: (lat - south) / (north - south), east: (east - lon) / (east - west), west: (lon - west) / (east - west) };
+  const near = EDGES.filter((edge) => draft.edges[edge] === "open" && away[edge] < NEAR);
+  for (const edge of near) draft.edges[edge] = "closed";
+  return near;
+}
+
 /** The scenario file's mapping: what stands as it stands by itself is left out. */
 export function toMapping(draft: Draft): Mapping {
   const place = (at: Place) => at.map(rounded);
@@ -115,7 +131,7 @@ export function toMapping(draft: Draft): Mapping {
     ...{ levee, at: place(at), width_m: width, ...(bottom === null ? {} : { bottom_elevation_m: bottom }), start_h: start, growth_h: growth },
   }));
   const rain = rainMapping(draft.rain);
-  const domain = { ...(draft.rest["domain"] as object), ...(draft.box ? { bbox: draft.box.map(rounded) } : {}), cell_m: draft.cell };
+  const domain = { ...(draft.rest["domain"] as object), ...(draft.box && !draft.whole ? { bbox: draft.box.map(rounded) } : {}), cell_m: draft.cell };
   return {
     scenario: draft.name,
     ...(draft.title ? { title: draft.title } : {}),
@@ -221,8 +237,14 @@ function takePlaces(said: Mapping, draft: Draft, rest: Mapping): void {
     if (!at || !only(item, ["name", "at"])) return false;
     return draft.gauges.push({ name: String(item["name"] ?? ""), at }) > 0;
   });
+  draft.edges = { north: "closed", east: "closed", south: "closed", west: "closed" }; // as a file without them has it
   parted("boundaries", (item) => {
     const edge = EDGES.find((one) => one === item["edge"]);
+    if (item["edge"] === "all" && item["type"] === "open" && only(item, ["edge", "type", "slope"])) {
+      draft.edges = { north: "open", east: "open", south: "open", west: "open" };
+      draft.slope = number(item["slope"], draft.slope);
+      return true;
+    }
     if (!edge || item["type"] !== "open" || !only(item, ["edge", "type", "slope"])) return false;
     draft.edges[edge] = "open";
     draft.slope = number(item["slope"], draft.slope);

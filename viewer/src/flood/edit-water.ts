@@ -1,6 +1,6 @@
 // Water that comes and goes at the sides: inflows at points, open edges; and gauges, where it is written down.
 import { button, el, iconButton } from "../dom.ts";
-import { EDGES } from "./draft.ts";
+import { closeBehind, EDGES } from "./draft.ts";
 import type { Desk } from "./editor.ts";
 import { choice, labelled, numberInput, showTrouble, textInput } from "./fields.ts";
 import { holds, type Place, placeText, typedPlace } from "./geo.ts";
@@ -11,13 +11,19 @@ export function waterSection(desk: Desk): HTMLElement[] {
   return [
     el("h3", {}, say("inflows")),
     ...desk.draft.inflows.map((_, index) => inflow(desk, index)),
-    addButton(desk, "addInflow", "inflowHere", (at) => desk.draft.inflows.push({ name: `Q${desk.draft.inflows.length + 1}`, at, discharge: 100 })),
+    addButton(desk, "addInflow", "inflowHere", (at) => {
+      desk.draft.inflows.push({ name: `Q${desk.draft.inflows.length + 1}`, at, discharge: 100 });
+      return closeBehind(desk.draft, at).map((edge) => say("edgeClosed", { edge: say(edge) })).join(" ");
+    }),
     el("h3", {}, say("edges")),
     ...edges(desk),
     el("h3", {}, say("gauges")),
     el("p", { class: "quiet" }, say("gaugesNote")),
     ...desk.draft.gauges.map((_, index) => gauge(desk, index)),
-    addButton(desk, "addGauge", "gaugeHere", (at) => desk.draft.gauges.push({ name: `H${desk.draft.gauges.length + 1}`, at })),
+    addButton(desk, "addGauge", "gaugeHere", (at) => {
+      desk.draft.gauges.push({ name: `H${desk.draft.gauges.length + 1}`, at });
+      return "";
+    }),
   ];
 }
 
@@ -79,7 +85,7 @@ export function removeButton(label: string, press: () => void): HTMLButtonElemen
   return made;
 }
 
-function addButton(desk: Desk, label: FloodTextId, guide: FloodTextId, add: (at: Place) => void): HTMLElement {
+function addButton(desk: Desk, label: FloodTextId, guide: FloodTextId, add: (at: Place) => string): HTMLElement {
   const { say } = desk.voice;
   const message = el("p", { class: "bad", role: "alert" });
   const press = button(say(label), "line-button", () => {
@@ -93,9 +99,9 @@ function addButton(desk: Desk, label: FloodTextId, guide: FloodTextId, add: (at:
           message.textContent = say("placeOutside");
           return;
         }
-        add(at);
+        const more = add(at);
         desk.changed(true);
-        desk.announce(say("added", { place: placeText(at) }));
+        desk.announce(`${say("added", { place: placeText(at) })} ${more}`.trim());
       },
     });
   });
@@ -103,7 +109,7 @@ function addButton(desk: Desk, label: FloodTextId, guide: FloodTextId, add: (at:
 }
 
 function edges({ draft, voice: { say }, changed }: Desk): HTMLElement[] {
-  const states = [["closed", say("closed")], ["open", say("open")]] as const;
+  const states = [["closed", say("closed")], ["open", say("edgeOpen")]] as const;
   const fields = EDGES.map((edge) => {
     const field = choice(draft.edges[edge], states, (value) => {
       draft.edges[edge] = value;

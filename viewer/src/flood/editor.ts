@@ -250,20 +250,30 @@ export class Editor {
     keep(new Blob([text], { type: "application/yaml" }), `${this.draft.name || "scenario"}.yaml`);
   }
 
+  /** A run's scenario is taken over, under a name that its own run will get. */
+  take(text: string, name: string): Promise<void> {
+    return this.read(text, name);
+  }
+
   private async load(file: File): Promise<void> {
+    await this.read(await file.text(), file.name);
+  }
+
+  private async read(text: string, name: string): Promise<void> {
     const { say } = this.hooks.voice();
     try {
-      this.draft = fromMapping(await readScenarioText(await file.text()));
+      this.draft = fromMapping(await readScenarioText(text));
     } catch (error) {
       this.say(say("loadFailed", { detail: error instanceof Error ? error.message : String(error) }), true);
       return;
     }
+    this.draft.box ??= (this.draft.rest["domain"] as { polygon?: unknown } | undefined)?.polygon ? null : ((this.terrain?.bounds as Box | null) ?? null);
     this.hooks.terrainChosen(this.terrain);
     void this.loadFacilities();
     this.render();
     if (this.draft.box) this.hooks.goTo(this.draft.box);
     const kept = Object.keys(this.draft.rest);
-    this.say(kept.length > 0 ? say("loadedKept", { name: file.name, fields: kept.join(", ") }) : say("loaded", { name: file.name }), false);
+    this.say(kept.length > 0 ? say("loadedKept", { name, fields: kept.join(", ") }) : say("loaded", { name }), false);
   }
 
   /** The draft with a name that no other run has: their layers would be versions of each other. */
@@ -273,6 +283,8 @@ export class Editor {
     draft.name = untaken(draft.name || idOf(draft.title) || idOf(`${draft.terrain}-flood`) || "flood", taken);
     const name = document.getElementById("f-scenario");
     if (name instanceof HTMLInputElement) name.value = draft.name;
+    const bounds = this.terrain?.bounds;
+    draft.whole = Boolean(draft.box && bounds && draft.box.every((side, index) => Math.abs(side - (bounds[index] as number)) < 1e-6));
     return draft;
   }
 

@@ -16,7 +16,7 @@ export function showLegend(show: Show | null, layer: LayerInfo | null, most: num
 }
 
 function entries(show: Show, layer: LayerInfo | null, most: number, voice: FloodVoice): HTMLElement[] {
-  if (show === "depth" || show === "max-depth") {
+  if (show === "depth" || show === "max-depth" || show === "mean-depth") {
     const number = (value: number) => value.toLocaleString(voice.language);
     return CLASSES.map(({ from, colour }, index) => {
       const to = CLASSES[index + 1]?.from;

@@ -2,8 +2,9 @@
 import { type Position, readPermalink } from "../permalink.ts";
 import type { Language } from "../texts.ts";
 
-export const SHOWS = ["depth", "max-depth", "max-velocity", "max-hazard", "arrival", "duration", "difference"] as const;
-/** What of a run is on the map: its depth over time, one of its maxima, or two runs' difference. */
+const OF_MANY = ["mean-depth", "exceedance-0-1m", "exceedance-0-3m", "exceedance-0-5m", "exceedance-1-0m"] as const;
+export const SHOWS = ["depth", "max-depth", ...OF_MANY, "max-velocity", "max-hazard", "arrival", "duration", "difference"] as const;
+/** What of a run is on the map: its depth over time, one of its maxima, what many have in common, or a difference. */
 export type Show = (typeof SHOWS)[number];
 
 export interface FloodLink {

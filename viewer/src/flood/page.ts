@@ -17,6 +17,7 @@ import { Editor } from "./editor.ts";
 import { type Box, type Place } from "./geo.ts";
 import { showLegend } from "./legend.ts";
 import { type FloodLink, readLink, type Show, writeLink } from "./link.ts";
+import type { Pack } from "./pack.ts";
 import { Parting } from "./parting.ts";
 import { PickTool } from "./pick-tool.ts";
 import { Player } from "./player.ts";
@@ -24,9 +25,10 @@ import { PointCard } from "./point-card.ts";
 import { Result } from "./result.ts";
 import { RunsList } from "./runs-list.ts";
 import type { Recorded } from "./series.ts";
-import { layerNamed, type Run, Service } from "./service.ts";
+import { layerNamed, type Run, Service, titleOf } from "./service.ts";
 import { Stage } from "./stage.ts";
 import { type FloodVoice, speakingFlood } from "./texts.ts";
+import { notPublishedWords } from "./words.ts";
 
 const NARROW = "(max-width: 720px)";
 const TABS = ["make", "runs", "result"] as const;
@@ -124,6 +126,7 @@ export class FloodPage {
       recorded: (kind, name) => service.recorded(this.opened?.run.id ?? "", kind, name),
       names: () => this.opened?.names ?? [],
       download: async (address, name) => keep(await (await api.get(address)).blob(), name),
+      edit: (run) => void this.edit(run),
     });
     this.wireMap();
   }
@@ -234,8 +237,13 @@ export class FloodPage {
   private async started(id: string): Promise<void> {
     this.choose("runs");
     await this.list.load();
-    this.announce(this.voice.say("started", { name: this.list.find(id)?.name ?? id }));
+    this.announce(this.voice.say("started", { name: this.nameOf(id) }));
     byId("tab-runs").focus();
+  }
+
+  private nameOf(id: string): string {
+    const run = this.list.find(id);
+    return run ? titleOf(run, this.voice.language) : id;
   }
 
   private terrainChosen(layer: LayerInfo | null): void {
@@ -255,28 +263,34 @@ export class FloodPage {
       const [run, other] = await Promise.all([this.service.run(id), otherId ? this.service.run(otherId) : null]);
       await this.runsChanged();
       const depths = [run, ...(other ? [other] : [])].map((one) => layerNamed(one, "depth", this.layers));
-      if (!depths[0] || depths.includes(null)) throw new Error(this.voice.say("notPublished"));
-      const [packs, names] = await Promise.all([this.stage.load(depths as LayerInfo[], signal), this.service.names(id)]);
-      const [pack] = packs;
-      if (!pack) return;
-      this.opened = { run, other, show: "depth", most: Math.max(...packs.map(({ mostDepth }) => mostDepth)), names };
-      const times = [...new Set(packs.flatMap((one) => one.times))].sort((a, b) => a - b);
-      this.player.open(new Clock(times), pack.start);
       const possible = this.result.possible(run, other !== null);
-      this.opened.show = show && possible.includes(show) ? show : "depth";
+      if (!possible[0] || (other && depths.includes(null))) throw new Error(notPublishedWords(run, this.voice));
+      const [packs, names] = await Promise.all([this.stage.load(depths.includes(null) ? [] : (depths as LayerInfo[]), signal), this.service.names(id)]);
+      const most = Math.max(0, ...packs.map(({ mostDepth }) => mostDepth));
+      this.opened = { run, other, show: show && possible.includes(show) ? show : possible[0], most, names };
       this.list.mark(id);
       this.choose("result");
+      this.play(packs);
       this.show(this.opened.show);
-      this.player.seek(time ?? (times.at(-1) as number));
-      if (!this.link.position) this.goTo(pack.bounds, false);
+      if (packs.length > 0) this.player.seek(time ?? this.player.end);
+      const bounds = packs[0]?.bounds ?? layerNamed(run, possible[0], this.layers)?.bounds;
+      if (!this.link.position && bounds) this.goTo(bounds as Box, false);
       this.link = { ...this.link, position: null };
-      this.announce(this.voice.say("runOpened", { name: run.name }));
+      this.announce(this.voice.say("runOpened", { name: titleOf(run, this.voice.language) }));
     } catch (error) {
       if (signal.aborted) return;
       this.closeRun();
       this.tell("run", this.words(error));
     }
     this.expectIdle();
+  }
+
+  /** The player goes over all times of the animations; without any it is away. */
+  private play(packs: readonly Pack[]): void {
+    const [first] = packs;
+    if (!first) return this.player.close();
+    const times = [...new Set(packs.flatMap((one) => one.times))].sort((a, b) => a - b);
+    this.player.open(new Clock(times), first.start);
   }
 
   private show(show: Show): void {
@@ -289,13 +303,27 @@ export class FloodPage {
     this.stage.show({ show, rasters, most });
     this.stage.seek(this.player.time ?? 0);
     this.result.open(run, other, show);
-    const named = (one: Run) => one.facts?.title?.[this.voice.language] || one.name;
-    this.parting.show(other && show === "depth" ? [named(run), named(other)] : null, this.voice);
+    const { language } = this.voice;
+    this.parting.show(other && show === "depth" ? [titleOf(run, language), titleOf(other, language)] : null, this.voice);
     showLegend(show, rasters[0] ?? null, most, this.voice);
     byId("player").classList.toggle("aside", show !== "depth");
     this.describeSources();
     this.remember();
     this.expectIdle();
+  }
+
+  /** A run's scenario comes into the editor, for another run with something changed. */
+  private async edit(run: Run): Promise<void> {
+    const address = run.files["scenario"];
+    if (!address) return;
+    try {
+      const text = await (await this.api.get(address)).text();
+      this.closeRun();
+      this.choose("make");
+      await this.editor.take(text, titleOf(run, this.voice.language));
+    } catch (error) {
+      this.tell("run", this.words(error));
+    }
   }
 
   private closeRun(): void {
@@ -326,9 +354,9 @@ export class FloodPage {
     const runs = [opened.run, ...(opened.other ? [opened.other] : [])];
     const asked = runs.flatMap((run) => {
       const layer = layerNamed(run, "depth", this.layers);
-      return layer ? [{ layer: layer.id, name: run.facts?.title?.[this.voice.language] || run.name }] : [];
+      return layer ? [{ layer: layer.id, name: titleOf(run, this.voice.language) }] : [];
     });
-    void this.card.ask(asked, place, this.player.time ?? 0, byKeyboard);
+    if (asked.length > 0) void this.card.ask(asked, place, this.player.time ?? 0, byKeyboard);
   }
 
   // --- tabs, words, address bar ------------------------------------------------------------------------------
@@ -416,7 +444,7 @@ export class FloodPage {
   }
 
   private home(): void {
-    const box = this.opened ? layerNamed(this.opened.run, "depth", this.layers)?.bounds : this.editor.terrain?.bounds;
+    const box = this.opened ? layerNamed(this.opened.run, "max-depth", this.layers)?.bounds : this.editor.terrain?.bounds;
     if (box) this.goTo(box as Box);
   }
 

@@ -31,6 +31,11 @@ export class Player {
     return this.clock?.time ?? null;
   }
 
+  /** The last time of the run, s. */
+  get end(): number {
+    return this.clock?.end ?? 0;
+  }
+
   get playing(): boolean {
     return this.clock?.playing ?? false;
   }

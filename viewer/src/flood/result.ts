@@ -1,14 +1,16 @@
 // A run that is open: what of it is on the map, what it recorded, its balance, and what it does not say.
 import type { LayerInfo } from "../api.ts";
-import { countText } from "../amounts.ts";
+import { countText, momentText } from "../amounts.ts";
 import { button, byId, el } from "../dom.ts";
 import { figureTable } from "../twin/dock.ts";
 import { recordedCharts } from "./charts.ts";
 import { choice, labelled } from "./fields.ts";
+import { membersPart } from "./members.ts";
 import { type Show, SHOWS } from "./link.ts";
+import { filesPart } from "./result-files.ts";
 import type { Recorded } from "./series.ts";
 import type { TimeChart } from "./series-chart.ts";
-import { layerNamed, type Run, type RunFacts } from "./service.ts";
+import { layerNamed, type Run, type RunFacts, titleOf } from "./service.ts";
 import type { FloodTextId, FloodVoice } from "./texts.ts";
 import { durationText, errorText, metresText, volumeText } from "./words.ts";
 
@@ -27,6 +29,8 @@ export interface ResultHooks {
   recorded(kind: Recorded["kind"], name: string): Promise<Recorded>;
   names(): { kind: Recorded["kind"]; name: string }[];
   download(address: string, name: string): Promise<void>;
+  /** Takes the run's scenario into the editor. */
+  edit(run: Run): void;
   words(error: unknown): string;
 }
 
@@ -67,13 +71,13 @@ export class Result {
     if (!run) return;
     const focus = document.activeElement?.id;
     this.endCharts();
-    this.place.replaceChildren(this.head(run), this.choices(run), this.comparing(run), ...this.records(), ...this.balance(run), this.files(run), this.limits(run));
+    this.place.replaceChildren(this.head(run), this.choices(run), ...this.comparing(run), ...membersPart(run, this.hooks.voice()), ...this.records(), ...this.balance(run), filesPart(run, this.hooks), this.limits(run));
     if (focus && this.place.querySelector(`#${CSS.escape(focus)}`)) byId(focus).focus();
   }
 
   /** What can be shown: what has layers; of two compared runs their depths and their difference. */
   possible(run: Run, compared: boolean): Show[] {
-    const there = (show: Show) => show === "depth" || layerNamed(run, show, this.hooks.layers()) !== null;
+    const there = (show: Show) => layerNamed(run, show, this.hooks.layers()) !== null;
     return SHOWS.filter((show) => (show === "difference" ? compared : there(show) && (!compared || show === "depth")));
   }
 
@@ -81,9 +85,11 @@ export class Result {
 
   private head(run: Run): HTMLElement {
     const { say, language } = this.hooks.voice();
-    const title = el("h2", { id: "result-title", tabindex: -1 }, run.facts?.title?.[language] || run.name);
+    const title = el("h2", { id: "result-title", tabindex: -1 }, titleOf(run, language));
     const back = button(say("closeRun"), "text-button", () => this.hooks.close());
-    return el("div", { class: "flood-part" }, el("div", { class: "flood-row result-head" }, title, back), el("p", { class: "quiet" }, this.summary(run.facts)));
+    const again = button(say("again"), "line-button", () => this.hooks.edit(run));
+    again.hidden = !run.files["scenario"];
+    return el("div", { class: "flood-part" }, el("div", { class: "flood-row result-head" }, title, back), el("p", { class: "quiet" }, this.summary(run.facts)), el("div", {}, again));
   }
 
   private summary(facts: RunFacts | null): string {
@@ -119,16 +125,16 @@ export class Result {
     );
   }
 
-  private comparing(run: Run): HTMLElement {
+  private comparing(run: Run): HTMLElement[] {
     const { say, language } = this.hooks.voice();
-    const others = this.hooks.runs().filter((one) => one.id !== run.id && one.state === "done" && one.layers.length > 0);
-    const titled = (one: Run) => one.facts?.title?.[language] || one.name;
-    const options = [["", say("noComparison")] as const, ...others.map((one) => [one.id, `${titled(one)} (${one.created.slice(0, 16).replace("T", " ")})`] as const)];
+    if (!layerNamed(run, "depth", this.hooks.layers())) return [];
+    const others = this.hooks.runs().filter((one) => one.id !== run.id && one.state === "done" && layerNamed(one, "depth", this.hooks.layers()));
+    const options = [["", say("noComparison")] as const, ...others.map((one) => [one.id, `${titleOf(one, language)} (${momentText(one.created, language)})`] as const)];
     const select = choice(this.other?.id ?? "", options, (id) => this.hooks.compare(id || null));
     select.disabled = others.length === 0;
     const parts = [labelled("with", say("compare"), select)];
     if (this.other) parts.push(el("p", { class: "quiet" }, say("compareNote")));
-    return el("div", { class: "flood-part" }, ...parts);
+    return [el("div", { class: "flood-part" }, ...parts)];
   }
 
   private records(): HTMLElement[] {
@@ -166,7 +172,7 @@ export class Result {
   }
 
   private balance({ facts }: Run): HTMLElement[] {
-    if (!facts?.volume) return [];
+    if (!facts?.volume || facts.kind === "ensemble") return [];
     const voice = this.hooks.voice();
     const { say, language } = voice;
     const { volume, terms = {} } = facts;
@@ -185,21 +191,6 @@ export class Result {
         figureTable(say("balance"), [say("term"), say("comeIn"), say("goneOut")], rows),
       ),
     ];
-  }
-
-  private files(run: Run): HTMLElement {
-    const { say } = this.hooks.voice();
-    const message = el("p", { class: "bad", role: "alert" });
-    const file = (id: FloodTextId, address: string, name: string) =>
-      button(say(id), "line-button", () => {
-        message.textContent = "";
-        this.hooks.download(address, name).catch((error: unknown) => (message.textContent = this.hooks.words(error)));
-      });
-    const files = [
-      file("reportHtml", `/api/runs/${run.id}/report`, `${run.name}.html`),
-      file("reportPdf", `/api/runs/${run.id}/report.pdf`, `${run.name}.pdf`),
-    ];
-    return el("div", { class: "flood-part" }, el("div", { class: "flood-row" }, ...files), message);
   }
 
   private limits({ facts }: Run): HTMLElement {

@@ -2,9 +2,9 @@
 import { momentText } from "../amounts.ts";
 import { button, el } from "../dom.ts";
 import { confirmed } from "../ui/confirm.ts";
-import { hasEnded, type Progress, type Run, type Service } from "./service.ts";
+import { hasEnded, type Progress, type Run, type Service, titleOf } from "./service.ts";
 import type { FloodTextId, FloodVoice } from "./texts.ts";
-import { durationText, errorText, metresText, progressWords } from "./words.ts";
+import { durationText, errorText, metresText, notPublishedWords, progressWords } from "./words.ts";
 
 export interface ListHooks {
   voice(): FloodVoice;
@@ -93,7 +93,7 @@ export class RunsList {
 
   private row(run: Run): HTMLElement {
     const { language, say } = this.hooks.voice();
-    const title = run.facts?.title?.[language] || run.name;
+    const title = titleOf(run, language);
     const state = el("span", { class: `run-state run-${run.state}` }, say(`state_${run.state}` as FloodTextId));
     const head = el("div", { class: "run-head" }, el("strong", {}, title), state);
     const item = el("li", { class: run.id === this.openId ? "run-open" : "" }, head, el("p", { class: "quiet" }, this.facts(run)));
@@ -102,7 +102,7 @@ export class RunsList {
     if (run.state === "done") {
       const open = button(say(run.id === this.openId ? "opened" : "open"), "line-button", () => this.hooks.open(run));
       open.setAttribute("aria-label", `${open.textContent}: ${title}`);
-      if (run.layers.length === 0) item.append(el("p", { class: "quiet" }, say("notPublished")));
+      if (run.layers.length === 0) item.append(el("p", { class: "quiet" }, notPublishedWords(run, this.hooks.voice())));
       else if (this.superseded(run)) item.append(el("p", { class: "quiet" }, say("superseded")));
       else item.append(open);
     }

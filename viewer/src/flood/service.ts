@@ -22,9 +22,22 @@ export interface Volume {
   relative_error: number;
 }
 
+/** One run of an ensemble. */
+export interface Member {
+  name: string;
+  values: Record<string, unknown>;
+  flooded_m2?: number;
+  max_depth_m?: number;
+  gauges?: Record<string, { max_stage_m?: number | null }>;
+  error?: RunError;
+}
+
 /** `run.json`: what a finished run tells of itself. */
 export interface RunFacts {
   scenario?: string;
+  /** `ensemble`: many runs of one scenario. */
+  kind?: string;
+  members?: Member[];
   title?: { ko?: string; en?: string };
   scheme?: string;
   cell_m?: number;
@@ -46,6 +59,8 @@ export interface RunFacts {
   sections?: Record<string, { max_discharge_m3_s?: number | null }>;
   terms?: Record<string, { in_m3: number; out_m3: number }>;
   software?: string;
+  /** Names of what was written. */
+  outputs?: string[];
 }
 
 export interface Progress {
@@ -62,6 +77,12 @@ export interface Run extends Progress {
   error: RunError | null;
   layers: string[];
   facts: RunFacts | null;
+  /** What people call it; null: nobody has said. */
+  title: { ko: string; en: string } | null;
+  /** Why there is nothing on the map, where nothing is. */
+  notPublished: string | null;
+  /** Addresses of its results, by output. */
+  files: Record<string, string>;
 }
 
 const ENDED: readonly RunState[] = ["done", "failed", "cancelled"];
@@ -151,11 +172,19 @@ export function runOf(value: unknown): Run {
     error: (said["error"] ?? null) as RunError | null,
     layers: Array.isArray(said["layers"]) ? said["layers"].map(String) : [],
     facts: (said["result"] ?? null) as RunFacts | null,
+    title: ((said["result"] as RunFacts | null)?.title ?? said["title"] ?? null) as Run["title"],
+    notPublished: text("not_published"),
+    files: (said["files"] ?? {}) as Record<string, string>,
   };
 }
 
-/** The layer of a run that shows something: its id ends with that. */
+/** What people call a run. */
+export function titleOf({ title, name }: Run, language: "ko" | "en"): string {
+  return title?.[language] || name;
+}
+
+/** The layer of a run that shows something: it is named after the scenario, and ends with that. */
 export function layerNamed(run: Run, ending: string, layers: readonly LayerInfo[]): LayerInfo | null {
-  const id = run.layers.find((one) => one.endsWith(`-${ending}`) && !(ending === "depth" && one.endsWith("-max-depth")));
-  return layers.find((layer) => layer.id === id) ?? null;
+  const id = `${run.facts?.scenario ?? run.name}-${ending}`;
+  return run.layers.includes(id) ? (layers.find((layer) => layer.id === id) ?? null) : null;
 }

@@ -113,6 +113,65 @@ def test_a_dam_break_in_a_flume_goes_round_a_building() -> None:
     assert _error(water, before) < 1e-6
 
 
+def _flowing(basin: Basin, east: Values, south: Values) -> Water:
+    """Return water that moves with these velocities, m/s."""
+    water = basin.water()
+    saved = {k: np.array(v) for k, v in water.save().items()}
+    for name, speeds in (("qx", east), ("qy", south)):
+        saved[name] = (speeds * saved["depth"]).astype(saved[name].dtype)
+    saved["facts"][2] = 10.0  # faster than anything: the first step is short
+    water.load(saved)
+    return water
+
+
+@pytest.mark.parametrize("wall", [1.0, math.nan])  # a bed that rises, and the outside
+def test_a_bore_runs_back_from_a_wall_as_conservation_demands(wall: float) -> None:
+    u, rise = 3 * math.sqrt(9.81 * 0.05), 4.86399  # Froude number 3: u = (rise - 1)·√(g·h/2·(1 + 1/rise))
+    bed, depth = np.zeros((3, 400)), np.full((3, 400), 0.05)
+    bed[:, 350:], depth[:, 350:] = wall, 0
+    water = _flowing(Basin(bed, depth, 0.05), np.full((3, 400), u), np.zeros((3, 400)))
+    run(water, 3)
+    np.testing.assert_allclose(water.depth[1, 325:350], 0.05 * rise, rtol=2e-3)
+    front = (350 - np.argmax(water.depth[1, :350] > 0.15)) * 0.05
+    assert front == pytest.approx(3 * u / (rise - 1), abs=0.05)
+
+
+@pytest.mark.parametrize(("degrees", "keeps"), [(45, 0.999), (26.565, 0.95), (64, 0.95), (10, 0.9)])
+def test_water_runs_along_a_wall_that_is_a_stair_in_the_grid(degrees: float, keeps: float) -> None:
+    """A channel 8 cells wide without friction; 4 s after, the ends are not yet felt in its middle."""
+    c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    rows, columns = round(60 * s + 8 * c) + 10, round(60 * c + 8 * s) + 10
+    x, y = np.meshgrid(np.arange(columns) + 0.5 - 8 * s - 4.9, rows - np.arange(rows) - 5.4)
+    along, across = x * c + y * s, y * c - x * s
+    free = (along > 0) & (along < 60) & (across > 0) & (across < 8)
+    basin = Basin(np.where(free, 0.0, 3.0), np.where(free, 1.0, 0.0), 1.0)
+    water = _flowing(basin, np.full(free.shape, 1.5 * c), np.full(free.shape, -1.5 * s))
+    run(water, 4)
+    qx, qy = water.flow()
+    speeds = (qx * c - qy * s)[free & (along > 25) & (along < 35)]
+    assert keeps * 1.5 < speeds.mean() < 1.5 * 1.001  # nor is it driven
+
+
+def test_a_jump_stands_off_a_slanted_wall_at_its_angle() -> None:
+    """Flow of Froude number 4 along a wall that turns by 20° (Ippen 1951): a jump at 34.0°, 0.270 m deep."""
+    dx, upstream = 0.1, 16.0
+    columns, rows = round((6 + upstream) / dx), 40
+    x, y = np.meshgrid((np.arange(columns) + 0.5) * dx - upstream, (rows - np.arange(rows) - 0.5) * dx)
+    solid = y < np.maximum(0, (x - 1) * math.tan(math.radians(20)))
+    out = ends(rows, columns, east=(OPEN, 0.0, 0.0))
+    basin = Basin(np.where(solid, 1.0, 0.0), np.where(solid, 0, 0.1), dx, 0.0, out)
+    water = _flowing(basin, np.full(solid.shape, 4 * math.sqrt(9.81 * 0.1)), np.zeros(solid.shape))
+    run(water, 3.2)
+    for at in (3.0, 4.0, 5.0):
+        column = round((at + upstream) / dx)
+        wall, front = (at - 0.95) * math.tan(math.radians(20)), (at - 0.95) * math.tan(math.radians(34.02))
+        height = y[:, column]
+        behind = (height > wall + 0.1 * (front - wall)) & (height < wall + 0.8 * (front - wall))
+        assert water.depth[behind, column].mean() == pytest.approx(0.270, rel=0.06)
+        found = height[(water.depth[:, column] > 0.185) & (height > wall)].max() + dx / 2
+        assert math.degrees(math.atan2(found, at - 0.95)) == pytest.approx(34.02, abs=2.5)
+
+
 def _smooth(cells: int, order: int) -> Values:
     """Return the depth after a smooth hump has begun to spread over a wavy bed, before any shock."""
     x = (np.arange(cells * 8) + 0.5) / (cells * 8) * 10

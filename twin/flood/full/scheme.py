@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from twin.flood.full import edges, flux, law, tiles, update
+from twin.flood.full import edges, flux, law, tiles, update, walls
 from twin.flood.full.law import GRAVITY
 from twin.flood.records import DISCHARGE, STAGE, Boundary, Domain, Ints, Maxima, Options
 from twin.grid import Floats, Values
@@ -49,6 +49,7 @@ class Full:
         self.blocked_x = np.zeros((rows, columns + 1), np.uint8)
         self.blocked_y = np.zeros((rows + 1, columns), np.uint8)
         self._shut = np.zeros((rows, columns + 1), np.uint8), np.zeros((rows + 1, columns), np.uint8)
+        self._slanted: tuple[Values, ...] | None = None
         self._shut_faces()
         groups = len(boundary.names)
         self._come, self._gone = np.zeros((2, groups)), np.zeros((2, groups))  # sum, carry
@@ -201,6 +202,10 @@ class Full:
         num = np.array([GRAVITY, self._cell, dt * order / 4, law.THETA, self._dry, law.STEEP], self._depth.dtype)
         self._con[1] = dt
         self._share(lambda lot, buf: flux.fluxes(buf, state, self._shut, self._flux, lot, num))
+        if self._slanted is None:
+            found = walls.slanted(self._bed, self._active, self._shut, law.STEEP * self._cell)
+            self._slanted = found.cell, found.side, found.east, found.south
+        walls.turn(state[:4], self._slanted, self._shut, self._flux, GRAVITY, self._dry)
         if self.boundary.cell.size:
             edges.pass_edges((*state, self._active), self._faces(), self._blocked, self._flux, GRAVITY, self._dry)
         self._hold(dt_dx)
@@ -302,6 +307,7 @@ class Full:
         still = np.pad(~self._active, 1, constant_values=True)
         self._shut[0][...] = self.blocked_x | still[1:-1, :-1] | still[1:-1, 1:]
         self._shut[1][...] = self.blocked_y | still[:-1, 1:-1] | still[1:, 1:-1]
+        self._slanted = None  # looked for when the water moves
 
     def _cells_behind(self) -> Ints:
         """Return the inactive cells beyond boundary faces inside the grid: what passes there is gone."""

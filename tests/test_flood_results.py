@@ -18,9 +18,10 @@ import rasterio
 from naru.errors import CrsUnknown, FileMissing, StorageFailed
 from tests.painted_floods import FRAME, START, PaintedWater, assembled, begun, flat_domain, rising, run
 from twin.flood.advance import Flood, advance
-from twin.flood.records import Domain
+from twin.flood.records import Domain, Maxima
 from twin.grid import Values
 from twin.results import finish as finishing
+from twin.results.doubts import doubts, fast_share
 from twin.results.frames import read_frame
 from twin.results.publish import parts
 from twin.results.recorder import DRY_M, Recorder
@@ -49,6 +50,18 @@ def done(scenario: Assembled, tmp_path_factory: pytest.TempPathFactory) -> tuple
 def rows_of(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as stream:
         return list(csv.DictReader(stream))
+
+
+def test_fast_flow_is_doubted_of_the_scheme_that_leaves_momentum_s_advection_out() -> None:
+    maxima = Maxima.start((2, 50))
+    maxima.depth[0], maxima.speed[0] = 0.4, 1.9  # √(g·0.4) = 1.98: slower than its waves
+    maxima.depth[1], maxima.speed[1] = 0.01, 3.0  # a film counts for nothing
+    assert doubts("inertial", maxima) == []
+    maxima.speed[0, :5] = 2.1
+    assert fast_share(maxima) == pytest.approx(0.1)
+    assert "10%" in doubts("inertial", maxima)[0] and "full" in doubts("inertial", maxima)[0]
+    assert doubts("full", maxima) == []
+    assert fast_share(Maxima.start((2, 2))) == 0.0
 
 
 # --- the contract -----------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ import naru
 from naru.storage import disk_errors, sync_file, sync_folder
 from twin.flood.advance import Flood
 from twin.results.animation import write_frames
+from twin.results.doubts import doubts
 from twin.results.frames import State, forget_frames, read_frame
 from twin.results.grids import GRIDS, write_grids
 from twin.results.netcdf import write_netcdf
@@ -197,7 +198,7 @@ def told(recorder: Recorder, flood: Flood, outputs: Mapping[str, str], seconds: 
         "max_depth_m": float(flood.maxima.depth.max(initial=0.0)),
         "terms": {name: {"in_m3": come, "out_m3": gone} for name, (come, gone) in balance.terms.items()},
         "inputs": [dict(each) for each in assembled.inputs],
-        "warnings": list(assembled.warnings),
+        "warnings": [*assembled.warnings, *doubts(options.scheme, flood.maxima)],
         "software": f"naru-city {naru.__version__}",
     }
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
 from naru.errors import BadSpec
+from twin.flood import advance as course
 from twin.flood.inertial.scheme import InertialWater, start
 from twin.flood.records import DISCHARGE, EAST, NORTH, OPEN, SOUTH, STAGE, WEST, Boundary, Domain, Maxima, Options
 from twin.grid import Floats, Frame, Values
@@ -389,6 +390,36 @@ def test_the_maxima_are_those_of_their_own_moments() -> None:
         np.testing.assert_allclose(getattr(maxima, name), expected, rtol=1e-4, atol=1e-5, err_msg=name)
     np.testing.assert_allclose(maxima.arrival, arrival, rtol=1e-6)
     assert np.isnan(maxima.peak_time[maxima.depth == 0]).all()
+
+
+def test_what_fast_water_does_between_looks_is_hardly_missed() -> None:
+    y, x = np.mgrid[:80, :80]
+    pool = water(np.zeros(x.shape), np.where(np.hypot(x - 25, y - 40) < 15, 4.0, 0.0), 10.0)
+    every = Maxima.start(pool.depth.shape)
+
+    class EachStep:
+        looks = 0
+
+        def step(self, flood: course.Flood, dt_s: float) -> None:
+            pool.track(every, flood.time_s, dt_s)
+
+        def output(self, flood: course.Flood, balance: Any) -> None:
+            pass
+
+        def track(self, flood: course.Flood) -> None:
+            self.looks += 1
+
+    flood, watcher = course.start(pool, [], Maxima.start(pool.depth.shape)), EachStep()
+    pool.track(every, 0.0, 0.0)
+    course.advance(flood, course.Plan(300.0, 300.0), watcher)
+    wet = every.depth > 0.05
+    for name, share in (("depth", 0.02), ("speed", 0.05), ("hazard", 0.02)):
+        full = getattr(every, name)[wet]
+        missed = full - getattr(flood.maxima, name)[wet]
+        assert missed.min() >= 0
+        assert missed.mean() <= share * full.mean(), name
+    assert watcher.looks < 0.6 * flood.steps
+    assert np.nanmax(flood.maxima.arrival - every.arrival) <= 15.0
 
 
 def test_a_street_down_a_steep_hill_keeps_to_its_froude_number() -> None:

@@ -93,6 +93,11 @@ class InertialWater:
         """How many cells a step computes."""
         return self._cells
 
+    @property
+    def fastest_m_s(self) -> float:
+        """How fast the fastest water flowed through a face in the last step."""
+        return self._fastest
+
     def longest_step(self) -> float:
         """Return the longest stable step, s: neither waves (Bates et al. 2010, eq. 14) nor flow cross a cell."""
         if self._stale:

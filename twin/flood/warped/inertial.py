@@ -80,6 +80,11 @@ class WarpedInertial:
         """How many of the host's threads work on all cells may be spread over."""
         return self._threads
 
+    @property
+    def fastest_m_s(self) -> float:
+        """How fast the fastest water flowed through a face in the last step."""
+        return self._fastest
+
     def longest_step(self) -> float:
         """Return the longest stable step, s."""
         if self._stale:

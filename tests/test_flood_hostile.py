@@ -10,9 +10,10 @@ import pytest
 
 from naru import runs
 from naru.errors import NaruError
-from tests.flood_scenarios import NORTH, WEST, made, mapping, plain
+from tests.flood_scenarios import NORTH, WEST, made, mapping, plain, write_raster
 from twin.crs import usable_crs
 from twin.fields import only_beside
+from twin.forcing import raster_files
 from twin.grid import Frame
 from twin.runs.member import table
 from twin.scenario.assemble import assemble
@@ -166,3 +167,38 @@ def test_names_are_no_formulas_in_tables(folder: Path) -> None:
     assert [gauge.name for gauge in made(folder, gauges=gauges).gauges] == ["'=cmd|x", "잠수교"]
     rows = table([{"name": "a", "values": {"title": "=1+1", "manning_n": -1}}])
     assert rows[1][1:3] == ["'=1+1", -1]
+
+
+@pytest.mark.parametrize(
+    ("cell", "crs", "claim", "what"),
+    [
+        (1e9, "EPSG:5186", None, "where 0.0001 to 100000 m are expected"),
+        (1e-12, "EPSG:5186", None, "where 0.0001 to 100000 m are expected"),
+        (2.0, None, "EPSG:4326", "does not lie where EPSG:5186"),
+    ],
+)
+def test_a_terrain_that_cannot_be_is_refused(
+    folder: Path, cell: float, crs: str | None, claim: str | None, what: str
+) -> None:
+    write_raster(folder / "odd.tif", np.full((4, 5), 3.0), cell=cell, crs=crs)
+    terrain = {"file": "odd.tif", "crs": claim} if claim else "odd.tif"
+    domain = {"crs": "EPSG:5186", "cell_m": 2} if claim else None
+    with pytest.raises(NaruError, match=what):
+        made(folder, terrain=terrain, domain=domain)
+
+
+def test_what_stands_for_nothing_is_looked_for_around_the_domain(folder: Path) -> None:
+    values = np.full((40, 40), 3.0)
+    values[2, 2] = values[30, 30] = -9999
+    write_raster(folder / "odd.tif", values)
+    near = made(folder, terrain="odd.tif", domain={"bbox": [WEST, NORTH - 12, WEST + 12, NORTH]})
+    assert np.isnan(near.domain.bed[2, 2])
+    away = made(folder, terrain="odd.tif", domain={"bbox": [WEST + 24, NORTH - 36, WEST + 36, NORTH - 24]})
+    assert not any("nodata" in text for text in away.warnings)
+
+
+def test_rain_of_more_numbers_than_fit_is_refused_unread(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(raster_files, "_MOST_NUMBERS", 5)
+    with pytest.raises(NaruError, match="more than 5 numbers") as caught:
+        made(folder, rain={"raster": {**RAIN["raster"], "file": "grid.txt"}})
+    assert caught.value.field == "rain.raster"

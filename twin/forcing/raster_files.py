@@ -12,11 +12,12 @@ import numpy as np
 import rasterio
 from rasterio.errors import RasterioError
 
-from naru.errors import BadSpec, CrsUnknown, FileDamaged
+from naru.errors import BadSpec, CrsUnknown, FileDamaged, TooLarge
 from twin.fields import only_own_files
 from twin.forcing.moments import UNITS_S, Moment, read_moment
 from twin.grid import Floats, Values
 
+_MOST_NUMBERS = 200_000_000  # that are read at once: 1.6 GB
 NETCDF = (".nc", ".nc4", ".cdf")
 Place = Callable[[Floats, Floats], tuple[Floats, Floats]]
 
@@ -45,13 +46,22 @@ def drivers(file: Path) -> dict[str, Any]:
 
 
 def read_bands(files: Sequence[Path]) -> Frames:
-    """Read all bands of rasters that lie on the same cells. Raises FileDamaged, BadSpec."""
+    """Read all bands of rasters that lie on the same cells. Raises FileDamaged, BadSpec, TooLarge."""
     values: list[Floats] = []
     names: list[str] = []
     first: tuple[Any, ...] | None = None
+    seen = 0
     for file in files:
         try:
             with rasterio.open(file, **drivers(file)) as raster:
+                seen += raster.width * raster.height * raster.count
+                if seen > _MOST_NUMBERS:
+                    raise TooLarge(
+                        f"the rasters have more than {_MOST_NUMBERS:,} numbers",
+                        file=str(file),
+                        field="rain.raster",
+                        remedy="Cut them to the domain.",
+                    )
                 grid = (raster.crs, raster.transform, raster.shape)
                 if first is None:
                     first = grid

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -37,7 +38,7 @@ def read_cells(raster: Opened, frame: Frame, warn: Callable[[str], None], *, cla
     """
     try:
         with rasterio.open(raster.path, **dict(raster.options)) as opened:
-            nodata = raster.nodata if raster.nodata is not None else _undeclared(opened, raster, warn)
+            nodata = raster.nodata if raster.nodata is not None else _undeclared(opened, raster, frame, warn)
             shift = _agreement(raster, frame)
             if shift is not None:
                 values = _untouched(opened, raster, frame, nodata, shift)
@@ -135,13 +136,41 @@ def _resampled(opened: Any, raster: Opened, frame: Frame, nodata: float | None, 
     return out
 
 
-def _undeclared(opened: Any, raster: Opened, warn: Callable[[str], None]) -> float | None:
+def _around(raster: Opened, frame: Frame) -> Window:
+    """Return the cells of a raster that the domain may take numbers from; all of it where that is not known."""
+    west, south, east, north = frame.bounds
+    if not same_system(raster, frame.crs):
+        assert raster.crs is not None
+        box = transform_bounds(frame.crs, raster.crs.to_wkt(), *frame.bounds, densify_pts=21)
+        west, south, east, north = box
+    x, y = raster.bounds[0], raster.bounds[3]
+    sides = (
+        ((west - x) / raster.cell[0], (east - x) / raster.cell[0]),
+        (
+            (y - north) / raster.cell[1],
+            (y - south) / raster.cell[1],
+        ),
+    )
+    if not np.isfinite(sides).all():
+        return Window(0, 0, raster.columns, raster.rows)
+    (left, right), (top, bottom) = (
+        (max(0, math.floor(low) - 2), min(size, math.ceil(high) + 2))
+        for (low, high), size in zip(sides, (raster.columns, raster.rows), strict=True)
+    )
+    upright = raster.transform.a > 0 > raster.transform.e
+    if not upright or right <= left or bottom <= top:
+        return Window(0, 0, raster.columns, raster.rows)
+    return Window(left, top, right - left, bottom - top)
+
+
+def _undeclared(opened: Any, raster: Opened, frame: Frame, warn: Callable[[str], None]) -> float | None:
     """Return the number that stands for nothing though the file does not say so, if one does.
 
-    Of a large raster only every so many cells are looked at.
+    Only the part around the domain is looked at, and where that is large, every so many cells.
     """
-    shape = tuple(min(2048, size) for size in (raster.rows, raster.columns))
-    look = opened.read(raster.band, out_shape=shape, resampling=Resampling.nearest)
+    part = _around(raster, frame)
+    shape = tuple(min(2048, int(size)) for size in (part.height, part.width))
+    look = opened.read(raster.band, window=part, out_shape=shape, resampling=Resampling.nearest)
     for number in NOTHING:
         like = np.asarray(number).astype(look.dtype) if look.dtype.kind == "f" else np.asarray(number)
         if bool((look == like).any()):

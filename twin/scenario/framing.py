@@ -29,6 +29,7 @@ BYTES_PER_CELL = {
 _SHARE = 0.7  # of the machine's memory that one run may take
 _SQUARE = 1e-3  # by which a cell's sides may differ and count as equal
 _SAME = 1e-6
+_SMALLEST_M, _LARGEST_M = 1e-4, 1e5  # sides of cells
 
 
 def crs_of(raster: Opened, wanted: str | None, file: str, warn: Callable[[str], None], *, is_layer: bool) -> str:
@@ -99,8 +100,24 @@ def frame_of(raster: Opened, crs: str, cell_m: float | None, box: Box | None, wa
     `box` is in `crs`. Cells of the terrain that it touches belong to it. Raises BadSpec, named "domain.…".
     """
     if not same_system(raster, crs):
-        return _new_frame(own_bounds(raster, crs), raster, crs, cell_m, box)
+        bounds = own_bounds(raster, crs)
+        if not np.isfinite(bounds).all():
+            raise CrsRefused(
+                f"the terrain, as its coordinates say, does not lie where {crs} is used",
+                file=raster.named,
+                field="domain.crs",
+                remedy="Name a system of the place, or correct the terrain's `crs`.",
+            )
+        return _new_frame(bounds, raster, crs, cell_m, box)
     width, height = raster.cell
+    if not _SMALLEST_M <= min(width, height) <= max(width, height) <= _LARGEST_M:
+        raise BadSpec(
+            f"the terrain's cells are {width:g} × {height:g} m where {_SMALLEST_M:g} to {_LARGEST_M:g} m are "
+            "expected",
+            file=raster.named,
+            field="terrain",
+            remedy="Check the unit of its coordinates.",
+        )
     square = abs(width / height - 1) < _SQUARE
     if not square and cell_m is None:
         raise BadSpec(

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import rasterio
 from affine import Affine
 from pyproj import CRS
@@ -227,6 +228,8 @@ def _check_kind(opened: Any, named: str) -> None:
         what, remedy = "holds complex numbers", "Give a raster of heights."
     elif opened.count in (3, 4) and opened.dtypes[0] == "uint8":
         what, remedy = "is a picture", "Give a raster of numbers."
+    elif not (np.isfinite(t[:6]).all() and (t.a or t.b) and (t.e or t.d)):
+        what, remedy = "has cells without a size", "Give it again where it lies."
     elif t == Affine.identity():
         what, remedy = "does not say where it lies", "Give it its world file, or a GeoTIFF."
     elif t.b or t.d:

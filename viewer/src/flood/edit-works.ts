@@ -10,7 +10,7 @@ import { across, type Place, placeText } from "./geo.ts";
 import type { FloodTextId } from "./texts.ts";
 
 const NEAR_M = 150;
-const FOOT_M = 40;
+const FOOT_M = 60;
 
 export function worksSection(desk: Desk): HTMLElement[] {
   const { draft, facilities, voice: { say } } = desk;
@@ -92,13 +92,15 @@ function breaches(desk: Desk): HTMLElement[] {
   return [el("h3", {}, say("breaches")), ...draft.breaches.map((_, index) => breach(desk, index)), el("div", {}, add, message)];
 }
 
-/** The level of the land behind a levee, EL m: of the ground at both feet, the higher one; null where it is not known. */
+/** The level of the land behind a levee, EL m: of the lowest ground on either side, the higher; null where none is known. */
 async function landLevel({ api, terrain }: Desk, line: readonly Place[], at: Place): Promise<number | null> {
   if (!terrain) return null;
   try {
     const { bed } = await askSection(api, terrain, across(line, at, FOOT_M));
-    const ends = [bed[0], bed.at(-1)].filter((height) => typeof height === "number") as number[];
-    return ends.length > 0 ? Math.round(Math.max(...ends) * 100) / 100 : null;
+    const middle = Math.floor(bed.length / 2); // the crest; the river's side has its bed, which lies deeper than the land
+    const sides = [bed.slice(0, middle), bed.slice(middle)].map((side) => side.filter((height) => typeof height === "number") as number[]);
+    const lowest = sides.filter((side) => side.length > 0).map((side) => Math.min(...side));
+    return lowest.length > 0 ? Math.round(Math.max(...lowest) * 100) / 100 : null;
   } catch (error) {
     console.warn(error); // the field stays empty, and the reader fills it
     return null;

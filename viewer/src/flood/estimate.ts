@@ -20,7 +20,7 @@ export interface Estimate {
 export function estimate({ box, cell, hours, scheme }: Draft, runs: readonly Run[]): Estimate | null {
   if (!box || !(cell > 0) || !(hours > 0)) return null;
   const cells = cellCount(box, cell);
-  const known = runs.map(({ facts }) => facts).find((facts) => facts?.scheme === scheme && facts.cell_steps_per_second && facts.steps && facts.duration_s && facts.cell_m);
+  const known = runs.map(({ facts }) => facts).find((facts) => facts?.scheme === scheme && facts.kind !== "ensemble" && facts.cell_steps_per_second && facts.steps && facts.duration_s && facts.cell_m);
   const steps = known
     ? ((known.steps as number) / (known.duration_s as number)) * ((known.cell_m as number) / cell) * hours * 3600
     : (USUAL_STEPS[scheme] / cell) * hours * 3600;

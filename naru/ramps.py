@@ -31,6 +31,13 @@ _CLASSES = {
         Mark(2.0, "2–5 m", False),
         Mark(5.0, "5 m 이상 (5 m and more)", False),
     ),
+    "share": (  # of the members of an ensemble
+        Mark(0.0, "20% 미만 (below 20%)", False),
+        Mark(0.2, "20–40%", False),
+        Mark(0.4, "40–60%", False),
+        Mark(0.6, "60–80%", False),
+        Mark(0.8, "80% 이상 (80% and more)", False),
+    ),
     "hazard": (
         Mark(0.0, "0.75 미만: 주의 (below 0.75: caution)", False),
         Mark(0.75, "0.75–1.25: 일부 위험 (danger for some)", False),

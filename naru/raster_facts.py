@@ -16,6 +16,7 @@ RAMPS = (  # of styles/ramps.json; "": its role's
     "slope",
     "vegetation",
     "water",
+    "share",
     "difference",
     "roughness",
     "depth",

@@ -51,7 +51,7 @@ def parts(folder: Path, told: Mapping[str, Any]) -> list[Part]:
     for threshold in THRESHOLDS_M:
         words = f"침수심 {threshold:g} m 이상 확률", f"probability of {threshold:g} m or more"
         wanted.append(
-            (f"exceedance-{threshold:.1f}m".replace(".", "-"), f"exceedance_{threshold:.1f}m", *words, "water")
+            (f"exceedance-{threshold:.1f}m".replace(".", "-"), f"exceedance_{threshold:.1f}m", *words, "share")
         )
     made = [_part(folder, told, each, flooded) for each in wanted]
     out = [part for part in made if part]

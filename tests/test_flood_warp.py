@@ -172,6 +172,27 @@ def test_both_back_ends_break_a_dam_alike(scheme: str) -> None:
     assert np.abs(found[0] - found[1]).max() < _SAME_M
 
 
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_both_back_ends_run_along_walls_that_are_stairs_alike(precision: str) -> None:
+    y, x = np.mgrid[:40, :40].astype(float)
+    across = x - y
+    for bed in (np.where(abs(across) < 8, 0.0, 100.0), np.where(abs(across) < 8, 0.0, np.nan)):
+        depth = np.where(abs(across) < 8, np.where(x + y < 30, 3.0, 0.5), 0.0)
+        found = []
+        for backend in schemes.BACKENDS:
+            water = water_of(backend, bed, depth, scheme="full", precision=precision)
+            before, time_s = water.stored_m3(), 0.0
+            while time_s < 30:
+                dt = water.longest_step()
+                water.step(dt)
+                time_s += dt
+            assert error(water, before) < _BALANCED[precision]
+            found.append([water.depth.copy(), *water.flow()])
+        assert found[0][1].max() > 0.5, "it runs along the walls"
+        for a, b in zip(*found, strict=True):
+            assert np.abs(a - b).max() < _SAME_M
+
+
 @pytest.mark.parametrize("backend", schemes.BACKENDS)
 def test_water_that_ran_over_an_inner_border_is_counted_once_when_its_donor_takes_some_back(backend: str) -> None:
     rng = np.random.default_rng(0)
@@ -323,15 +344,25 @@ def test_all_kernels_compile_for_gpus(tmp_path: Path) -> None:
         pytest.skip("this build of Warp has no compiler for CUDA")
     for scheme in SCHEMES:
         water, maxima = busy("warp", scheme), Maxima.start((40, 90))
+        water.block(91 * np.arange(20, 24) + 5 + np.arange(4), 90 * np.arange(21, 25) + 5 + np.arange(4))  # a stair
         water.depth[20, 40] = -0.01  # what only a repair heals
         storm(water, maxima, 5.0)
     made = set()
-    names = ("inertial_kernels", "inertial_edges", "full_flux", "full_edges", "full_update", "maxima", "passed")
+    names = (
+        "inertial_kernels",
+        "inertial_edges",
+        "full_flux",
+        "full_edges",
+        "full_walls",
+        "full_update",
+        "maxima",
+        "passed",
+    )
     for name in names:
         module = importlib.import_module(f"twin.flood.warped.{name}")
         for kernel in (value for value in vars(module).values() if isinstance(value, wp.Kernel)):
             if kernel.overloads:
                 wp.compile_aot_module(kernel.module, arch=90, module_dir=tmp_path, use_ptx=True)
                 made.add(kernel.key)
-    assert {"flux", "mass", "take_back", "fluxes", "move", "pour", "take", "_cross", "_times"} <= made
+    assert {"flux", "mass", "take_back", "fluxes", "turn", "move", "pour", "take", "_cross", "_times"} <= made
     assert len(list(tmp_path.glob("*.ptx"))) >= len(made)

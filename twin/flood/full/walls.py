@@ -18,7 +18,7 @@ from twin.flood.records import EAST, NORTH, SOUTH, WEST, Ints
 from twin.grid import Floats, Values
 
 _OFFSETS = (-3, -2, -1, 0, 1, 2, 3)  # of the cells around, whose faces say where the wall runs
-_ALONG = 0.02  # sin² of the angle to a wall (8°) within which water runs along it: so well is its direction known
+ALONG = 0.02  # sin² of the angle to a wall (8°) within which water runs along it: so well is its direction known
 Flags = npt.NDArray[np.bool_]
 
 
@@ -148,7 +148,7 @@ def turn(
             continue
         u, v = qx[i, j] / h, qy[i, j] / h
         across = u * east[k] + v * south[k]
-        if across * across < _ALONG * (u * u + v * v):
+        if across * across < ALONG * (u * u + v * v):
             across = 0.0
         if side[k] == 1:
             if blocked[0][i, j + 1] or bed[i, j + 1] - bed[i, j] > h:

@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from twin.flood.full import law
+from twin.flood.full import law, walls
 from twin.flood.records import Boundary, Domain, Ints, Maxima, Options
 from twin.flood.warped import full_flux as flux
 from twin.flood.warped import full_update as update
 from twin.flood.warped.device import Sheet, device_of, launch, sent, threads_for_actors, wp
 from twin.flood.warped.full_edges import Faces
+from twin.flood.warped.full_walls import Stairs
 from twin.flood.warped.maxima import Keeper
 from twin.grid import Floats, Values
 
@@ -52,6 +53,7 @@ class WarpedFull:
         whole = wanted.astype(kind)
         none = np.zeros_like(wanted)
         bed, n = np.where(active, domain.bed - self._datum, 0), np.where(active, domain.manning_n, 0)
+        self._bed = bed.astype(kind)
         self._cells = sent(np.stack([whole, wanted - whole, none, none, bed, n]).astype(kind), device)
         self._sheet = Sheet(self._cells[flux.H])
         self._active = sent(active.astype(np.uint8), device)
@@ -122,6 +124,7 @@ class WarpedFull:
         half_dt = real(dt / 2 if self._options.order == 2 else 0)
         self._sheet.push()
         self._launch(flux.fluxes, faces, cells, self._shut, f, num, half_dt)
+        self._walls().turn(cells, self._shut, f)
         if self._faces.count:
             self._faces.cross(cells, self._blocked, self._faces.prescribed(self._datum), f)
         self._launch(update.drains, self._shape, cells, self._active, f, num, real(ratio), self._keep)
@@ -171,6 +174,16 @@ class WarpedFull:
         shut[0] |= still[1:, :-1]
         shut[1] |= still[:-1, 1:]
         self._blocked, self._shut = sent(blocked, self.device), sent(shut, self.device)
+        self._still = shut[0, :-1], shut[1, :, :-1]
+        self._stairs: Stairs | None = None  # looked for when the water moves
+
+    def _walls(self) -> Stairs:
+        """Return the walls that run askew."""
+        if self._stairs is None:
+            steep = law.STEEP * self.domain.frame.cell_m
+            found = walls.slanted(self._bed, self._inside, self._still, steep)
+            self._stairs = Stairs(found, self._shape, self._dry, self.device)
+        return self._stairs
 
     def flow(self) -> tuple[Values, Values]:
         """Return the unit discharge at cell centres, m²/s, eastwards and southwards (copies)."""

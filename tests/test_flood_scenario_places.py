@@ -61,9 +61,10 @@ def test_small_numbers_of_a_terrain_that_begins_at_nought_are_its_own(tmp_path: 
     grid = "ncols 60\nnrows 40\nxllcorner 0\nyllcorner 0\ncellsize 1\n" + ("1 " * 60 + "\n") * 40
     (tmp_path / "dem.asc").write_text(grid)
     terrain = {"file": "dem.asc", "crs": "EPSG:5186"}
-    assembled = made(tmp_path, terrain=terrain, gauges=[{"name": "a", "at": [20, 30]}])
-    assert assembled.gauges[0].cell == 10 * 60 + 20
-    assert any("could be longitude and latitude" in text for text in assembled.warnings)
+    gauges = [{"name": name, "at": [20, 30]} for name in "abc"]
+    assembled = made(tmp_path, terrain=terrain, gauges=gauges)
+    assert assembled.gauges[2].cell == 10 * 60 + 20
+    assert sum("could be longitude and latitude" in text for text in assembled.warnings) == 1, "not of each gauge"
     bare = made(tmp_path, terrain="dem.asc", gauges=[{"name": "a", "at": [20, 30]}])
     assert not bare.warnings
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -26,6 +26,7 @@ class Coordinates:
     file: str
     warn: Callable[[str], None]
     extent: Box  # of the terrain, in `crs`: decides what could be either
+    doubted: set[str] = field(default_factory=set, compare=False)  # sections that were warned of
 
     def system(self, points: Floats, field: str, mode: str | None = None) -> str:
         """Return what points (n × 2) are in; "" is the domain's own.
@@ -49,10 +50,16 @@ class Coordinates:
             moved = np.full_like(points, np.inf)
         if self._falls_on(moved):
             return LONLAT
-        self.warn(
-            f"{field} could be longitude and latitude: taken for the terrain's own coordinates, on which it falls"
-        )
+        self._doubt(field)
         return ""
+
+    def _doubt(self, field: str) -> None:
+        """Warn of a field; of each of a hundred gauges once is enough."""
+        section = field.split("[", maxsplit=1)[0]
+        if section not in self.doubted:
+            self.doubted.add(section)
+            what = "could be longitude and latitude: taken for the terrain's own coordinates, on which"
+            self.warn(f"{field} {what} it falls" if section == field else f"{section} (as {field}) {what} they fall")
 
     def _falls_on(self, points: Floats) -> bool:
         """Whether the points' box meets the terrain: an area drawn larger than a flume has no corner in it."""

@@ -304,6 +304,7 @@ def _solve(buf: Values, n: int, num: Values) -> None:
     for k in range(n):
         h_l, h_r, rise, passes = buf[_LH + k], buf[_RH + k], buf[_DZ + k], buf[_FM + k]
         u_l, u_r, v_l, v_r = buf[_LU + k], buf[_RU + k], buf[_LV + k], buf[_RV + k]
+        wet_l, wet_r = buf[_LW + k], buf[_RW + k]
         level = rise + h_r  # of the water on the right, above the bed on the left
         low = h_l if h_l < level else level
         step = rise if rise > zero else zero
@@ -324,7 +325,7 @@ def _solve(buf: Values, n: int, num: Values) -> None:
         per = one / (width if width > tiny else tiny)
         q_a, q_b = a * u_l, b * u_r
         mass = (s_r * q_a - s_l * q_b + s_l * s_r * (b - a)) * per
-        mass = mass * (buf[_LW + k] if mass > zero else buf[_RW + k])  # what is dry gives nothing
+        mass = mass * (wet_l if mass > zero else wet_r)  # what is dry gives nothing
         pressure = hg * (b - a) * (b + a)
         push = (s_r * q_a * u_l - s_l * (q_b * u_r + pressure) + s_l * s_r * (q_b - q_a)) * per
         down_l = step if step < zero else zero

@@ -25,6 +25,7 @@ from sample_data.river.truth import LEVEE_AT_M, LEVEE_SLOPE, LEVEE_TOP_M, SOUTH,
 Row = dict[str, str]
 _SOURCE = "made up for the sample river (가상)"
 _UPPER_WEIR, _LOWER_WEIR, _DRAIN, _PUMP, _CULVERT = 880.0, 2790.0, 1560.0, 1600.0, 1860.0  # metres of axis
+_BASIN = Point(WEST + 1573, SOUTH + 215)  # where the low town's water gathers
 _THROUGH_M = 17.0  # half the length of a conduit under a levee
 
 
@@ -119,23 +120,22 @@ def _drains(river: River) -> Iterator[Row]:
         "outlet_invert_elevation_m": f"{invert - 0.15:.2f}",
         "flap": "yes",
     }
-    sump, mouth = _off(river, _PUMP, LEVEE_AT_M + 34), _off(river, _PUMP, 4.0)
-    yard = _ground(river, sump)
+    mouth = _off(river, _PUMP, 4.0)
+    house = Point(_BASIN.x + 10, _BASIN.y + 55)  # in the basin's corner: it empties the basin
+    rim = _ground(river, _BASIN)
     yield {
         "id": "P-1",
         "type": "pump_station",
         "name": "낮은마을 빗물펌프장 (가상)",
         "name_en": "Lowtown pump station (synthetic)",
-        "geometry": sump.buffer(11, cap_style="square").wkt,
+        "geometry": house.buffer(11, cap_style="square").wkt,
         "units": "4",
         "unit_capacity_m3_min": "90",
-        "start_level_m": f"{yard - 1.2:.2f}",
-        "stop_level_m": f"{yard - 2.2:.2f}",
+        "start_level_m": f"{rim - 0.85:.2f}",
+        "stop_level_m": f"{rim - 1.85:.2f}",
         "stage_interval_m": "0.15",
         "lag_min": "5",
         "ramp_min": "2",
-        "sump_volume_m3": "1800",
-        "sump_floor_elevation_m": f"{yard - 4.5:.2f}",
         "outlet_elevation_m": f"{float(main.bank_el(np.array(_PUMP))) + 0.4:.2f}",
         "outlet_x": f"{mouth.x:.2f}",
         "outlet_y": f"{mouth.y:.2f}",
@@ -145,8 +145,7 @@ def _drains(river: River) -> Iterator[Row]:
 
 
 def _basins(river: River) -> Iterator[Row]:
-    middle = Point(WEST + 1573, SOUTH + 215)
-    rim = _ground(river, middle)
+    middle, rim = _BASIN, _ground(river, _BASIN)
     floor = round(rim - 3.0, 2)
     pond = Polygon([(middle.x + dx, middle.y + dy) for dx, dy in ((-30, -75), (32, -68), (30, 75), (-28, 70))])
     area = pond.area

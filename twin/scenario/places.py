@@ -59,7 +59,9 @@ class Coordinates:
         if section not in self.doubted:
             self.doubted.add(section)
             what = "could be longitude and latitude: taken for the terrain's own coordinates, on which"
-            self.warn(f"{field} {what} it falls" if section == field else f"{section} (as {field}) {what} they fall")
+            self.warn(
+                f"{field} {what} it falls" if section == field else f"{section} (as {field}) {what} they fall"
+            )
 
     def _falls_on(self, points: Floats) -> bool:
         """Whether the points' box meets the terrain: an area drawn larger than a flume has no corner in it."""

@@ -59,9 +59,9 @@ def inner(function: Function) -> Function:
 def lean_kernel(function: Function) -> Function:
     """Compile like `kernel`, for loops that make no array: references to arrays are not counted.
 
-    Numba counts them at each slice by atomic operations, on one number an array: that costs as much as some hundred
-    cells a row, and threads that slice the same array wait for each other. A kernel that makes an array does not
-    compile so. Inner functions that it calls are to be lean, too.
+    Numba counts them at each slice by atomic operations: of 2.0 ns that a cell of rows of 1000 took in the inertial
+    scheme, 0.4 ns were that. A kernel that makes or returns an array does not compile so. Inner functions that it
+    calls are to be lean, too.
     """
     try:
         compiled = numba.njit(nogil=True, cache=True, error_model="numpy", **_UNCOUNTED)(function)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from twin.flood.full import edges, flux, law, tiles, update, walls
+from twin.flood.full import maxima as kept
 from twin.flood.full.law import GRAVITY
 from twin.flood.records import DISCHARGE, STAGE, Boundary, Domain, Ints, Maxima, Options
 from twin.grid import Floats, Values
@@ -169,7 +170,7 @@ class Full:
         debris = np.array(maxima.debris, np.float32)
         debris[:-1, 1] -= debris[1:, 1]
         state = self._depth, self._qx, self._qy
-        self._share(lambda lot, _: update.track(state, lot, best, debris, settings))
+        self._share(lambda lot, _: kept.track(state, lot, best, debris, settings))
 
     def stored_m3(self) -> float:
         """Return the volume of all water, m³."""

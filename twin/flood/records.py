@@ -48,7 +48,7 @@ class Boundary:
 
     Arrays have one entry a face. `value` is renewed before each step by whoever has the series: of STAGE the EL m
     (NaN: closed), of DISCHARGE the unit discharge inwards, m²/s; OPEN passes normal flow (Manning) at `slope`
-    outwards.
+    outwards; a negative slope is the ground's own, at least: what arrives faster leaves as it comes.
     """
 
     cell: Ints  # flat index of the active cell

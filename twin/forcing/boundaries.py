@@ -24,7 +24,7 @@ TYPES = ("wall", "open", "stage", "discharge", "rating", "tide")
 _KINDS = {"wall": WALL, "open": OPEN, "stage": STAGE, "tide": STAGE, "discharge": DISCHARGE, "rating": DISCHARGE}
 _INWARDS = {WEST: (0, 1), EAST: (0, -1), NORTH: (1, 0), SOUTH: (-1, 0)}
 _LOOK = 5  # cells looked at for the bed's slope
-_FLATTEST, _STEEPEST = 1e-3, 1.0
+_FLATTEST, _STEEPEST = 1e-4, 1.0
 
 
 @dataclass(frozen=True)
@@ -178,12 +178,12 @@ def build_boundary(specs: Sequence[BoundarySpec], world: World) -> tuple[Boundar
 
 
 def _slopes(cell: Ints, side: Ints, group: Ints, specs: Sequence[BoundarySpec], world: World) -> Floats:
-    """Return the stated slopes, or the bed's own over a few cells inwards, from 0.001 to 1."""
+    """Return the stated slopes; where none is stated the bed's own over a few cells, negative."""
     out = np.zeros(len(cell))
     for n, spec in enumerate(specs):
         if spec.type == "open":
             own = group == n
-            out[own] = spec.slope if spec.slope is not None else _bed_slopes(cell[own], side[own], world)
+            out[own] = spec.slope if spec.slope is not None else -_bed_slopes(cell[own], side[own], world)
     return out
 
 

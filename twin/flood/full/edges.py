@@ -30,16 +30,27 @@ def _without_slope(u: float, c: float) -> tuple[float, float]:
 
 @inner
 def _open(u: float, c: float, g: float, slope: float, n: float) -> tuple[float, float]:
-    """Return celerity and velocity outwards of normal flow (Manning) at the face; (-1, 0): nothing leaves.
+    """Return celerity and velocity outwards at an open face; (-1, 0): nothing leaves.
 
     Without a slope slow water leaves as it comes, so that waves run out, and fast water as over a fall: an edge
-    that knows no level must not keep it subcritical.
+    that knows no level must not keep it subcritical. A negative slope is the ground's: normal flow at least.
     """
-    running = u + 2.0 * c
     if u >= c and u > 0.0:
         return c, u
-    if not slope > 0.0:
-        return _without_slope(u, c) if u > 0.0 else (-1.0, 0.0)
+    if slope > 0.0:
+        return _normal(u, c, g, slope, n)
+    face, v = _without_slope(u, c) if u > 0.0 else (-1.0, 0.0)
+    if slope < 0.0:
+        steady, flow = _normal(u, c, g, -slope, n)
+        if steady * steady * flow > face * face * v:
+            return steady, flow
+    return face, v
+
+
+@inner
+def _normal(u: float, c: float, g: float, slope: float, n: float) -> tuple[float, float]:
+    """Return celerity and velocity of normal flow (Manning) at the face; (-1, 0): nothing leaves."""
+    running = u + 2.0 * c
     if running <= 0.0:
         return -1.0, 0.0
     critical = running / 3.0

@@ -58,7 +58,7 @@ def _cell(i: Ints, j: Ints, shape: tuple[int, ...]) -> Ints:
 
 @lean_inner
 def _open(cell: Any, inner_cell: Any, slope: Any, leaving: Any, ground: Any, facts: Any) -> Any:
-    """Return normal flow outwards; without a slope as if the land went on: at its slope, or as what arrives."""
+    """Return normal flow outwards; without a slope as if the land went on: at its slope, or as it comes."""
     h, z = ground.h.reshape(-1), ground.z.reshape(-1)
     depth, n = float(h[cell]), _manning(ground, cell)
     if not depth > facts[DRY]:
@@ -66,6 +66,9 @@ def _open(cell: Any, inner_cell: Any, slope: Any, leaving: Any, ground: Any, fac
     critical = depth * np.sqrt(_G * depth)
     if slope > 0.0:
         return depth ** (5.0 / 3.0) * np.sqrt(slope) / n if n > 0.0 else critical
+    if slope < 0.0:
+        normal = depth ** (5.0 / 3.0) * np.sqrt(-slope) / n if n > 0.0 else critical
+        return max(min(critical, normal), leaving)
     fall = float(z[inner_cell]) - float(z[cell]) if inner_cell >= 0 else 0.0
     if fall > 0.0 and n > 0.0:
         return min(critical, depth ** (5.0 / 3.0) * np.sqrt(fall / facts[DX]) / n)

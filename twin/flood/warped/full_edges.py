@@ -80,15 +80,11 @@ def _without_slope(u: Any, c: Any, facts: Any) -> Any:
 
 
 @part
-def _open(u: Any, c: Any, slope: Any, n: Any, facts: Any) -> Any:
-    """Normal flow (Manning); without a slope slow water leaves as it comes, fast water as over a fall."""
+def _normal(u: Any, c: Any, slope: Any, n: Any, facts: Any) -> Any:
+    """Normal flow (Manning); (-1, 0): nothing leaves."""
     two, zero = wp.float64(2.0), wp.float64(0.0)
-    if u >= c and u > zero:
-        return wp.vec2d(c, u)
-    if not (slope > zero) and u > zero:
-        return _without_slope(u, c, facts)
     running = u + two * c
-    if not (slope > zero) or running <= zero:
+    if running <= zero:
         return wp.vec2d(wp.float64(-1.0), zero)
     critical = running / wp.float64(3.0)
     pull = wp.sqrt(slope) / n * wp.pow(facts[G], -two * facts[THIRD])  # velocity is pull · c^(4/3); n may be 0
@@ -102,6 +98,24 @@ def _open(u: Any, c: Any, slope: Any, n: Any, facts: Any) -> Any:
         if wp.abs(change) <= facts[SMALL] * running:
             break
     return wp.vec2d(face, pull * face * wp.cbrt(face))
+
+
+@part
+def _open(u: Any, c: Any, slope: Any, n: Any, facts: Any) -> Any:
+    """Normal flow at a slope; without one as it comes, or as over a fall; at a negative one normal at least."""
+    zero = wp.float64(0.0)
+    if u >= c and u > zero:
+        return wp.vec2d(c, u)
+    if slope > zero:
+        return _normal(u, c, slope, n, facts)
+    free = wp.vec2d(wp.float64(-1.0), zero)
+    if u > zero:
+        free = _without_slope(u, c, facts)
+    if slope < zero:
+        steady = _normal(u, c, -slope, n, facts)
+        if steady[0] * steady[0] * steady[1] > free[0] * free[0] * free[1]:
+            return steady
+    return free
 
 
 @part

@@ -90,6 +90,11 @@ def _open(where: Any, f: int, slope: Any, leaving: Any, layers: Any, facts: Any)
         if n > zero:
             return normal * wp.sqrt(slope) / n
         return critical
+    if slope < zero:
+        steady = critical
+        if n > zero:
+            steady = wp.min(critical, normal * wp.sqrt(-slope) / n)
+        return wp.max(steady, leaving)
     fall = zero
     if beyond >= 0:
         fall = wp.float64(layers[Z, beyond]) - wp.float64(layers[Z, cell])

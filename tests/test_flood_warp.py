@@ -95,7 +95,7 @@ def busy(backend: str, scheme: str, precision: str = "float32") -> Water:
     """Return a valley with every kind of boundary, a wall across, and a film of water."""
     bed = valley()
     edge = edges(
-        bed.shape, west=(DISCHARGE, 0, 0.05), east=(OPEN, 0, 0), south=(STAGE, 0, 40.9), north=(OPEN, 0.01, 0)
+        bed.shape, west=(DISCHARGE, 0, 0.05), east=(OPEN, 0, 0), south=(STAGE, 0, 40.9), north=(OPEN, -0.03, 0)
     )
     water = water_of(backend, bed, 0.02, edge, scheme=scheme, precision=precision)
     rows = np.arange(10, 30)

@@ -77,7 +77,10 @@ def _lots(found: Ints) -> list[Ints]:
 
 @part
 def _open(where: Any, f: int, slope: Any, leaving: Any, layers: Any, facts: Any) -> Any:
-    """Return normal flow outwards; without a slope as if the land went on: at its slope, or as what arrives."""
+    """Return normal flow outwards; without a slope as if the land went on: at its slope, or as it comes.
+
+    A negative slope is the ground's own, at least: what arrives faster leaves as it comes.
+    """
     cell, beyond = where[f, CELL], where[f, INNER_CELL]
     zero = slope - slope
     depth = wp.float64(layers[H, cell])
@@ -88,7 +91,7 @@ def _open(where: Any, f: int, slope: Any, leaving: Any, layers: Any, facts: Any)
     normal = wp.pow(depth, facts[FIVE_THIRDS])
     if slope > zero:
         if n > zero:
-            return normal * wp.sqrt(slope) / n
+            critical = normal * wp.sqrt(slope) / n
         return critical
     if slope < zero:
         steady = critical

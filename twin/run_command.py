@@ -100,8 +100,8 @@ def _schema(context: click.Context, _parameter: click.Parameter, wanted: bool) -
 def run(settings: Settings, /, dry_run: bool, queue: bool, as_json: bool, **options: Any) -> None:
     """Run the flood that SCENARIO.yaml describes: rain, inflows and structures over a terrain.
 
-    Writes maps of depth, speed, hazard and times, series at gauges and the water balance into a folder, and a report
-    where the scenario asks for one; with --publish they become layers. docs/planners.md explains the file."""
+    Writes maps of depth, speed, hazard and times, series at gauges and the water balance into a folder, and a
+    report where the scenario asks for one; with --publish they become layers. docs/planners.md explains the file."""
     if options.pop("check"):
         _check(options, as_json)
         return

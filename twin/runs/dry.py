@@ -77,7 +77,7 @@ def _told(assembled: Assembled) -> dict[str, Any]:
 
 def _steps(assembled: Assembled, deepest: float) -> int:
     """Return how many steps it takes while the water is so deep, m, and nowhere fast; deep rivers take more."""
-    cfl = assembled.options.cfl or {"inertial": 0.7, "full": 0.45}[assembled.options.scheme]
+    cfl = assembled.options.cfl or {"inertial": 0.5, "full": 0.45}[assembled.options.scheme]
     step = cfl * assembled.domain.frame.cell_m / math.sqrt(9.81 * deepest)
     return math.ceil(assembled.plan.end_s / min(step, assembled.options.longest_step_s))
 

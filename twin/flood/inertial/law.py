@@ -62,8 +62,8 @@ class Law:
         beds = domain.bed[domain.active]
         return cls(
             float(domain.frame.cell_m),
-            options.cfl or 0.7,
-            options.theta or 0.9,
+            options.cfl or 0.5,
+            options.theta or 0.8,
             options.dry_m or 1e-5,
             float(options.more.get("froude", _FROUDE)),
             options.longest_step_s,

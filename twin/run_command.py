@@ -101,7 +101,7 @@ def run(settings: Settings, /, dry_run: bool, queue: bool, as_json: bool, **opti
     """Run the flood that SCENARIO.yaml describes: rain, inflows and structures over a terrain.
 
     Writes maps of depth, speed, hazard and times, series at gauges and the water balance into a folder, and a
-    report where the scenario asks for one; with --publish they become layers. docs/planners.md explains the file."""
+    report where the scenario asks for one. With --publish they become layers. docs/planners.md explains it."""
     if options.pop("check"):
         _check(options, as_json)
         return

@@ -73,6 +73,9 @@ def v_catchment(folder: Path) -> Outcome:
             t_out, q_out = (np.array(v) for v in ran.sections["outlet"])
             level = float(np.abs(q_out)[np.searchsorted(t_out, 5395)])
             rest = 4.86 * (rows - 1) / rows  # the last row drains below the section
+            out.figures.append(
+                Figure(f"{scheme}: outlet at 90 min off equilibrium", abs(level / rest - 1) * 100, "%", 1.0)
+            )
             out.figures.append(Figure(f"{scheme}: relative volume error", ran.largest_error, "", 1e-6))
             axes[0].plot(times / 60, flow, color=colour, label=scheme)
             axes[1].plot(t_out / 60, np.abs(q_out), color=colour, label=scheme)

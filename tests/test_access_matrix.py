@@ -144,14 +144,14 @@ SAMPLES: dict[tuple[str, str], Sample] = {
     ("GET", "/api/jobs/<job>"): Sample("manage", "/api/jobs/none", 404),
     ("DELETE", "/api/jobs/<job>"): Sample("manage", "/api/jobs/none", 404),
     ("GET", "/api/jobs/<job>/events"): Sample("manage", "/api/jobs/none/events", 404),
-    ("POST", "/api/scenarios"): Sample("manage", "/api/scenarios", 415),
+    ("POST", "/api/scenarios"): Sample("plan", "/api/scenarios", 415),
     ("GET", "/api/runs"): Sample("visible", "/api/runs"),
     ("GET", "/api/runs/<run>"): Sample("layer", "/api/runs/none", 404),
     ("GET", "/api/runs/<run>/report"): Sample("layer", "/api/runs/none/report", 404),
     ("GET", "/api/runs/<run>/report.pdf"): Sample("layer", "/api/runs/none/report.pdf", 404),
     ("GET", "/api/runs/<run>/timeseries"): Sample("layer", "/api/runs/none/timeseries", 404),
     ("GET", "/api/runs/<run>/files/<file>"): Sample("layer", "/api/runs/none/files/result.nc", 404),
-    ("DELETE", "/api/runs/<run>"): Sample("manage", "/api/runs/none", 404),
+    ("DELETE", "/api/runs/<run>"): Sample("plan", "/api/runs/none", 404),
     ("PATCH", "/api/layers/<layer>"): Sample("manage", "/api/layers/{layer}", 400),
     ("POST", "/api/layers/<layer>/rollback"): Sample("manage", "/api/layers/{layer}/rollback", destroys=True),
     ("DELETE", "/api/layers/<layer>"): Sample("manage", "/api/layers/{layer}", destroys=True),
@@ -204,6 +204,7 @@ CALLERS: dict[str, Who] = {
     "nobody": Who(READING, standing="nobody"),  # what the built-in key may
     "nobody, where a key is needed": Who((), standing="nobody", anonymous=False),
     **{f"{function} alone": Who((function,)) for function in ALL},
+    "twin alone, private": Who(("twin",), private=True),
     "public everything": Who(ALL),
     "private everything": Who(ALL, private=True),
     "private, of the group": Who(READING, private=True, groups=("water",)),
@@ -238,10 +239,11 @@ def due(who: Who, sample: Sample, layer: str | None) -> int:
     if who.standing in ("401", "403"):
         return int(who.standing)
     nobody = who.standing == "nobody"
-    if nobody and (sample.scope in ("key", "manage") or (not who.anonymous and sample.scope != "visible")):
+    if nobody and (sample.scope in ("key", "manage", "plan") or (not who.anonymous and sample.scope != "visible")):
         return 401
     function = {"common": "common", "manage": "manage"}.get(sample.scope)
-    if function is not None and function not in who.functions:
+    plans = "manage" in who.functions or (who.private and "twin" in who.functions)
+    if (function is not None and function not in who.functions) or (sample.scope == "plan" and not plans):
         return 403
     if layer is None:
         reads_some = any(knows(who, one) and reads(who, one) for one in LAYERS)
@@ -362,7 +364,7 @@ def test_the_matrix_is_as_large_as_it_claims() -> None:
 @pytest.mark.parametrize("name", SAMPLES, ids=" ".join)
 def test_each_caller_gets_what_is_due(apps: Apps, texts: dict[str, str | None], name: tuple[str, str]) -> None:
     sample, wrong = SAMPLES[name], []
-    shared = sample.scope != "manage"
+    shared = sample.scope not in ("manage", "plan")
     for caller, who in CALLERS.items():
         for layer in LAYERS if "{layer}" in sample.address else (None,):
             expected = due(who, sample, layer)

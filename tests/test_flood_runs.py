@@ -23,11 +23,13 @@ from naru.runs import KIND, WORK
 from naru.settings import Settings
 from naru.work import run_job, work
 from tests.commands import naru_here, naru_here_json
+from tests.serving import Fake, publish
 from tests.valleys import read, write_scenario
 from twin.run_command import run_flood_handler
 from twin.runs import checkpoint
 from twin.runs.request import RunRequest
 from twin.runs.run import Place, run_flood
+from twin.strict_yaml import load_yaml
 
 CONTRACT = {"run", "steps", "seconds", "cell_steps_per_second", "volume", "outputs", "gauges"}
 
@@ -249,6 +251,15 @@ def test_a_job_leaves_its_run_in_the_home(folder: Path, house: House) -> None:
     assert told["run"] == job
     assert results(house.runs.folder(job)) == results(folder / "whole")
     assert (house.jobs.job(job).result or {})["volume"] == told["volume"]
+
+
+def test_a_run_does_not_put_its_flood_in_the_place_of_a_layer_that_is_none(folder: Path, house: House) -> None:
+    name = load_yaml(folder / "valley.yaml")["scenario"]
+    publish(house, Fake(f"{name}-depth", "public", "twin"))
+    job = submit(house, folder / "valley.yaml", publish=True)
+    work(house, once=True)
+    error = house.jobs.job(job).error or {}
+    assert (error["code"], error["field"], error["layer"]) == ("SPEC", "scenario", f"{name}-depth")
 
 
 def test_the_next_attempt_goes_on_where_a_dead_worker_left_it(folder: Path, house: House, chatty: None) -> None:

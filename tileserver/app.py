@@ -22,7 +22,7 @@ from tileserver.keys import routes as keys
 from tileserver.lane import Lane
 from tileserver.managing import job_events, jobs, runs, scenarios, timeseries
 from tileserver.managing import layers as management
-from tileserver.managing.guard import check_manager
+from tileserver.managing.guard import check_manager, check_planner
 from tileserver.ogc import common as ogc
 from tileserver.ogc import features as ogc_features
 from tileserver.ogc import styles as ogc_styles
@@ -104,7 +104,7 @@ ROUTES: tuple[Route, ...] = (
     ),
 )
 
-_OWN_PAGES_ONLY = frozenset(route.endpoint for route in ROUTES if route.scope == "manage")
+_OWN_PAGES_ONLY = frozenset(route.endpoint for route in ROUTES if route.scope in ("manage", "plan"))
 
 
 def create_app(settings: Settings, clock: Clock = time.time, loopback: str = "") -> Flask:
@@ -162,6 +162,8 @@ def _guarded(route: Route, service: Service) -> Callable[..., Response]:
             return route.view(service, caller, **parameters)
         if route.scope == "manage":
             check_manager(caller)
+        if route.scope == "plan":
+            check_planner(caller)
         if route.scope == "common":
             check_function(caller, "common")
         return _counted(service, caller, lambda: route.view(service, caller, **parameters))

@@ -18,6 +18,7 @@ from naru.settings import Settings
 from tileserver.access import Caller
 from tileserver.documents import json_document
 from tileserver.keys.ring import ANONYMOUS
+from tileserver.managing.guard import may_plan
 from tileserver.markup import XML
 from tileserver.problems import PROBLEM_MEDIA_TYPE
 from tileserver.routes import LAYER_ID, Route, Scope, Service
@@ -31,6 +32,7 @@ _SECURITY: dict[Scope, list[dict[str, list[str]]]] = {
     "layer": [{}, {"header": []}, {"bearer": []}, {"query": []}],
     "common": [{}, {"header": []}, {"bearer": []}, {"query": []}],
     "manage": [{"header": []}, {"bearer": []}, {"query": []}],
+    "plan": [{"header": []}, {"bearer": []}, {"query": []}],
 }
 _REFUSALS: dict[Scope, tuple[int, ...]] = {
     "open": (),
@@ -39,6 +41,7 @@ _REFUSALS: dict[Scope, tuple[int, ...]] = {
     "layer": (401, 403, 404, 429, 503),
     "common": (400, 401, 403, 404, 429, 503),
     "manage": (401, 403, 429, 503),
+    "plan": (401, 403, 429, 503),
 }
 _REFUSED_IN_XML = ("tms", "wmts")  # tags of routes: these standards have words of their own for refusals
 _REFUSED = {"layers": (400, 404)}  # by path parameter; others: 404
@@ -78,6 +81,8 @@ def _is_for(caller: Caller, scope: Scope) -> bool:
         return caller.key is not None and caller.key.id != ANONYMOUS
     if scope == "layer":
         return not functions.isdisjoint(FUNCTIONS)
+    if scope == "plan":
+        return may_plan(caller)
     return scope in ("open", "visible") or scope in functions
 
 

@@ -14,12 +14,13 @@ from flask import Response
 from tileserver.access import Caller
 from tileserver.service import Service
 
-Scope = Literal["open", "visible", "key", "layer", "common", "manage"]
+Scope = Literal["open", "visible", "key", "layer", "common", "manage", "plan"]
 """open: nobody is asked who they are. visible: shows what the caller may see, counts nothing.
 key: needs a key of the caller's own, whatever it is for, and counts nothing.
 layer: needs permission for the layer, and counts one request.
 common: needs the function common, and counts one request.
-manage: needs a key with the function manage, counts one request, and is not for pages of other sites."""
+manage: needs a key with the function manage, counts one request, and is not for pages of other sites.
+plan: the same with the function twin, where the key opens private layers: keys of public maps start no floods."""
 Method = Literal["GET", "POST", "PATCH", "DELETE"]  # HEAD goes with GET
 
 View = Callable[..., Response]  # view(service, caller, **path parameters)

@@ -14,11 +14,11 @@ from naru.records import Job
 from naru.runs import SCENARIO
 from tileserver.access import Caller
 from tileserver.documents import json_document
+from tileserver.managing.guard import may_plan
 from tileserver.managing.jobs import describe, job_address, progress_of
 from tileserver.managing.run_jobs import (
     handed_in,
     layers_of,
-    manages,
     run_address,
     run_folder,
     scenario_of,
@@ -46,7 +46,7 @@ def list_runs(service: Service, caller: Caller) -> Response:
     """The newest runs that the caller may see."""
     mine = seen_runs(service, caller)
     told = [{**_in_short(job), "replaced_by": _replaced_by(job, mine)} for job in mine[:_NEWEST]]
-    return json_document({"runs": told, "may_run": manages(caller)}, shared=False)
+    return json_document({"runs": told, "may_run": may_plan(caller)}, shared=False)
 
 
 def show_run(service: Service, caller: Caller, run: str) -> Response:
@@ -231,7 +231,7 @@ ROUTES = (
     ),
     Route(
         "/api/runs/<run>",
-        "manage",
+        "plan",
         cancel_run,
         "Cancel a run that has not ended",
         {200: ("The run", _JSON)},

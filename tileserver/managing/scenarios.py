@@ -24,7 +24,7 @@ from naru.errors import BadRequest, BadSpec, MediaType, NaruError, ServerBusy, T
 from naru.runs import KIND, MOST_WAITING, SCENARIO
 from tileserver.access import Caller
 from tileserver.documents import json_document
-from tileserver.managing.guard import check_manager, grant_of
+from tileserver.managing.guard import check_planner, plan_of
 from tileserver.managing.jobs import describe, job_address
 from tileserver.managing.run_jobs import layers_of, run_address, scenario_of, seen_runs
 from tileserver.receiving import bodies
@@ -44,7 +44,7 @@ _NAMES_NO_FILES = (
 
 def begin_run(service: Service, caller: Caller) -> Response:
     """Take in a scenario, and make the job that runs and publishes it."""
-    grant = grant_of(caller)
+    grant = plan_of(caller)
     try:
         _check_waiting(service, grant.key)
         text = _text()
@@ -56,7 +56,7 @@ def begin_run(service: Service, caller: Caller) -> Response:
     replaced = sorted(_live_layers(service, caller, found["scenario"]))
     run = secrets.token_hex(8)
     service.house.runs.lay_down(run, text)
-    functions = sorted(check_manager(caller).permissions.functions)
+    functions = sorted(check_planner(caller).permissions.functions)
     params = {
         "name": found["scenario"],
         "title": found["title"],
@@ -190,7 +190,7 @@ _SCHEMA = {"type": "object", "description": "A scenario: docs/planners.md has it
 ROUTES = (
     Route(
         "/api/scenarios",
-        "manage",
+        "plan",
         begin_run,
         "Hand in a flood scenario (YAML, or JSON with the same fields): it is run, and its results become layers",
         {

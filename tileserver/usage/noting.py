@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tileserver.service import Service
 
 _UNCOUNTED_SCOPES = ("visible", "key")
-_OWN_FUNCTIONS = ("common", "manage")  # scopes that are named like the function they need
+_OWN_FUNCTIONS = {"common": "common", "manage": "manage", "plan": "twin"}  # by scope
 Note = Callable[[int], None]  # of a body's size
 
 
@@ -98,7 +98,7 @@ def _function(route: Route, layers: Sequence[Layer]) -> str:
     if route.scope in _UNCOUNTED_SCOPES:
         return UNCOUNTED
     if route.scope in _OWN_FUNCTIONS:
-        return route.scope
+        return _OWN_FUNCTIONS[route.scope]
     found = {layer.function for layer in layers}
     return found.pop() if len(found) == 1 else ""
 

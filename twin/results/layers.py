@@ -45,6 +45,11 @@ _LAYERS = (
 _DOCUMENTS = {"report": "report.html", "report.pdf": "report.pdf", "netcdf": "result.nc"}
 
 
+def layer_ids(scenario: str) -> list[str]:
+    """Return the ids of the layers that a run of a scenario can become."""
+    return [scenario + layer.suffix for layer in (*_LAYERS, _DEPTH)]
+
+
 def write_layers(folder: Path, run: Mapping[str, Any]) -> list[Part]:
     """Write the layers of a finished run; see `twin.results.publish.parts`."""
     frame = _frame(run)

@@ -24,6 +24,7 @@ from twin.results.recorder import Recorder
 from twin.runs import checkpoint, folder, reporting
 from twin.runs.keeper import Keeper
 from twin.runs.load import Wish, keep_copy, load
+from twin.runs.names import check_ids
 from twin.runs.reach import check_warm_start, confined, library
 from twin.runs.request import RunRequest
 from twin.scenario.assemble import Kept, assemble
@@ -66,6 +67,8 @@ def run_flood(request: RunRequest, place: Place) -> Told:
             with confined(wish.alone):
                 for member in wish.members:
                     check_warm_start(member.mapping, place.house, place.job)
+                if request.publish and place.house is not None:
+                    check_ids(wish.name, place.house)
                 if not wish.varies:
                     return run_one(wish, request, place)
                 from twin.runs.ensemble import run_ensemble

@@ -185,7 +185,7 @@ def test_arrival_and_duration_are_of_the_threshold(done: tuple[Path, dict[str, A
     assert np.array_equal(np.isnan(first), np.isnan(long))
     reached = ~np.isnan(first)
     assert reached[0, 0] and not reached[0, 50]
-    assert (first[reached] + long[reached] <= 600.0 + 14.0).all()  # what went by since the last look counts with it
+    assert (first[reached] + long[reached] <= 600.0 + 21.0).all()  # what went by since the last look counts with it
 
 
 def test_the_final_stage_is_bed_and_depth(done: tuple[Path, dict[str, Any]]) -> None:

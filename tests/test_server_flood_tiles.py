@@ -158,8 +158,9 @@ def test_a_time_that_is_none_is_refused_with_the_range(
 
 
 def test_a_layer_without_times_has_none(client: FlaskClient, tile: tuple[int, int, int]) -> None:
-    answer = client.get(f"{address(tile, layer='test-flood-max-hazard')}?t=60")
-    assert answer.status_code == 400 and answer.get_json(force=True)["field"] == "t"
+    plain = client.get(address(tile, layer="test-flood-max-hazard"))
+    answer = client.get(f"{address(tile, layer='test-flood-max-hazard')}?t=60")  # as pages write to pass caches
+    assert (answer.status_code, answer.data) == (200, plain.data)
 
 
 @pytest.mark.parametrize("extension", ["png", "webp", "jpg"])

@@ -76,16 +76,12 @@ def moment(layer: Layer, asked: str | None) -> tuple[Times, int] | None:
     Where nothing is asked, or `max`, it is that of the deepest water; None where the layer has no times.
 
     Raises:
-        BadRequest: the layer has no times, or `t` is no time or outside of theirs; the message names the range.
+        BadRequest: `t` is no time of the layer, or outside of its range, which the message names.
     """
-    times, most = times_of(layer), asked is None or asked in _MAXIMUM_TOO
-    if times is None and most:
+    times = times_of(layer)
+    if times is None:  # many a page writes such a word behind addresses to get past its cache
         return None
-    if times is None:
-        raise BadRequest(
-            "the layer has no times", layer=layer.id, field=PARAMETER, remedy=f"Leave out {PARAMETER}."
-        )
-    if asked is None or most:
+    if asked is None or asked in _MAXIMUM_TOO:
         return times, len(times.seconds)
     seconds = _seconds(times, asked)
     first, last = times.seconds[0], times.seconds[-1]

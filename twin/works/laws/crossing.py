@@ -34,7 +34,7 @@ def weir(upper: float, lower: float, coefficient: float, exponent: float) -> flo
     (Villemonte 1947, Engineering News-Record 139:866; k = 0.385).
 
     >>> round(weir(1.0, -0.5, 0.57735, 0.385), 4), weir(1.0, 1.0, 0.57735, 0.385)
-    (1.7048, 0.0)
+    (1.7046, 0.0)
     """
     if upper <= 0.0 or lower >= upper:
         return 0.0

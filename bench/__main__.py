@@ -18,6 +18,8 @@ PARTS = (
     "bench.identify",
     "bench.serve",
     "bench.bed",
+    "bench.flood",
+    "bench.flood_ensemble",
 )
 
 

@@ -52,7 +52,9 @@ def number(value: float) -> str:
     """Return three significant digits, plain where that is short."""
     if value == 0:
         return "0"
-    return f"{value:.3g}" if 1e-3 <= abs(value) < 1e5 else f"{value:.1e}"
+    if not 1e-3 <= abs(value) < 1e5:
+        return f"{value:.1e}"
+    return f"{value:.4g}" if abs(value) >= 10 else f"{value:.3g}"
 
 
 def _asked(figure: Figure) -> str:

@@ -74,8 +74,9 @@ def thacker(folder: Path) -> Outcome:
         "Thacker's bowls",
         "Thacker (1981), as computed in SWASHES (Delestre et al. 2013), §4.2",
         "Water swings without friction in parabolic bowls; its shoreline moves. Compared with the closed "
-        "forms after "
-        "whole and half periods (1-D: 400 cells; 2-D: cells of 0.02 m).",
+        "forms after whole and half periods (1-D: 400 cells; 2-D: cells of 0.02 m). The planar 2-D bowl starts at "
+        "rest, since a scenario gives depths: it swings along a line, in step with the closed form's circle at "
+        "those times.",
     )
     with picture(folder / "thacker.png", 1, 3, (7.6, 2.6)) as axes:
         _planar_1d(folder, out, axes[0])
@@ -155,7 +156,7 @@ def _planar_2d(folder: Path, out: Outcome, ax: object) -> None:
     middle = len(x) // 2
     ax.plot(x, exact[middle], color=REFERENCE, lw=0.8)  # type: ignore[attr-defined]
     ax.plot(x, depth[middle], color=WATER)  # type: ignore[attr-defined]
-    ax.set(title="2-D planar, 3 T (start at rest without swirl)", xlabel="x (m)")  # type: ignore[attr-defined]
+    ax.set(title="2-D planar, 3 T", xlabel="x (m)")  # type: ignore[attr-defined]
 
 
 def order(folder: Path) -> Outcome:

@@ -42,7 +42,8 @@ def start(bed: Values, options: Options) -> Water:
 
 def track(water: Water) -> Callable[[int], None]:
     """Return what takes the maxima."""
-    maxima = Maxima.start(water.depth.shape)  # type: ignore[arg-type]
+    rows, columns = water.depth.shape
+    maxima = Maxima.start((rows, columns))
 
     def work(step: int) -> None:
         if step % _TRACK == 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -87,7 +88,7 @@ def thacker(folder: Path) -> Outcome:
     return out
 
 
-def _planar_1d(folder: Path, out: Outcome, ax: object) -> None:
+def _planar_1d(folder: Path, out: Outcome, ax: Any) -> None:
     truth, period = table(_SWASHES / "thacker_1d_planar.csv"), 2.00607
     x = np.asarray(truth["x"])
     step = len(x) // 400
@@ -100,12 +101,12 @@ def _planar_1d(folder: Path, out: Outcome, ax: object) -> None:
         depth = at[min(at, key=lambda t, n=number: abs(t - n * period / 2))][1]
         error = float(np.abs(depth - exact).sum() / exact.sum())
         out.figures.append(Figure(f"1-D planar, t = {label} T: relative L1 of depth", error, "", 0.05))
-    ax.plot(x.reshape(400, step).mean(1), exact, color=REFERENCE, lw=0.8, label="closed form")  # type: ignore[attr-defined]
-    ax.plot(x.reshape(400, step).mean(1), depth, color=WATER, label="full")  # type: ignore[attr-defined]
-    ax.set(title="1-D planar, 5 T", xlabel="x (m)", ylabel="depth (m)")  # type: ignore[attr-defined]
+    ax.plot(x.reshape(400, step).mean(1), exact, color=REFERENCE, lw=0.8, label="closed form")
+    ax.plot(x.reshape(400, step).mean(1), depth, color=WATER, label="full")
+    ax.set(title="1-D planar, 5 T", xlabel="x (m)", ylabel="depth (m)")
 
 
-def _radial(folder: Path, out: Outcome, ax: object) -> None:
+def _radial(folder: Path, out: Outcome, ax: Any) -> None:
     truth, period, cell, cells = table(_SWASHES / "thacker_2d_radial.csv"), 2.24285, 0.02, 200
     x, y = np.meshgrid(*[(np.arange(cells) - cells / 2 + 0.5) * cell] * 2)
     r = np.hypot(x, y)
@@ -119,12 +120,12 @@ def _radial(folder: Path, out: Outcome, ax: object) -> None:
         error = float(np.abs(depth - exact).sum() / exact.sum())
         out.figures.append(Figure(f"2-D radial, t = {label} T: relative L1 of depth", error, "", 0.08))
     middle = cells // 2
-    ax.plot(x[middle], exact[middle], color=REFERENCE, lw=0.8)  # type: ignore[attr-defined]
-    ax.plot(x[middle], depth[middle], color=WATER)  # type: ignore[attr-defined]
-    ax.set(title="2-D radial, 3 T", xlabel="x (m)")  # type: ignore[attr-defined]
+    ax.plot(x[middle], exact[middle], color=REFERENCE, lw=0.8)
+    ax.plot(x[middle], depth[middle], color=WATER)
+    ax.set(title="2-D radial, 3 T", xlabel="x (m)")
 
 
-def _planar_2d(folder: Path, out: Outcome, ax: object) -> None:
+def _planar_2d(folder: Path, out: Outcome, ax: Any) -> None:
     first = np.load(_SWASHES / "thacker_2d_planar_t0T.npz")
     period, x = 4.48570, np.asarray(first["x"], float)
     cell = float(x[1] - x[0])
@@ -154,9 +155,9 @@ def _planar_2d(folder: Path, out: Outcome, ax: object) -> None:
         error = float(np.abs(depth - exact).sum() / exact.sum())
         out.figures.append(Figure(f"2-D planar, t = {label} T: relative L1 of depth", error, "", 0.1))
     middle = len(x) // 2
-    ax.plot(x, exact[middle], color=REFERENCE, lw=0.8)  # type: ignore[attr-defined]
-    ax.plot(x, depth[middle], color=WATER)  # type: ignore[attr-defined]
-    ax.set(title="2-D planar, 3 T", xlabel="x (m)")  # type: ignore[attr-defined]
+    ax.plot(x, exact[middle], color=REFERENCE, lw=0.8)
+    ax.plot(x, depth[middle], color=WATER)
+    ax.set(title="2-D planar, 3 T", xlabel="x (m)")
 
 
 def order(folder: Path) -> Outcome:

@@ -70,12 +70,16 @@ class Fields:
         self, name: str, low: float, high: float, unit: str, default: float | None = None, *, needed: bool = False
     ) -> float | None:
         """Return a number from `low` to `high`, both allowed. Raises BadSpec, which names range and unit."""
-        value = self.get(name, _NEEDED if needed else None)
-        return default if value is None else self.as_number(value, name, low, high, unit)
+        value = self.get(name)
+        if value is not None:
+            return self.as_number(value, name, low, high, unit)
+        if needed:
+            raise self.wrong(name, "is missing", f"Give {_range(low, high, unit)}.")
+        return default
 
     def as_number(self, value: Any, name: str, low: float, high: float, unit: str) -> float:
         """Return a value as a number from `low` to `high`. Raises BadSpec."""
-        allowed = f"a number from {low:g} to {high:g}" + (f" {unit}" if unit else "")
+        allowed = _range(low, high, unit)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise self.wrong(name, f"is {_shown(value)} where {allowed} is expected", "Give a number.")
         if not low <= value <= high:  # nor is NaN
@@ -152,6 +156,10 @@ def only_beside(folder: Path) -> Iterator[None]:
 def only_own_files() -> bool:
     """Whether what is read came from strangers, with all the files that it may name (see `only_beside`)."""
     return _beside.get() is not None
+
+
+def _range(low: float, high: float, unit: str) -> str:
+    return f"a number from {low:g} to {high:g}" + (f" {unit}" if unit else "")
 
 
 def found_file(named_in: Path, name: str) -> Path | None:

@@ -184,7 +184,12 @@ def _parameter(
     where: Fields, name: str, within: tuple[float, float], unit: str, factor: float, default: float | None = None
 ) -> Parameter:
     """Return a parameter that is stated, or its default. Raises BadSpec."""
-    given = where.get(name, default) if default is not None else where.needed(name)
+    given = where.get(name, default)
+    if given is None:
+        low, high = within
+        raise where.wrong(
+            name, "is missing", f"Give a number from {low:g} to {high:g} {unit}, or a raster of such."
+        )
     if isinstance(given, bool) or not isinstance(given, str | Mapping):
         given = where.as_number(given, name, *within, unit)
     return Parameter(name, where, given, within, unit, factor)
@@ -218,6 +223,9 @@ def _green_ampt(where: Fields) -> _Read:
             )
         share = number(where, "initial_saturation", (0.0, 1.0), "(share of the effective porosity)")
         return [k, psi, Parameter("moisture_deficit", where, porosity * (1 - share), (0.0, 1.0), "(share)")], None
+    if porosity is not None and not where.has("moisture_deficit"):
+        remedy = f"Give a share of the volume, at most {porosity:g} for that soil; or `initial_saturation`, 0 to 1."
+        raise where.wrong("moisture_deficit", "is missing: a soil alone does not say how wet it is", remedy)
     return [k, psi, _parameter(where, "moisture_deficit", (0.0, 1.0), "(share)", 1.0)], None
 
 

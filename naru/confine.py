@@ -39,18 +39,21 @@ class Rlimits:
     open_files: int = 128
 
 
-def confine(limits: Rlimits, readable: Sequence[Path], writable: Sequence[Path] = ()) -> tuple[str, ...]:
+def confine(
+    limits: Rlimits, readable: Sequence[Path], writable: Sequence[Path] = (), *, links: bool = True
+) -> tuple[str, ...]:
     """Confine this process for good. Returns the names of the layers that took hold.
 
-    `readable` are files or folders it may read beside the interpreter's own; `writable` it may also change. Only
-    the calling thread is confined, and those that it starts: call this while there is no other.
+    `readable` are files or folders it may read beside the interpreter's own; `writable` it may also change, and
+    make links in where `links` allows: not where somebody with more rights reads what it wrote. Only the calling
+    thread is confined, and those that it starts: call this while there is no other.
     """
     _limit_resources(limits)
     layers = ["rlimits"]
     if sys.platform == "linux":
         _prctl(_PR_SET_NO_NEW_PRIVS, 1)
-        layers += ["landlock"] if _landlock(readable, writable) else []
-        layers += ["seccomp"] if _seccomp(writes=bool(writable)) else []
+        layers += ["landlock"] if _landlock(readable, writable, links=links) else []
+        layers += ["seccomp"] if _seccomp(writes=bool(writable), links=links) else []
         if "seccomp" not in layers and _unshare_network():
             layers.append("network namespace")
     return tuple(layers)
@@ -113,6 +116,7 @@ class _Machine:
     own_process_only: tuple[int, ...]  # first argument must be our own process id or 0
     changing: tuple[int, ...]  # the tree of files, refused where nothing is to be written
     opening: tuple[tuple[int, int], ...]  # and files: which argument has the flags
+    linking: tuple[int, ...]
 
 
 # New system calls have one number on every architecture: io_uring, pidfd, new mount interface.
@@ -134,11 +138,12 @@ _X86_64 = _Machine(
     clone=56,
     own_process_only=(234, 302),  # tgkill (abort needs it), prlimit64
     changing=(
-        *(76, 82, 83, 84, 85, 86, 87, 88, 258, 263, 264, 265, 266, 316),  # truncate, names, links, folders
+        *(76, 82, 83, 84, 85, 87, 258, 263, 264, 316, 86, 88, 265, 266),  # truncate, names, links, folders
         *(90, 91, 92, 93, 94, 132, 235, 260, 261, 268, 280, 452),  # modes, owners, times
         *(188, 189, 190, 197, 198, 199),  # extended attributes
     ),
     opening=((2, 1), (257, 2)),  # open, openat
+    linking=(86, 88, 265, 266),  # link, symlink, linkat, symlinkat
 )
 _AARCH64 = _Machine(
     audit_arch=0xC00000B7,
@@ -154,6 +159,7 @@ _AARCH64 = _Machine(
     own_process_only=(131, 261),
     changing=(45, 34, 35, 36, 37, 38, 276, 52, 53, 54, 55, 88, 452, 5, 6, 7, 14, 15, 16),
     opening=((56, 2),),
+    linking=(36, 37),
 )
 _MACHINES = {"x86_64": _X86_64, "aarch64": _AARCH64}
 
@@ -170,7 +176,7 @@ def _instruction(code: int, value: int, if_true: int = 0, if_false: int = 0) -> 
     return struct.pack("=HBBI", code, if_true, if_false, value)
 
 
-def _filter(machine: _Machine, pid: int, *, writes: bool) -> bytes:
+def _filter(machine: _Machine, pid: int, *, writes: bool, links: bool) -> bytes:
     """Return the filter as packed `struct sock_filter`s. Refused calls fail with EPERM, threads may start.
 
     Without `writes`, what is open already can be written to, and nothing else.
@@ -186,7 +192,7 @@ def _filter(machine: _Machine, pid: int, *, writes: bool) -> bytes:
         _instruction(_EQUAL, _CLONE3, 0, 1),  # its flags cannot be read: make libc fall back on clone
         _instruction(_RETURN, _ERRNO | errno.ENOSYS),
     ]
-    for number in machine.refused:
+    for number in (*machine.refused, *(() if links else machine.linking)):
         out += [_instruction(_EQUAL, number, 0, 1), refuse]
     if not writes:
         out += _reading_only(machine)
@@ -226,11 +232,11 @@ def _reading_only(machine: _Machine) -> list[bytes]:
     return out
 
 
-def _seccomp(*, writes: bool) -> bool:
+def _seccomp(*, writes: bool, links: bool) -> bool:
     machine = _MACHINES.get(platform.machine())
     if machine is None:
         return False
-    packed = _filter(machine, os.getpid(), writes=writes)
+    packed = _filter(machine, os.getpid(), writes=writes, links=links)
     buffer = ctypes.create_string_buffer(packed, len(packed))
     program = _FilterProgram(len(packed) // 8, ctypes.cast(buffer, ctypes.c_void_p))
     try:
@@ -245,11 +251,12 @@ def _seccomp(*, writes: bool) -> bool:
 _LANDLOCK_CREATE, _LANDLOCK_ADD, _LANDLOCK_RESTRICT = 444, 445, 446
 _READ = 0b1100  # read_file, read_dir
 _FILE_RIGHTS = 0b110_0000_0000_0110  # read_file, write_file, truncate: all that a plain file can have
+_SPECIAL_FILES = 0b1_1110_0100_0000  # make_char, make_sock, make_fifo, make_block, make_sym
 _RIGHTS_BY_ABI = {1: 13, 2: 14, 3: 15, 4: 15}  # how many rights each version knows
 _SYSTEM_FOLDERS = ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/share/zoneinfo", "/proc/self", "/dev/urandom")
 
 
-def _landlock(readable: Sequence[Path], writable: Sequence[Path]) -> bool:
+def _landlock(readable: Sequence[Path], writable: Sequence[Path], *, links: bool) -> bool:
     libc = _libc()
     abi = libc.syscall(_LANDLOCK_CREATE, None, ctypes.c_size_t(0), ctypes.c_uint32(1))
     if abi < 1:
@@ -263,7 +270,7 @@ def _landlock(readable: Sequence[Path], writable: Sequence[Path]) -> bool:
     for path in (*_own_folders(), *readable):
         _landlock_allow(libc, ruleset, path, _READ & everything)
     for path in writable:
-        _landlock_allow(libc, ruleset, path, everything)
+        _landlock_allow(libc, ruleset, path, everything if links else everything & ~_SPECIAL_FILES)
     taken = libc.syscall(_LANDLOCK_RESTRICT, ctypes.c_int(ruleset), ctypes.c_uint32(0)) == 0
     os.close(ruleset)
     return bool(taken)

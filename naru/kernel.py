@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
@@ -91,3 +92,23 @@ def keep_no_more() -> None:
     """Compile in memory from now on: for a process that may no longer write, where numba would fail instead."""
     for compiled in _kept:
         compiled._cache.disable()  # numba has no other way
+
+
+def write_no_more() -> None:
+    """Load compiled code from the disk as before, and keep in memory what has to be compiled from now on."""
+    for compiled in _kept:
+        compiled._cache.save_overload = _keep_nothing
+
+
+def _keep_nothing(signature: Any, data: Any) -> None:
+    """Stand in for numba's way to the disk."""
+
+
+def folders() -> list[Path]:
+    """Return the folders in which compiled code is kept."""
+    return [Path(folder) for folder in sorted({compiled._cache.cache_path for compiled in _kept})]
+
+
+def all_compiled() -> bool:
+    """Whether each kernel that is loaded has compiled code on the disk, made from its source as it is."""
+    return all(compiled._cache._cache_file._load_index() for compiled in _kept)

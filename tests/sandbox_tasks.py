@@ -55,6 +55,16 @@ def descriptors(params, progress):
     return [str(link.readlink()) for link in listed if link.exists()]
 
 
+def link_away(params, progress):
+    folder = Path(params["folder"])
+    (folder / "own").write_text("own")
+    return [
+        _outcome(lambda: (folder / "soft").symlink_to(params["secret"])),
+        _outcome(lambda: os.link(folder / "own", folder / "hard")),
+        _outcome(lambda: os.mkfifo(folder / "pipe")),
+    ]
+
+
 def eat_memory(params, progress):
     kept = []
     while True:

@@ -115,7 +115,7 @@ def test_what_was_not_compiled_beforehand_is_compiled_without_being_kept(shop: W
 
 def test_without_landlock_and_seccomp_it_still_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     without = (
-        "from naru import confine as c; c._landlock = lambda *a: False; c._seccomp = lambda **k: False; "
+        "from naru import confine as c; c._landlock = lambda *a, **k: False; c._seccomp = lambda **k: False; "
         "c._unshare_network = lambda: False; from tileserver.rendering import child; child.main()"
     )
     made = Workshop((sys.executable, "-c", without))

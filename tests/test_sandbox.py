@@ -72,6 +72,13 @@ def test_files_outside_the_job_are_out_of_sight(sandbox: Sandbox, tmp_path: Path
     assert run(sandbox, "read_file", path="/etc/passwd").result == "PermissionError"
 
 
+def test_what_it_writes_leads_to_nothing_else(sandbox: Sandbox, tmp_path: Path) -> None:
+    params = {"folder": str(tmp_path), "secret": "/etc/passwd"}
+    task = Task("tests.sandbox_tasks:link_away", params, [TESTS], [tmp_path], links=False)
+    assert sandbox.run(task, Limits(), lambda *_: None).result == ["PermissionError"] * 3
+    assert [path.name for path in tmp_path.iterdir()] == ["own"]
+
+
 def test_no_secret_of_the_caller_is_inherited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NARU_KEY_PEPPER", "pepper-canary")
     box = Sandbox(preload=[])

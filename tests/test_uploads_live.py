@@ -200,7 +200,7 @@ def zygotes() -> list[int]:
                 line = (entry / "cmdline").read_bytes()
             except OSError:
                 continue
-            if b"ingest.zygote" in line and is_ours(int(entry.name)):
+            if b"naru.zygote" in line and is_ours(int(entry.name)):
                 found.append(int(entry.name))
     return found
 

@@ -1,6 +1,6 @@
-"""The clean process from which each parser is forked, its imports done once.
+"""The clean process from which each confined child is forked, its imports done once.
 
-Started by `ingest.sandbox` with an empty environment. It reads no user's file itself: for each request that
+Started by `naru.sandbox` with an empty environment. It reads no user's file itself: for each request that
 comes over the control socket it forks a child, which confines itself, runs one task and ends.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import importlib
+import importlib.util
 import json
 import os
 import select
@@ -22,7 +23,7 @@ from typing import Any, NoReturn
 
 from naru.confine import Rlimits, confine, end_with_parent
 from naru.errors import NaruError, StorageFailed, TooLarge
-from naru.records import Progress
+from naru.records import Passing, Progress
 
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 _NO_MEMORY = ("bad_alloc", "out of memory", "cannot allocate", "can't allocate", "malloc of size")
@@ -76,9 +77,10 @@ def _next_request(control: socket.socket) -> tuple[dict[str, Any], int] | None:
 def _watch(control: socket.socket, wake_read: int, pid: int) -> bool:
     """Wait for the child to end and report it; kill it and return False when the other end goes away."""
     while True:
-        ended, status = os.waitpid(pid, os.WNOHANG)
+        ended, status, used = os.wait4(pid, os.WNOHANG)
         if ended:
-            control.sendall(json.dumps({"status": os.waitstatus_to_exitcode(status)}).encode() + b"\n")
+            told = {"status": os.waitstatus_to_exitcode(status), "cpu_s": used.ru_utime + used.ru_stime}
+            control.sendall(json.dumps(told).encode() + b"\n")
             return True
         ready, _, _ = select.select([control.fileno(), wake_read], [], [], 1.0)
         if wake_read in ready:
@@ -103,7 +105,11 @@ def _child(message: Mapping[str, Any], result_fd: int) -> NoReturn:
             os.write(result_fd, json.dumps(line, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n")
 
         say({"layers": _confine(message)})
-        _write_all(result_fd, _outcome(message, lambda f, m: say({"progress": f, "message": m})))
+
+        def progress(fraction: float, words: str) -> None:
+            say({"progress": fraction, "message": words, "passing": isinstance(words, Passing)})
+
+        _write_all(result_fd, _outcome(message, progress))
         code = 0
     finally:
         os._exit(code)
@@ -111,8 +117,21 @@ def _child(message: Mapping[str, Any], result_fd: int) -> NoReturn:
 
 def _confine(message: Mapping[str, Any]) -> tuple[str, ...]:
     end_with_parent()
-    readable = [Path(__file__).parent, *(Path(p) for p in message["readable"])]
-    return confine(Rlimits(**message["rlimits"]), readable, [Path(p) for p in message["writable"]])
+    package = importlib.util.find_spec(message["task"].partition(".")[0])
+    own = [Path(folder) for folder in (package.submodule_search_locations if package else None) or ()]
+    readable = [*own, *_compiled(), *(Path(p) for p in message["readable"])]
+    writable = [Path(p) for p in message["writable"]]
+    return confine(Rlimits(**message["rlimits"]), readable, writable, links=message["links"])
+
+
+def _compiled() -> list[Path]:
+    """Return where compiled kernels are kept, if any are loaded: the child may take them, and leave none."""
+    if "naru.kernel" not in sys.modules:
+        return []
+    from naru import kernel
+
+    kernel.write_no_more()
+    return kernel.folders()
 
 
 def _outcome(message: Mapping[str, Any], progress: Progress) -> bytes:
@@ -142,16 +161,15 @@ def _crash(error: Exception) -> dict[str, Any]:
 
 def _disk(error: OSError) -> StorageFailed:
     return StorageFailed(
-        f"what was read of it could not be written: {os.strerror(error.errno or 0)}",
+        f"what came of it could not be written: {os.strerror(error.errno or 0)}",
         remedy="Free disk space or check the disk (`naru doctor`), then run again.",
     )
 
 
 def _no_memory(message: Mapping[str, Any]) -> TooLarge:
-    limit = message["rlimits"]["memory_bytes"] / 2**20
+    limit, words = message["rlimits"]["memory_bytes"] / 2**20, message["words"]
     return TooLarge(
-        f"reading it takes more than the {limit:.0f} MiB of memory allowed",
-        remedy="Split the file into smaller ones.",
+        f"{words['doing']} takes more than the {limit:.0f} MiB of memory allowed", remedy=words["smaller"]
     )
 
 

@@ -111,6 +111,8 @@ EXAMPLES: list[dict[str, Any]] = [
     {"levee_breaches": [{"line": SQUARE, "at": SQUARE[0], "width_m": 9, "bottom_elevation_m": 2, "start_h": 1}]},
     {"drains": {"capacity_mm_h": 65, "inlets": [{"at": SQUARE[0], "width_m": 1}], "coefficients": {"weir": 0.5}}},
     {"outputs": ["max_depth"], "threshold_m": 0.1, "theta": 0.8, "dry_m": 1e-3, "backend": "numba"},
+    {"hazard": {"land_use": "urban"}},
+    {"hazard": {"debris": [{"depth_to_m": 0.3, "factor": 0}, {"factor": 1}]}},
     {"evaporation": "none", "manning_n": None},
     {"vary": {"manning_n": [0.03, 0.04]}},
 ]
@@ -129,6 +131,8 @@ REFUSED: list[dict[str, Any]] = [
     {"gauges": [{"name": "a"}]},
     {"buildings": {"polygons": SQUARE}},
     {"outputs": ["everything"]},
+    {"hazard": {"land_use": "desert"}},
+    {"hazard": {"debris": [{"depth_to_m": 0.3}, {"factor": 1}]}},
 ]
 
 

@@ -123,6 +123,7 @@ def _maps(run: RunFolder, maps: Maps, depth: Values | None) -> Iterator[Block]:
         return
     if hazard is not None:
         yield maps.classed(hazard, HAZARD, ("최대 위험도 HR = d(v + 0.5) + DF", "maximum hazard rating"))
+        yield Text(words.debris(run.told.get("hazard")))
     if speed is not None:
         yield maps.fast(speed, ("최대 유속", "maximum flow speed"))
     if arrival is not None:

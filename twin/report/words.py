@@ -7,6 +7,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from twin.report.classes import Both
+from twin.scenario.records import HazardSpec
+
 _TERMS = {
     "rain": "강우",
     "infiltration": "침투",
@@ -95,6 +98,29 @@ def check(each: Mapping[str, Any]) -> str:
     if each.get("sha256"):
         return f"SHA-256 {each['sha256']}"
     return f"판 · version {each['version']}" if each.get("version") is not None else ""
+
+
+_LAND_USES = {"woodland": "산림", "urban": "시가지", "pasture": "초지·농지", "none": "없음"}
+
+
+def debris(told: Mapping[str, Any] | None) -> Both:
+    """Return which debris factors a hazard rating holds; those of woodland where a run does not say.
+
+    >>> debris({"land_use": None, "debris": [{"up_to_m": 0.5, "factor": 0.0}, {"up_to_m": None, "factor": 1.0}]})[1]
+    'd: depth, m; v: speed, m/s; DF: debris factor, 0 up to 0.5 m, 1 deeper (of the scenario).'
+    """
+    told = told or HazardSpec().told()
+    rows = told["debris"]
+    last, use = f"{rows[-1]['factor']:g}", told["land_use"]
+    ko = ", ".join([*(f"{r['up_to_m']:g} m까지 {r['factor']:g}" for r in rows[:-1]), f"그보다 깊으면 {last}"])
+    en = ", ".join([*(f"{r['factor']:g} up to {r['up_to_m']:g} m" for r in rows[:-1]), f"{last} deeper"])
+    whose, of = "시나리오의 표", "of the scenario"
+    if use:
+        whose, of = f"Defra/EA FD2320, {_LAND_USES[use]}", f"Defra/EA FD2320, {use}"
+    return (
+        f"d: 수심 m, v: 유속 m/s, DF: 잔해 계수, {ko if rows[1:] else last} ({whose}).",
+        f"d: depth, m; v: speed, m/s; DF: debris factor, {en if rows[1:] else last} ({of}).",
+    )
 
 
 def volume(value: float) -> str:

@@ -195,6 +195,7 @@ def told(recorder: Recorder, flood: Flood, outputs: Mapping[str, str], seconds: 
         "duration_s": assembled.plan.end_s,
         "times_s": [each["time_s"] for each in recorder.books.balances],
         "threshold_m": assembled.threshold_m,
+        "hazard": assembled.hazard.told(),
         "max_depth_m": float(flood.maxima.depth.max(initial=0.0)),
         "terms": {name: {"in_m3": come, "out_m3": gone} for name, (come, gone) in balance.terms.items()},
         "inputs": [dict(each) for each in assembled.inputs],

@@ -132,6 +132,7 @@ def start(assembled: Assembled) -> course.Flood:
     shape = assembled.domain.bed.shape
     water = schemes.start(assembled.domain, assembled.depth, assembled.boundary, assembled.options)
     maxima = Maxima.start((shape[0], shape[1]), assembled.threshold_m)
+    maxima.debris = assembled.hazard.debris
     return course.start(water, assembled.actors, maxima)
 
 

@@ -96,6 +96,7 @@ def _assembled(scenario: Scenario, house: House | None, warned: list[str], kept:
         gauge_every_s=scenario.gauge_every_s,
         start=scenario.start,
         threshold_m=scenario.threshold_m,
+        hazard=scenario.hazard,
         outputs=scenario.outputs,
         publication=scenario.publication,
         structures=world.structures,

@@ -10,6 +10,7 @@ from naru.errors import NaruError
 from twin.fields import Fields
 from twin.forcing.read import read_forcing
 from twin.scenario import read_ground, read_running
+from twin.scenario.read_hazard import read_hazard
 from twin.scenario.read_report import read_report
 from twin.scenario.read_sources import raster
 from twin.scenario.spec import Scenario
@@ -75,6 +76,7 @@ def _read(mapping: Mapping[str, Any], file: Path) -> Scenario:
         forcing=read_forcing(top),
         works=read_works(top),
         threshold_m=cast(float, top.number("threshold_m", *read_running.LIMITS["threshold_m"], 0.05)),
+        hazard=read_hazard(top),
         most_error=read_running.volume_error(top),
         outputs=read_running.outputs(top),
         publication=read_running.publication(top, name),

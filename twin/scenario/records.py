@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twin.flood.advance import Plan
-from twin.flood.records import Actor, Boundary, Domain, Ints, Options
+from twin.flood.records import Actor, Boundary, Domain, Ints, Maxima, Options
 from twin.grid import Floats, Values
 
 if TYPE_CHECKING:
@@ -52,6 +53,22 @@ class Publication:
     attribution: str = ""
 
 
+Steps = tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class HazardSpec:
+    """The debris factor DF of the hazard rating HR = d(v + 0.5) + DF, by depth."""
+
+    land_use: str = "woodland"  # as FD2320 names it; empty: a table of the scenario's own
+    debris: Steps = Maxima.debris  # depth up to, m, and DF there; the last has no end (inf)
+
+    def told(self) -> dict[str, Any]:
+        """Return what run.json says of it: `up_to_m` is None in the deepest class."""
+        rows = [{"up_to_m": up_to if isfinite(up_to) else None, "factor": factor} for up_to, factor in self.debris]
+        return {"land_use": self.land_use or None, "debris": rows}
+
+
 @dataclass(frozen=True)
 class Assembled:
     """A scenario ready to run."""
@@ -69,6 +86,7 @@ class Assembled:
     gauge_every_s: float = 60.0  # gauges and sections are written down at the first step at or after each multiple
     start: datetime | None = None  # the clock time of second 0
     threshold_m: float = 0.05  # of arrival and duration
+    hazard: HazardSpec = field(default_factory=HazardSpec)
     outputs: tuple[str, ...] = ()  # what is written; none: everything
     publication: Publication = field(default_factory=lambda: Publication("", ""))
     structures: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # as `World.structures`

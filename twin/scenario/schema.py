@@ -11,6 +11,8 @@ from typing import Any, get_args
 
 from twin.flood.schemes import BACKENDS, SCHEMES
 from twin.scenario.read_ground import CELL_M, DEPTH_M, HEIGHT_M, STAGE_M, N
+from twin.scenario.read_hazard import DEPTH_M as DEBRIS_DEPTH_M
+from twin.scenario.read_hazard import FACTOR, LAND_USES
 from twin.scenario.read_running import LIMITS, LONGEST_S, OUTPUTS
 from twin.scenario.schema_forcing import forcing, series_group
 from twin.scenario.schema_words import any_of, choice, flag, group, items, number, ref, text
@@ -52,6 +54,7 @@ def _running() -> dict[str, Any]:
         "cfl": "Courant number of the steps",
         "theta": "of the inertial scheme: weight of a face's own flow (de Almeida et al. 2012)",
         "dry_m": "depth below which nothing flows",
+        "eddy_viscosity": "of the full scheme: mixing by eddies, as a multiple of shear velocity and depth",
         "threads": "0: as many as are worth it",
         "longest_step_s": "no step is longer",
         "threshold_m": "depth at which water counts as arrived",
@@ -73,6 +76,7 @@ def _running() -> dict[str, Any]:
         "backend": choice(BACKENDS, "what computes"),
         **{name: number(*LIMITS[name], what) for name, what in numbers.items()},
         "limits": group({"volume_error": number(*LIMITS["volume_error"], "a run stops above it")}),
+        "hazard": _hazard(),
         "report": group(
             {
                 "buildings": ref("shapes", "counted by class of depth; the scenario's own buildings if left out"),
@@ -91,6 +95,12 @@ def _running() -> dict[str, Any]:
             what="paths to lists of values (all combinations), or a list of named variants",
         ),
     }
+
+
+def _hazard() -> Schema:
+    up_to = number(*DEBRIS_DEPTH_M, "m", "up to which the factor holds; left out in the last class")
+    debris = group({"depth_to_m": up_to, "factor": number(*FACTOR, "", "DF")}, needed=("factor",))
+    return group({"land_use": choice(tuple(LAND_USES), "whose debris factors hold"), "debris": items(debris)})
 
 
 def _ground() -> dict[str, Any]:

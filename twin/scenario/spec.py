@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from twin.flood.records import Options
-from twin.scenario.records import Publication
+from twin.scenario.records import HazardSpec, Publication
 
 Box = tuple[float, float, float, float]
 Treatment = Literal["raise", "block", "roughness", "ignore"]
@@ -146,6 +146,7 @@ class Scenario:
     forcing: Any = None  # twin.forcing.read.ForcingSpec: rain, infiltration, inflows, boundaries, evaporation
     works: Any = None  # twin.works.read.WorksSpec: structures, overrides, levee_breaches, drains
     threshold_m: float = 0.05
+    hazard: HazardSpec = field(default_factory=HazardSpec)
     most_error: float = 1e-6
     outputs: tuple[str, ...] = ()
     publication: Publication = field(default_factory=lambda: Publication("", ""))

@@ -257,6 +257,7 @@ class Options:
     scheme: str = "inertial"  # inertial | full
     precision: str = "float32"  # of the state: float32 | float64
     order: int = 2  # of `full`: 1 | 2
+    eddy_viscosity: float = 0.0  # of `full`: of the bed's eddies, by shear velocity and depth (see full/eddies.py)
     cfl: float | None = None
     theta: float | None = None  # of `inertial`: weight of the face's own flow (de Almeida et al. 2012)
     dry_m: float | None = None  # depth below which nothing flows

@@ -34,6 +34,12 @@ def start(domain: Domain, depth: Values, boundary: Boundary, options: Options) -
             field="backend",
             remedy=f"Known are: {', '.join(BACKENDS)}.",
         )
+    if options.backend == "warp" and options.eddy_viscosity:
+        raise BadSpec(
+            "field 'eddy_viscosity' is set, which the back-end 'warp' has not",
+            field="eddy_viscosity",
+            remedy="Take the back-end numba, or leave it out.",
+        )
     try:
         module = import_module(where)
     except ModuleNotFoundError as error:

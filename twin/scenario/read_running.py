@@ -38,6 +38,7 @@ LIMITS = {  # number fields: lowest, highest, unit
     "cfl": (0.01, 1.0, ""),
     "theta": (0.0, 1.0, ""),
     "dry_m": (1e-9, 0.1, "m"),
+    "eddy_viscosity": (0.0, 20.0, "times shear velocity and depth"),
     "threads": (0, 1024, "threads (0: as many as are worth it)"),
     "longest_step_s": (1e-4, 3600.0, "s"),
     "threshold_m": (1e-6, 10.0, "m"),
@@ -142,6 +143,7 @@ def options(top: Fields) -> Options:
         scheme=top.choice("scheme", SCHEMES, plain.scheme),
         precision=top.choice("precision", ("float32", "float64"), plain.precision),
         order=int(cast(float, order)),
+        eddy_viscosity=cast(float, top.number("eddy_viscosity", *LIMITS["eddy_viscosity"], plain.eddy_viscosity)),
         cfl=top.number("cfl", *LIMITS["cfl"]),
         theta=top.number("theta", *LIMITS["theta"]),
         dry_m=top.number("dry_m", *LIMITS["dry_m"]),
@@ -153,7 +155,7 @@ def options(top: Fields) -> Options:
 
 def idle_options(top: Fields, chosen: Options) -> list[str]:
     """Return warnings of options that the chosen scheme does not look at."""
-    other = {"inertial": ("order",), "full": ("theta",)}[chosen.scheme]
+    other = {"inertial": ("order", "eddy_viscosity"), "full": ("theta",)}[chosen.scheme]
     return [f"'{name}' is of another scheme: '{chosen.scheme}' has none" for name in other if top.has(name)]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from twin.flood.full import edges, flux, law, tiles, update, walls
+from twin.flood.full import eddies, edges, flux, law, tiles, update, walls
 from twin.flood.full import maxima as kept
 from twin.flood.full.law import GRAVITY
 from twin.flood.records import DISCHARGE, STAGE, Boundary, Domain, Ints, Maxima, Options
@@ -222,8 +222,17 @@ class Full:
         signals = self._share(lambda lot, _: update.move_momentum(moving, self._flux, lot, dt_dx, con))
         for values in (self._depth, self._low, self._qx, self._qy):
             values.flat[self._behind] = 0
+        if self._options.eddy_viscosity:
+            self._mix(dt)
         self._signal = float(max(signals))
         self._age += 1
+
+    def _mix(self, dt: float) -> None:
+        """Let eddies carry momentum between cells; the fastest signal stays what it was."""
+        state = self._depth, self._qx, self._qy, self._n
+        num = eddies.numbers(self._options.eddy_viscosity, dt, self._cell, self._dry, self._depth.dtype)
+        self._share(lambda lot, buf: eddies.mix(buf, state, self._shut, self._flux, lot, num))
+        self._share(lambda lot, _: eddies.take(self._qx, self._qy, self._flux, lot))
 
     def _hold(self, dt_dx: float) -> None:
         """Let no cell give more than it has."""

@@ -25,7 +25,7 @@ def warm() -> None:
     )
     thin = np.where(np.eye(4) > 0, 0.01, 1.0)
     for precision in ("float32", "float64"):
-        water = start(domain, thin, edge, Options(scheme="full", precision=precision))
+        water = start(domain, thin, edge, Options(scheme="full", precision=precision, eddy_viscosity=1.0))
         water.add(np.array([0]), one)
         water.step(0.9 * water.longest_step())
         water.depth[0, 0] = 0.001

@@ -40,8 +40,19 @@ def part(function: Function) -> Function:
 
 
 def launch(work: Any, threads: int | tuple[int, ...], *arguments: Any, device: Any) -> None:
-    """Run a kernel on so many threads."""
-    wp.launch(work, dim=threads, inputs=list(arguments), device=device)
+    """Run a kernel on so many threads.
+
+    Which compiled one suits the arguments is remembered: to find it out takes Warp as long as to launch.
+    """
+    kinds = tuple((a.dtype, a.ndim) if isinstance(a, wp.array) else type(a) for a in arguments)
+    concrete = _concrete.get((work, kinds))
+    if concrete is None:
+        types = [wp.array(dtype=k[0], ndim=k[1]) if isinstance(k, tuple) else k for k in kinds]
+        concrete = _concrete[work, kinds] = wp.overload(work, types)
+    wp.launch(concrete, dim=threads, inputs=arguments, device=device)
+
+
+_concrete: dict[Any, Any] = {}
 
 
 def device_of(wanted: Any) -> Any:
@@ -133,6 +144,43 @@ class Sheet:
     def moved(self) -> None:
         """Note that the device changed the depth: what the host has is old."""
         self._current = False
+
+
+class Told:
+    """A few numbers that a device tells the host."""
+
+    def __init__(self, count: int, real: Any, device: Any) -> None:
+        """Begin with zeros."""
+        self.there = wp.zeros(count, dtype=real, device=device)
+        self._shared = shares_memory(device)
+        self._here = self.there
+        if not self._shared:
+            self._here = wp.empty(count, dtype=real, device="cpu", pinned=device.is_cuda)
+        self._host: Values = self._here.numpy()
+
+    def read(self) -> list[float]:
+        """Return them when all that was asked of the device is done."""
+        if not self._shared:
+            wp.copy(self._here, self.there)
+            wp.synchronize_device(self.there.device)
+        return [float(value) for value in self._host]
+
+
+class Lately:
+    """Values that change now and then, on a device: sent only when they did."""
+
+    def __init__(self, device: Any) -> None:
+        self._device = device
+        self._known = b""
+        self.there: Any = None
+
+    def renew(self, values: Values) -> bool:
+        """Have these there; return whether they are new. Their shape and type stay the same."""
+        known = values.tobytes()
+        if self.there is not None and known == self._known:
+            return False
+        self._known, self.there = known, sent(values, self._device)
+        return True
 
 
 def sent(values: Values, device: Any) -> Any:

@@ -16,9 +16,10 @@ from twin.flood.full import law, walls
 from twin.flood.records import Boundary, Domain, Ints, Maxima, Options
 from twin.flood.warped import full_flux as flux
 from twin.flood.warped import full_update as update
-from twin.flood.warped.device import Sheet, device_of, launch, sent, threads_for_actors, wp
+from twin.flood.warped.device import Sheet, Told, device_of, launch, sent, threads_for_actors, wp
 from twin.flood.warped.full_edges import Faces
 from twin.flood.warped.full_walls import Stairs
+from twin.flood.warped.jug import Jug
 from twin.flood.warped.maxima import Keeper
 from twin.grid import Floats, Values
 
@@ -64,7 +65,7 @@ class WarpedFull:
         cell = domain.frame.cell_m
         constants = [law.GRAVITY, cell, law.THETA, self._dry, law.STEEP, _LEAVE, _DEBT_M]
         self._num = sent(np.array(constants, kind), device)
-        self._stats = wp.zeros(1, dtype=real, device=device)
+        self._told = Told(2, real, device)
         self._owed = wp.zeros(1, dtype=wp.float64, device=device)
         self._faces = Faces(boundary, active, self._dry, device)
         self.blocked_x = np.zeros((rows, columns + 1), np.uint8)
@@ -73,6 +74,7 @@ class WarpedFull:
         self._keeper = Keeper(device)
         self._threads = threads_for_actors(options)
         self._signal = -1.0  # the fastest of the cells, m/s; negative: to be found
+        self._faces_signal = -1.0  # and of the boundary
 
     @property
     def depth(self) -> Values:
@@ -107,15 +109,16 @@ class WarpedFull:
     def _fastest(self) -> float:
         """Return the fastest signal of cells and boundary, m/s."""
         self._sheet.push()
+        told = self._told
         if self._signal < 0:
-            self._stats.zero_()
-            self._launch(update.fastest, self._shape, self._cells, self._num, self._stats)
-            self._signal = float(self._stats.numpy()[0])
-        if not self._faces.count:
-            return self._signal
-        self._stats.zero_()
-        self._faces.signal(self._cells, self._blocked, self._faces.prescribed(self._datum), self._stats)
-        return max(self._signal, float(self._stats.numpy()[0]))
+            told.there.zero_()
+            self._launch(update.fastest, self._shape, self._cells, self._num, told.there)
+            self._signal = told.read()[flux.CELLS]
+        if self._faces.prescribe(self._datum) or self._faces_signal < 0:
+            told.there.zero_()
+            self._faces.signal(self._cells, self._blocked, told.there)
+            self._faces_signal = told.read()[flux.FACES] if self._faces.count else 0.0
+        return max(self._signal, self._faces_signal)
 
     def _move(self, dt: float) -> None:
         cells, f, num, real = self._cells, self._f, self._num, self._real
@@ -126,15 +129,17 @@ class WarpedFull:
         self._launch(flux.fluxes, faces, cells, self._shut, f, num, half_dt)
         self._walls().turn(cells, self._shut, f)
         if self._faces.count:
-            self._faces.cross(cells, self._blocked, self._faces.prescribed(self._datum), f)
+            self._faces.cross(cells, self._blocked, f)
         self._launch(update.drains, self._shape, cells, self._active, f, num, real(ratio), self._keep)
         self._launch(update.hold, faces, cells, f, self._keep)
         if self._faces.count:
             self._faces.passed.add(f.flatten(), dt * self.domain.frame.cell_m)
-        self._stats.zero_()
-        numbers = (num, real(dt), wp.float64(ratio), self._stats, self._owed)
+        told = self._told
+        told.there.zero_()
+        numbers = (num, real(dt), wp.float64(ratio), told.there, self._owed)
         self._launch(update.move, self._shape, cells, self._active, f, *numbers)
-        self._signal = float(self._stats.numpy()[0])
+        self._faces.signal(cells, self._blocked, told.there)
+        self._signal, self._faces_signal = told.read()
         self._sheet.moved()
 
     def _launch(self, work: Any, threads: int | tuple[int, ...], *arguments: Any) -> None:
@@ -143,20 +148,19 @@ class WarpedFull:
     def add(self, cells: Ints, volume_m3: Floats) -> Floats:
         """Add volumes (negative: take) at flat cell indices; return what was added, m³."""
         self._sheet.push()
-        which = sent(np.asarray(cells, np.int32).reshape(-1), self.device)
-        wanted = np.broadcast_to(np.asarray(volume_m3, np.float64), which.shape) / self.domain.area_m2
-        amount, signal = sent(wanted, self.device), wp.zeros(which.shape, dtype=wp.float64, device=self.device)
-        self._launch(update.pour, which.size, self._cells, self._active, which, amount, self._num, signal)
+        jug = Jug(cells, np.asarray(volume_m3, np.float64) / self.domain.area_m2, self.device)
+        self._launch(update.pour, jug.count, self._cells, self._active, jug.there, self._num)
         self._sheet.moved()
+        added, signal = jug.emptied()
         if self._signal >= 0:
-            self._signal = max(self._signal, float(signal.numpy().max(initial=0.0)))
-        out: Floats = amount.numpy() * self.domain.area_m2
-        return out
+            self._signal = max(self._signal, signal)
+        self._faces_signal = -1.0
+        return added * self.domain.area_m2
 
     def wet(self, rows: slice, columns: slice) -> None:
         """Say that depth was changed from outside in a block of cells (rain)."""
         self._sheet.written(rows)
-        self._signal = -1.0
+        self._signal = self._faces_signal = -1.0
 
     def block(self, x_faces: Ints, y_faces: Ints, closed: bool = True) -> None:
         """Close or open faces by flat indices in `blocked_x`, `blocked_y`."""
@@ -175,6 +179,7 @@ class WarpedFull:
         shut[1] |= still[:-1, 1:]
         self._blocked, self._shut = sent(blocked, self.device), sent(shut, self.device)
         self._still = shut[0, :-1], shut[1, :, :-1]
+        self._faces_signal = -1.0
         self._stairs: Stairs | None = None  # looked for when the water moves
 
     def _walls(self) -> Stairs:

@@ -8,8 +8,8 @@ import numpy as np
 
 from twin.flood.full import law
 from twin.flood.records import DISCHARGE, EAST, OPEN, SOUTH, STAGE, WEST, Boundary, Ints
-from twin.flood.warped.device import kernel, launch, part, sent, wp
-from twin.flood.warped.full_flux import QX, QY, G, H, N, Z
+from twin.flood.warped.device import Lately, kernel, launch, part, sent, wp
+from twin.flood.warped.full_flux import FACES, QX, QY, G, H, N, Z
 from twin.flood.warped.passed import Passed
 from twin.grid import Values
 
@@ -34,21 +34,22 @@ class Faces:
         self.passed = Passed(boundary, flat, -where[:, OUT], device)
         facts = [law.GRAVITY, dry_m, 0.3, 0.7, 1e-12, 1e-9, 1 / 3]
         self._facts = sent(np.array(facts), device)
+        self._given = Lately(device)
 
-    def prescribed(self, datum: float) -> Any:
-        """Return what is prescribed at this moment, on the device."""
+    def prescribe(self, datum: float) -> bool:
+        """Take what is prescribed at this moment; return whether it is new."""
         edge = self._boundary
         value = np.where(edge.kind == STAGE, edge.value - datum, edge.value)
-        return sent(np.stack([edge.kind, self._slope, value]).astype(np.float64), self._device)
+        return self._given.renew(np.stack([edge.kind, self._slope, value]).astype(np.float64))
 
-    def cross(self, cells: Any, shut: Any, given: Any, f: Any) -> None:
+    def cross(self, cells: Any, shut: Any, f: Any) -> None:
         """Write what passes the faces into `f`."""
-        arrays = (self._where, given, self._facts, shut, cells, f)
+        arrays = (self._where, self._given.there, self._facts, shut, cells, f)
         launch(_cross, self.count, *arrays, device=self._device)
 
-    def signal(self, cells: Any, blocked: Any, given: Any, stats: Any) -> None:
+    def signal(self, cells: Any, blocked: Any, stats: Any) -> None:
         """Note the fastest signal of all faces."""
-        arrays = (self._where, given, self._facts, blocked, cells, stats)
+        arrays = (self._where, self._given.there, self._facts, blocked, cells, stats)
         launch(_signal, self.count, *arrays, device=self._device)
 
 
@@ -224,5 +225,5 @@ def _signal(where: Any, given: Any, facts: Any, blocked: Any, cells: Any, stats:
         return
     found = _face(where, k, given, facts, cells)
     signal = type(stats[0])(found[0] + wp.abs(found[1]))
-    if signal > stats[0]:
-        wp.atomic_max(stats, 0, signal)
+    if signal > stats[FACES]:
+        wp.atomic_max(stats, FACES, signal)

@@ -16,6 +16,7 @@ from twin.flood.warped.device import kernel, part, wp
 
 H, LOW, QX, QY, Z, N = 0, 1, 2, 3, 4, 5
 G, DX, THETA, DRY, STEEP = 0, 1, 2, 3, 4  # what stands where in `num`
+CELLS, FACES = 0, 1  # whose fastest signal stands where in `stats`
 
 
 @part

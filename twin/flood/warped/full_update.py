@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from twin.flood.warped.device import kernel, part, wp
-from twin.flood.warped.full_flux import DRY, LOW, QX, QY, G, H, N
+from twin.flood.warped.full_flux import CELLS, DRY, LOW, QX, QY, G, H, N
+from twin.flood.warped.jug import AFTER, AMOUNT, WHERE
 from twin.flood.warped.maxima import keep_flow
 
 LEAVE, DEBT = 5, 6  # what else stands in `num`: the share of a cell's water that may leave; what it may owe, m
@@ -52,8 +53,8 @@ def hold(cells: Any, f: Any, keep: Any) -> None:
 
 @part
 def _note(stats: Any, value: Any) -> None:
-    if value > stats[0]:
-        wp.atomic_max(stats, 0, value)
+    if value > stats[CELLS]:
+        wp.atomic_max(stats, CELLS, value)
 
 
 @part
@@ -125,31 +126,32 @@ def fastest(cells: Any, num: Any, stats: Any) -> None:
 
 
 @kernel
-def pour(cells: Any, active: Any, which: Any, amount: Any, num: Any, signal: Any) -> None:
-    """Add depths (float64 m; negative: take, at most all: then the velocity stays) at flat cells; threads: those.
+def pour(cells: Any, active: Any, jug: Any, num: Any) -> None:
+    """Add depths (negative: take, at most all: then the velocity stays) at cells, as a `Jug` says.
 
-    `amount` becomes what was really added, `signal` the fastest one there.
+    It learns what was added, and the fastest signal there then.
     """
     k = wp.tid()
-    i, j = which[k] // cells.shape[2], which[k] % cells.shape[2]
+    cell = int(jug[WHERE, k])
+    i, j = cell // cells.shape[2], cell % cells.shape[2]
     zero = wp.float64(0.0)
-    wanted = amount[k]
+    wanted = jug[AMOUNT, k]
     old = cells[H, i, j]
     before = wp.float64(old) + wp.float64(cells[LOW, i, j])
     if active[i, j] == wp.uint8(0) or (wanted < zero and before <= zero):
-        amount[k] = zero
+        jug[AMOUNT, k] = zero
         return
     total = wp.max(before + wanted, zero)
     now = type(old)(total)
     cells[H, i, j] = now
     cells[LOW, i, j] = type(old)(total - wp.float64(now))
     if before + wanted < zero:
-        amount[k] = -before
+        jug[AMOUNT, k] = -before
     if wanted < zero and wp.float64(old) > zero:
         less = type(old)(wp.min(wp.float64(1.0), wp.float64(now) / wp.float64(old)))
         cells[QX, i, j] = cells[QX, i, j] * less
         cells[QY, i, j] = cells[QY, i, j] * less
-    signal[k] = wp.float64(_signal(now, cells[QX, i, j], cells[QY, i, j], num))
+    jug[AFTER, k] = wp.float64(_signal(now, cells[QX, i, j], cells[QY, i, j], num))
 
 
 @kernel

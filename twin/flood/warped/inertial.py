@@ -15,8 +15,9 @@ import numpy as np
 from twin.flood.inertial import law
 from twin.flood.records import Boundary, Domain, Ints, Maxima, Options
 from twin.flood.warped import inertial_kernels as kernels
-from twin.flood.warped.device import Sheet, device_of, launch, sent, threads_for_actors, wp
+from twin.flood.warped.device import Sheet, Told, device_of, launch, sent, threads_for_actors, wp
 from twin.flood.warped.inertial_edges import Faces, flat
+from twin.flood.warped.jug import Jug
 from twin.flood.warped.maxima import Keeper
 from twin.grid import Floats, Values
 
@@ -55,7 +56,7 @@ class WarpedInertial:
         theta, froude = numbers.theta, numbers.froude * math.sqrt(law.GRAVITY)
         constants = [law.GRAVITY, theta, (1 - theta) / 2, numbers.dry, froude]
         self._num = sent(np.array(constants, kind), device)
-        self._stats = wp.zeros(3, dtype=real, device=device)
+        self._told = Told(3, real, device)
         self._made = wp.zeros(1, dtype=wp.float64, device=device)
         facts = np.array([numbers.dx, theta, numbers.dry, numbers.froude, numbers.datum, law.GRAVITY])
         self._faces = Faces(boundary, domain.active, facts, device)
@@ -89,9 +90,9 @@ class WarpedInertial:
         """Return the longest stable step, s."""
         if self._stale:
             self._sheet.push()
-            self._stats.zero_()
-            self._launch(kernels.deepest, self._shape, self._cells, self._stats)
-            self._deepest, self._stale = float(self._stats.numpy()[kernels.DEEPEST]), False
+            self._told.there.zero_()
+            self._launch(kernels.deepest, self._shape, self._cells, self._told.there)
+            self._deepest, self._stale = self._told.read()[kernels.DEEPEST], False
         return self._law.longest_step(self._deepest, self._fastest)
 
     def step(self, dt_s: float) -> None:
@@ -104,7 +105,7 @@ class WarpedInertial:
     def _step(self, dt: float) -> None:
         rows, columns = self._shape
         self._q, self._before = self._before, self._q
-        cells, q, stats = self._cells, self._q, self._stats
+        cells, q, stats = self._cells, self._q, self._told.there
         r = float(self._kind.type(dt / self._law.dx))
         ratio = self._real(r)
         self._sheet.push()
@@ -117,7 +118,7 @@ class WarpedInertial:
         self._launch(kernels.mass, self._shape, cells, q, ratio, stats)
         if self._outside.size:
             self._launch(kernels.empty, self._outside.size, cells, self._outside)
-        fastest, deepest, least = (float(v) for v in stats.numpy())
+        fastest, deepest, least = self._told.read()
         if least < 0:
             self._repair(ratio)
         if self._faces.count:
@@ -128,7 +129,7 @@ class WarpedInertial:
     def _repair(self, ratio: Any) -> None:
         """Let overdrawn cells take back what they gave, sweep by sweep."""
         rows, columns = self._shape
-        cells, q, back, stats = self._cells, self._q, self._back, self._stats
+        cells, q, back, stats = self._cells, self._q, self._back, self._told.there
         for _ in range(_SWEEPS):
             self._launch(kernels.shares, self._shape, cells, q, ratio, back, self._made)
             self._launch(kernels.take_back, self._shape, cells, q, ratio, back)
@@ -136,7 +137,7 @@ class WarpedInertial:
                 self._launch(kernels.empty, self._outside.size, cells, self._outside)
             stats.zero_()
             self._launch(kernels.scale, (rows + 1, columns + 1), cells, q, back, stats)
-            if not stats.numpy()[kernels.LEAST] < 0:
+            if not self._told.read()[kernels.LEAST] < 0:
                 return
         q_none = wp.zeros_like(q)  # nobody gave anything: what is short now is made
         self._launch(kernels.shares, self._shape, cells, q_none, ratio, back, self._made)
@@ -147,14 +148,12 @@ class WarpedInertial:
     def add(self, cells: Ints, volume_m3: Floats) -> Floats:
         """Add volumes (negative: take) at flat cell indices, each once; return what was really added."""
         self._sheet.push()
-        which = sent(np.asarray(cells, np.int32).reshape(-1), self.device)
-        wanted = np.broadcast_to(np.asarray(volume_m3, np.float64), which.shape) / self.domain.area_m2
-        amount, after = sent(wanted, self.device), wp.zeros(which.shape, dtype=wp.float64, device=self.device)
-        self._launch(kernels.pour, which.size, self._cells, which, amount, after)
+        jug = Jug(cells, np.asarray(volume_m3, np.float64) / self.domain.area_m2, self.device)
+        self._launch(kernels.pour, jug.count, self._cells, jug.there)
         self._sheet.moved()
-        self._deepest = max(self._deepest, float(after.numpy().max(initial=0.0)))
-        out: Floats = amount.numpy() * self.domain.area_m2
-        return out
+        added, deepest = jug.emptied()
+        self._deepest = max(self._deepest, deepest)
+        return added * self.domain.area_m2
 
     def wet(self, rows: slice, columns: slice) -> None:
         """Say that depth was changed from outside in a block of cells (rain)."""

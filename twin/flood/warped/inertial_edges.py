@@ -8,7 +8,7 @@ import numpy as np
 
 from twin.flood.inertial import edges
 from twin.flood.records import DISCHARGE, OPEN, STAGE, Boundary, Ints
-from twin.flood.warped.device import kernel, launch, part, sent, wp
+from twin.flood.warped.device import Lately, kernel, launch, part, sent, wp
 from twin.flood.warped.inertial_kernels import FASTEST, H, N, Z
 from twin.flood.warped.passed import Passed
 from twin.grid import Floats, Values
@@ -33,15 +33,16 @@ class Faces:
         self._lots = _lots(found)
         where = _where(found, active.shape).astype(np.int32)
         self._where = [sent(where[lot], device) for lot in self._lots]
+        self._given = [Lately(device) for _ in self._lots]
         self.passed = Passed(boundary, where[:, FACE].astype(np.int64), where[:, SIGN].astype(np.int64), device)
         self._facts = sent(np.array([*facts, 5 / 3, 7 / 3]), device)
 
     def cross(self, cells: Any, before: Any, now: Any, dt: float, stats: Any) -> None:
         """Set the flow of all faces: kinds and values are those of the boundary at this moment."""
         edge, layers = self._boundary, cells.reshape((4, cells.shape[1] * cells.shape[2]))
-        for lot, where in zip(self._lots, self._where, strict=True):
-            given = np.stack([edge.kind[lot], self._slope[lot], edge.value[lot]]).astype(np.float64)
-            arrays = (where, sent(given, self._device), layers, before.flatten(), now.flatten(), self._facts)
+        for lot, where, given in zip(self._lots, self._where, self._given, strict=True):
+            given.renew(np.stack([edge.kind[lot], self._slope[lot], edge.value[lot]]).astype(np.float64))
+            arrays = (where, given.there, layers, before.flatten(), now.flatten(), self._facts)
             launch(_cross, len(lot), *arrays, wp.float64(dt), stats, device=self._device)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from twin.flood.warped.device import kernel, part, wp
+from twin.flood.warped.jug import AFTER, AMOUNT, WHERE
 from twin.flood.warped.maxima import keep_flow
 
 H, REST, Z, N = 0, 1, 2, 3
@@ -197,30 +198,27 @@ def scale(cells: Any, q: Any, back: Any, stats: Any) -> None:
 
 
 @kernel
-def pour(cells: Any, which: Any, amount: Any, after: Any) -> None:
-    """Add depths (float64 m; negative: take) at flat cells; threads: those.
-
-    `amount` becomes what was really added, `after` the depth then.
-    """
+def pour(cells: Any, jug: Any) -> None:
+    """Add depths (negative: take) at cells, as a `Jug` says; it learns what was added, and the depth then."""
     k = wp.tid()
-    i, j = which[k] // cells.shape[2], which[k] % cells.shape[2]
+    cell = int(jug[WHERE, k])
+    i, j = cell // cells.shape[2], cell % cells.shape[2]
     old, carry = wp.float64(cells[H, i, j]), wp.float64(cells[REST, i, j])
     h = cells[H, i, j]
-    if amount[k] <= -(old + carry):
-        amount[k] = -(old + carry)
+    if jug[AMOUNT, k] <= -(old + carry):
+        jug[AMOUNT, k] = -(old + carry)
         cells[H, i, j] = h - h
         cells[REST, i, j] = h - h
-        after[k] = wp.float64(0.0)
         return
-    y = carry + amount[k]
+    y = carry + jug[AMOUNT, k]
     new = type(h)(old + y)
     now = wp.float64(new)
     back = now - old
     rest = type(h)((old - (now - back)) + (y - back))
     cells[H, i, j] = new
     cells[REST, i, j] = rest
-    amount[k] = (now - old) + (wp.float64(rest) - carry)
-    after[k] = now
+    jug[AMOUNT, k] = (now - old) + (wp.float64(rest) - carry)
+    jug[AFTER, k] = now
 
 
 @kernel

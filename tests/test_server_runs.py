@@ -273,6 +273,10 @@ def test_a_report_that_is_not_there_is_said(planner: Staff) -> None:
 def test_a_report_is_shown_without_its_scripts(planner: Staff, run: str) -> None:
     folder = service_of(planner.app).house.runs.folder(run)
     (folder / "report.html").write_text("<h1>보고서</h1><script>alert(1)</script>", encoding="utf-8")
+    pdf = folder / "report.pdf"
+    pdf.unlink(missing_ok=True)
+    for told in (planner.get(f"/api/runs/{run}").get_json(), planner.get("/api/runs").get_json()["runs"][-1]):
+        assert (told["id"], "report" in told["links"], "report.pdf" in told["links"]) == (run, True, False)
     answer = planner.get(f"/api/runs/{run}/report")
     assert answer.status_code == 200
     assert "script-src" not in answer.headers["Content-Security-Policy"]

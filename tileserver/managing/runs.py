@@ -29,6 +29,7 @@ from tileserver.routes import Route, Service
 from tileserver.twin.downloads import file_response
 
 _NEWEST = 50
+_REPORTS = {"report": "report.html", "report.pdf": "report.pdf"}
 _MEDIA_TYPES = {
     ".tif": "image/tiff; application=geotiff; profile=cloud-optimized",
     ".nc": "application/x-netcdf",
@@ -45,7 +46,7 @@ _HTML_POLICY = (
 def list_runs(service: Service, caller: Caller) -> Response:
     """The newest runs that the caller may see."""
     mine = seen_runs(service, caller)
-    told = [{**_in_short(job), "replaced_by": _replaced_by(job, mine)} for job in mine[:_NEWEST]]
+    told = [{**_in_short(service, job), "replaced_by": _replaced_by(job, mine)} for job in mine[:_NEWEST]]
     return json_document({"runs": told, "may_run": may_plan(caller)}, shared=False)
 
 
@@ -55,7 +56,7 @@ def show_run(service: Service, caller: Caller, run: str) -> Response:
     folder = run_folder(service, job)
     told = runs.told(folder) if job.state == "done" else None
     shown = {
-        **_in_short(job),
+        **_in_short(service, job),
         "job": describe(job) if handed_in(caller, job) else None,
         "standing": runs.standing(folder) if job.state == "running" else None,
         "result": told and {**told, "outputs": sorted(told.get("outputs", {}))},
@@ -107,7 +108,7 @@ def cancel_run(service: Service, caller: Caller, run: str) -> Response:
     after = service.house.jobs.cancel(run)
     if before.state == "queued" and after.state == "cancelled":  # else its worker clears up
         service.house.runs.remove(run)
-    return json_document(_in_short(after), shared=False)
+    return json_document(_in_short(service, after), shared=False)
 
 
 def file_address(run: str, file: str) -> str:
@@ -130,10 +131,13 @@ def _files(told: Mapping[str, Any]) -> dict[str, str]:
     return {name: file for name, file in outputs if Path(file).suffix in _MEDIA_TYPES and Path(file).name == file}
 
 
-def _in_short(job: Job) -> dict[str, Any]:
+def _in_short(service: Service, job: Job) -> dict[str, Any]:
+    """Return what lists tell of a run; a report is linked where one was written."""
     links = {"self": run_address(job.id), "job": job_address(job.id), "events": f"{job_address(job.id)}/events"}
     if job.state == "done":
-        links |= {name: f"{run_address(job.id)}/{name}" for name in ("report", "report.pdf", "timeseries")}
+        folder = run_folder(service, job)
+        there = (name for name, file in _REPORTS.items() if (folder / file).is_file())
+        links |= {name: f"{run_address(job.id)}/{name}" for name in (*there, "timeseries")}
     return {
         "id": job.id,
         "scenario": scenario_of(job),

@@ -14,6 +14,7 @@ from twin.flood import schemes
 from twin.flood.advance import Plan, advance, start
 from twin.flood.records import DISCHARGE, EAST, OPEN, WEST, Boundary, Maxima, Options
 from twin.works.faces import lay
+from twin.works.laws.breach import widening
 from twin.works.laws.crossing import weir
 
 WEIR = {"id": "W", "type": "weir", "line": [[5, 0], [5, 10]], "crest_elevation_m": 1.0}
@@ -468,8 +469,16 @@ def test_breach_by_erosion_widens_under_its_head() -> None:
     levee = {**LEVEE, "line": [[500, 0], [500, 1000]]}
     actors = actors_of(world, structures=levee, levee_breaches=[breach])
     flood = still(world, halves(2.0, 0.0), actors, step_s=10.0)
-    widths = run(flood, 1800.0, lambda f: reading(actors[0], "width_m"))
-    assert widths[0] == 5.0 and widths[-1] > 20.0 and (np.diff(widths) >= 0).all() and max(widths) <= 80.0
+    middle = next(o for o in actors[0].owners if o.id == "breach-L").rows[2:3]
+
+    def look(_: Any) -> list[float]:
+        sides = [max(actors[0].side_stage(middle, side), 0.5) for side in (0, 1)]
+        return [reading(actors[0], "width_m", "breach-L"), abs(sides[0] - sides[1])]
+
+    width, heads = np.transpose(run(flood, 5400.0, look))
+    rates = [widening(h, at, 0.2) for h, at in zip(heads[36:-1], np.arange(0.0, 9000.0, 10.0), strict=False)]
+    assert width[0] == 5.0 and (np.diff(width) >= 0).all()
+    assert width[-1] == pytest.approx(5.0 + 10.0 * sum(rates), rel=0.01) and width[-1] > 10.0
 
 
 def test_breach_through_an_embankment_of_the_terrain() -> None:

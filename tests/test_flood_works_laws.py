@@ -11,7 +11,18 @@ from hypothesis import strategies as st
 
 from twin.works.crossings import numbers_of
 from twin.works.laws import breach, culvert, pump
-from twin.works.laws.crossing import BRIDGE, GATE, WEIR, gate, lesser, under_leaf, unit_discharge, weir
+from twin.works.laws.crossing import (
+    BRIDGE,
+    GATE,
+    MODULAR,
+    WEIR,
+    gate,
+    lesser,
+    modular_weir,
+    under_leaf,
+    unit_discharge,
+    weir,
+)
 from twin.works.laws.inlet import exchange
 from twin.works.spec import InletLaw
 
@@ -32,6 +43,14 @@ def test_drowned_weir_is_villemonte_s() -> None:
     assert weir(2.0, 1.5, 0.577, 0.385) == pytest.approx(free * (1 - 0.75**1.5) ** 0.385, rel=1e-12)
     assert weir(2.0, 2.0, 0.577, 0.385) == 0.0
     assert weir(-0.1, -0.2, 0.577, 0.385) == 0.0
+
+
+def test_modular_weir_is_free_up_to_its_limit_and_has_no_jump_there() -> None:
+    free = weir(2.0, 0.0, 0.577, 0.385)
+    assert modular_weir(2.0, 1.6, 0.577, 0.8) == pytest.approx(free, rel=1e-12)
+    assert modular_weir(2.0, 1.6 + 1e-9, 0.577, 0.8) == pytest.approx(free, rel=1e-8)
+    assert modular_weir(2.0, 1.9, 0.577, 0.8) == pytest.approx(free * math.sqrt(0.05 / 0.2), rel=1e-12)
+    assert modular_weir(2.0, 2.0, 0.577, 0.8) == modular_weir(-0.1, -0.2, 0.577, 0.8) == 0.0
 
 
 def test_free_and_drowned_gate_follow_their_orifices() -> None:
@@ -59,11 +78,19 @@ def _numbers(kind: int, opening: float) -> np.ndarray:
 
 
 @settings(max_examples=200)
-@given(st.sampled_from([WEIR, GATE, BRIDGE]), heads, shares, st.floats(0.05, 2.5), st.floats(1e-3, 0.2))
+@given(
+    st.sampled_from([WEIR, GATE, BRIDGE]),
+    heads,
+    shares,
+    st.floats(0.05, 2.5),
+    st.floats(1e-3, 0.2),
+    st.sampled_from([0.0, 0.67, 0.9]),
+)
 def test_crossings_rise_with_the_upper_head_and_fall_with_the_lower(
-    kind: int, head: float, share: float, opening: float, more: float
+    kind: int, head: float, share: float, opening: float, more: float, modular: float
 ) -> None:
     numbers = _numbers(kind, opening)
+    numbers[MODULAR] = modular
     upper, lower = 1.0 + head, 1.0 + head * share
     here = unit_discharge(kind, upper, lower, numbers)
     assert here >= 0
@@ -176,7 +203,7 @@ def test_breach_widening_is_the_derivative_of_its_width() -> None:
     rise = breach.width_after(3.0, 1800.0 + step, 0.3) - breach.width_after(3.0, 1800.0 - step, 0.3)
     assert breach.widening(3.0, 1800.0, 0.3) == pytest.approx(rise / (2 * step), rel=1e-6)
     head, uc, time = 3.0, 0.3, 1800.0
-    formula = 1.3 * math.sqrt(G) * head**1.5 / uc * math.log10(1 + 0.04 * G / uc * time)
+    formula = 1.3 * math.sqrt(G) * head**1.5 / uc * math.log10(1 + 0.04 * G / uc * time / 3600)  # t in hours
     assert breach.width_after(head, time, uc) == pytest.approx(formula, rel=1e-12)
 
 

@@ -44,6 +44,16 @@ class Weir(Facility):
         default=0.385,
         source="Villemonte 1947",
     )
+    modular_limit: float | None = number(
+        (
+            "완전월류한계",
+            "modular limit",
+            "m: the flow is free up to H2 = m·H1, then Q = (2/3)·Cd·√(2g)·b·H1·√((H1 − H2)/(1 − m)), in place of k",
+        ),
+        "–",
+        (0.05, 0.99),
+    )
+    one_way: bool = flag("역류방지", "one-way", "lets water over along the flow only")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -95,7 +95,13 @@ def place_weir(placer: Placer, it: Weir) -> None:
     chain = placer.chain(it)
     width = widths(chain, it.width_m)
     crest = np.maximum(it.crest_elevation_m, placer.high_bed(chain.cells))
-    _stand(placer, it, chain, width, crest, (it.discharge_coefficient, it.submergence_exponent))
+    law = {
+        "OVER": it.discharge_coefficient,
+        "EXPONENT": it.submergence_exponent,
+        "MODULAR": it.modular_limit or 0.0,
+        "ONE_WAY": float(it.one_way),
+    }
+    _stand(placer, it, chain, width, crest, law)
 
 
 def place_levee(placer: Placer, it: Levee) -> Standing:
@@ -103,13 +109,15 @@ def place_levee(placer: Placer, it: Levee) -> Standing:
     chain = placer.chain(it)
     middle = (chain.begin + chain.end) / 2
     crest = np.maximum([it.crest_at(float(at)) for at in middle], placer.high_bed(chain.cells))
-    return _stand(placer, it, chain, widths(chain, None), crest, (it.discharge_coefficient, _VILLEMONTE))
+    return _stand(
+        placer, it, chain, widths(chain, None), crest, {"OVER": it.discharge_coefficient, "EXPONENT": _VILLEMONTE}
+    )
 
 
 def _stand(
-    placer: Placer, it: Facility, chain: Chain, width: Floats, crest: Floats, law: tuple[float, float]
+    placer: Placer, it: Facility, chain: Chain, width: Floats, crest: Floats, law: Mapping[str, float]
 ) -> Standing:
-    numbers = numbers_of(len(width), CREST=crest, WIDTH=width, OVER=law[0], EXPONENT=law[1])
+    numbers = numbers_of(len(width), CREST=crest, WIDTH=width, **law)
     rows = placer.layout.add(chain.cells, WEIR, numbers)
     placer.layout.close(chain)
     placer.layout.owners.append(Owner(it.id, rows))

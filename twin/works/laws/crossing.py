@@ -17,8 +17,8 @@ from twin.grid import Floats, Values
 GRAVITY = 9.80665  # m/s², standard (CGPM 1901)
 WEIR, GATE, BRIDGE = 0, 1, 2  # kinds of crossings
 # columns of a crossing's numbers
-CREST, WIDTH, OVER, EXPONENT, OPENING, TOP, FREE, DROWNED, ONE_WAY = range(9)
-NUMBERS = 9
+CREST, WIDTH, OVER, EXPONENT, OPENING, TOP, FREE, DROWNED, ONE_WAY, MODULAR = range(10)
+NUMBERS = 10
 _VILLEMONTE = 0.385
 _BRIDGE_FREE = 0.5  # of sluice flow under a deck that only the upper water touches
 _MOST_OF_DONOR = 0.5
@@ -43,6 +43,25 @@ def weir(upper: float, lower: float, coefficient: float, exponent: float) -> flo
         return free
     ratio = lower / upper
     return free * math.pow(1.0 - ratio * math.sqrt(ratio), exponent)
+
+
+@kernel
+def modular_weir(upper: float, lower: float, coefficient: float, limit: float) -> float:
+    """Return the flow over a crest that feels the water below from a modular limit m = H2/H1 on.
+
+    Up to it free flow; above it q = (2/3)·Cd·√(2g)·H1·√((H1 − H2)/(1 − m)): the drowned weir of LISFLOOD-FP (manual
+    of version 5.9, weirs) and of ISIS, with 1 − m in place of LISFLOOD-FP's m, with which the flow would jump at
+    the limit (to a third at its usual m of 0.9).
+
+    >>> round(modular_weir(1.0, 0.9, 0.57735, 0.9), 4), round(modular_weir(1.0, 0.975, 0.57735, 0.9), 4)
+    (1.7046, 0.8523)
+    """
+    if upper <= 0.0 or lower >= upper:
+        return 0.0
+    free: float = 2.0 / 3.0 * coefficient * math.sqrt(2.0 * GRAVITY) * upper * math.sqrt(upper)
+    if lower <= limit * upper:
+        return free
+    return free * math.sqrt((1.0 - lower / upper) / (1.0 - limit))
 
 
 @kernel
@@ -115,6 +134,8 @@ def unit_discharge(kind: int, upper: float, lower: float, numbers: Floats) -> fl
     """Return the flow at a crossing of any kind from two stages, EL m, `upper` the higher."""
     crest = numbers[CREST]
     if kind == WEIR:
+        if numbers[MODULAR] > 0.0:
+            return modular_weir(upper - crest, lower - crest, numbers[OVER], numbers[MODULAR])
         return weir(upper - crest, lower - crest, numbers[OVER], numbers[EXPONENT])
     opening, top = numbers[OPENING], numbers[TOP] - crest
     if kind == GATE:

@@ -24,6 +24,7 @@ export const FIELD_NAMES: readonly Named[] = [
   ["placement", "배치", "Placement"],
   ["discharge_coefficient", "유량계수", "Discharge coefficient"],
   ["submergence_exponent", "잠김지수", "Submergence exponent"],
+  ["modular_limit", "완전월류한계", "Modular limit"],
   ["sill_elevation_m", "문턱표고", "Sill elevation", "EL m"],
   ["units", "수량", "Units"],
   ["gate_kind", "형식", "Kind of gate"],

@@ -15,22 +15,63 @@ import json
 import re
 import shutil
 from collections.abc import Collection, Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from naru.storage import disk_errors, sync_file, sync_folder
+
+if TYPE_CHECKING:
+    from naru.settings import Settings
 
 KIND = "flood"  # of the jobs
 INPUTS = "inputs"
 SCENARIO = "scenario.yaml"
 MARK = "run.json"
-# What runs that come over HTTP may take (docs/http.md)
-MOST_CELLS = 25_000_000  # of one run
-MOST_NUMBERS = 1_000_000_000  # its cells times its output times: what lies on the disk
 MOST_WAITING = 20  # runs of one key that have not ended
 WORK = ".checkpoint"  # what is needed only while the run goes on
 LIVE = "live.json"
 _ID = re.compile(r"[0-9a-f]{16}")
+
+
+@dataclass(frozen=True)
+class Share:
+    """What a run that came over HTTP may take (the settings NARU_RUN_…)."""
+
+    cells: int = 25_000_000
+    numbers: int = 1_000_000_000  # its cells times its output times: what lies on the disk
+    members: int = 1000
+    cpu_s: float = 24 * 3600.0  # of processor time, all its members and threads together
+    memory_bytes: int = 0  # of a process; 0: seven tenths of the machine's
+
+
+_share: ContextVar[Share | None] = ContextVar("share", default=None)
+
+
+def share_of(settings: Settings) -> Share:
+    """Return what the settings allow a run that came over HTTP."""
+    return Share(
+        cells=settings.run_max_cells,
+        members=settings.run_max_members,
+        cpu_s=settings.run_max_cpu_h * 3600.0,
+        memory_bytes=settings.run_memory_mb * 2**20,
+    )
+
+
+@contextlib.contextmanager
+def sharing(share: Share) -> Iterator[None]:
+    """Within this, a scenario that came over HTTP may take no more."""
+    token = _share.set(share)
+    try:
+        yield
+    finally:
+        _share.reset(token)
+
+
+def share_now() -> Share:
+    """Return what a run that came over HTTP may take here."""
+    return _share.get() or Share()
 
 
 class Runs:

@@ -100,7 +100,8 @@ class Sandbox:
     """A zygote and the children it forks, one at a time. Thread-safe; `close` or let the process end."""
 
     def __init__(self, preload: Sequence[str], words: Words = READING, errors: Kinds = _reading_errors) -> None:
-        """`preload` are modules that the zygote imports; `errors` are those that a child's answer may become."""
+        """`preload` are modules that the zygote imports, or functions in them (`module:function`) that it calls;
+        `errors` are those that a child's answer may become."""
         self._preload, self._words, self._errors = list(preload), words, errors
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None

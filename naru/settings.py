@@ -43,6 +43,10 @@ TABLE: tuple[Setting, ...] = (
     Setting("NARU_ANONYMOUS", "public", "public|none", "what a caller without a key may read"),
     Setting("NARU_TIMEZONE", "Asia/Seoul", "IANA name", "where days and months of quotas begin"),
     Setting("NARU_MAX_UPLOAD_MB", "2048", "MB", "largest file that is taken in"),
+    Setting("NARU_RUN_MAX_CELLS", "25000000", "cells", "most cells of a flood run that comes over HTTP"),
+    Setting("NARU_RUN_MAX_MEMBERS", "1000", "runs", "most members of an ensemble that comes over HTTP"),
+    Setting("NARU_RUN_MAX_CPU_H", "24", "hours", "most processor time of a run over HTTP, all members together"),
+    Setting("NARU_RUN_MEMORY_MB", "0", "MB", "memory of a process of such a run; 0: seven tenths of the machine's"),
     Setting("NARU_WORKERS", "0", "processes", "server processes; 0: one per processor, at most 4"),
     Setting("NARU_TRUSTED_PROXIES", "0", "count", "proxies in front whose X-Forwarded-For is believed"),
     Setting("NARU_ACCESS_LOG", "", "file", "where each request is written down, a JSON object a line; -: stderr"),
@@ -68,6 +72,10 @@ class Settings:
     anonymous: Literal["public", "none"]
     timezone: str
     max_upload_mb: int
+    run_max_cells: int
+    run_max_members: int
+    run_max_cpu_h: int
+    run_memory_mb: int
     workers: int
     trusted_proxies: int
     access_log: str
@@ -94,6 +102,10 @@ class Settings:
             anonymous=_anonymous(text["NARU_ANONYMOUS"]),
             timezone=_timezone(text["NARU_TIMEZONE"]),
             max_upload_mb=_whole("NARU_MAX_UPLOAD_MB", text, least=1),
+            run_max_cells=_whole("NARU_RUN_MAX_CELLS", text, least=1),
+            run_max_members=_whole("NARU_RUN_MAX_MEMBERS", text, least=1),
+            run_max_cpu_h=_whole("NARU_RUN_MAX_CPU_H", text, least=1),
+            run_memory_mb=_whole("NARU_RUN_MEMORY_MB", text),
             workers=_whole("NARU_WORKERS", text) or min(4, os.cpu_count() or 1),
             trusted_proxies=_whole("NARU_TRUSTED_PROXIES", text),
             access_log=text["NARU_ACCESS_LOG"],

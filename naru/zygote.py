@@ -32,8 +32,11 @@ _NO_MEMORY = ("bad_alloc", "out of memory", "cannot allocate", "can't allocate",
 def main(control_fd: int, preload: list[str]) -> None:
     """Serve requests until the other end of the control socket closes."""
     control = socket.socket(fileno=control_fd)
-    for module in preload:
-        importlib.import_module(module)
+    for name in preload:
+        module, _, function = name.partition(":")
+        loaded = importlib.import_module(module)
+        if function:
+            getattr(loaded, function)()
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_write, False)
     os.set_blocking(wake_read, False)

@@ -120,14 +120,16 @@ def test_errors_steer_no_terminal() -> None:
     assert caught.value.one_line().isprintable()
 
 
-@pytest.mark.parametrize(("most", "field"), [("MOST_CELLS", "domain.cell_m"), ("MOST_NUMBERS", "output_every_min")])
-def test_a_stranger_takes_no_more_of_a_server_than_is_said(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, most: str, field: str
-) -> None:
-    monkeypatch.setattr(runs, most, 5)
+@pytest.mark.parametrize(("most", "field"), [("cells", "domain.cell_m"), ("numbers", "output_every_min")])
+def test_a_stranger_takes_no_more_of_a_server_than_is_said(folder: Path, most: str, field: str) -> None:
     fields = {"terrain": {"file": "grid.txt", "crs": "EPSG:5186"}, "output_every_s": 60}
     made(folder, **fields)  # one's own may
-    with only_beside(folder), pytest.raises(NaruError, match=r"3 × 2 cells of 2 m are more than the 5 ") as caught:
+    share = runs.sharing(runs.Share(**{most: 5}))
+    with (
+        only_beside(folder),
+        share,
+        pytest.raises(NaruError, match=r"3 × 2 cells of 2 m are more than the 5") as caught,
+    ):
         made(folder, **fields)
     assert caught.value.field == field
 

@@ -38,6 +38,13 @@ def family() -> str:
     return name
 
 
+def ready() -> Path:
+    """Load all that letters need, for a process that will not be able to; return the one file that stays needed."""
+    family()
+    _known()
+    return truetype()
+
+
 @cache
 def _known() -> frozenset[int]:
     from fontTools.ttLib import TTFont

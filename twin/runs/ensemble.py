@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,10 @@ from twin.runs.run import Place, Told, assembled_of, possess, publish, with_path
 from twin.runs.shelf import Shelf
 from twin.runs.statistics import THRESHOLDS_M, Statistics
 from twin.scenario.records import Assembled
+from twin.scenario.vary import Member
 
-_MEMBERS = "members"
+MEMBERS = "members"
+Results = Callable[[list[Member], Callable[[], None]], Iterator[dict[str, Any]]]
 
 
 def run_ensemble(wish: Wish, request: RunRequest, place: Place) -> Told:
@@ -40,16 +42,17 @@ def run_ensemble(wish: Wish, request: RunRequest, place: Place) -> Told:
         MemberDied: a process is gone; the rest can be gone on with.
     """
     place.progress(0.0, "reading the scenario")
-    members, work = wish.members, place.folder / WORK
-    shelf = Shelf(work / "shelf")
-    first = assembled_of(members[0].mapping, wish.file, library(place.house, place.job), 1, shelf)
-    reporting.check_layers(first, library(place.house, place.job))
-    place = possess(wish, first, place, also=_varied_files(wish))
+    first, place = begin(wish, place)
     told = runs.told(place.folder)
     if told is None:
-        (work / STOP).unlink(missing_ok=True)
-        tally = Tally.go_on(place.folder, first)
-        _gather(tally, wish, request, place, _errand(wish, first, request, place))
+        rows, columns = first.domain.bed.shape
+        tally = Tally.go_on(place.folder, (rows, columns))
+        errand = _errand(wish, (rows, columns), request, place)
+
+        def results(members: list[Member], look: Callable[[], None]) -> Iterator[dict[str, Any]]:
+            return run_members(errand, members, workers=request.workers, cluster=place.cluster, look=look)
+
+        gather(tally, wish, request, place, results)
         told = collect(tally, first, place)
     told = with_paths(told, place.folder)
     wanted = reporting.wants_report(first, shown=request.publish)
@@ -58,6 +61,15 @@ def run_ensemble(wish: Wish, request: RunRequest, place: Place) -> Told:
         told |= publish(lambda: ensemble_layers.parts(place.folder, told), place.part(0.9, 1.0))
     folder.remove_work(place.folder)
     return told
+
+
+def begin(wish: Wish, place: Place) -> tuple[Assembled, Place]:
+    """Assemble the first member, and see that the ensemble may begin, or go on, in its folder."""
+    members, shelf = wish.members, Shelf(place.folder / WORK / "shelf")
+    house = library(place.house, place.job)
+    first = assembled_of(members[0].mapping, wish.file, house, 1, shelf)
+    reporting.check_layers(first, house)
+    return first, possess(wish, first, place, also=_varied_files(wish))
 
 
 class Tally:
@@ -70,10 +82,9 @@ class Tally:
         self.began = time.monotonic()
 
     @classmethod
-    def go_on(cls, where: Path, first: Assembled) -> Tally:
+    def go_on(cls, where: Path, shape: tuple[int, int]) -> Tally:
         """Return the tally that was saved in a run's folder, or a new one. Raises FileDamaged."""
-        rows, columns = first.domain.bed.shape
-        tally = cls((rows, columns))
+        tally = cls(shape)
         saved = checkpoint.load(where)
         if saved:
             facts = saved["flood"]["facts"]
@@ -99,15 +110,16 @@ class Tally:
         return self.seconds + time.monotonic() - self.began
 
 
-def _errand(wish: Wish, first: Assembled, request: RunRequest, place: Place) -> Errand:
-    rows, columns = first.domain.bed.shape
+def _errand(wish: Wish, shape: tuple[int, int], request: RunRequest, place: Place) -> Errand:
     settings = None if place.house is None else place.house.settings
-    keep = place.folder / _MEMBERS if request.keep_members else None
-    return Errand(wish.file, wish.alone, place.folder / WORK, (rows, columns), settings, place.job, keep)
+    keep = place.folder / MEMBERS if request.keep_members else None
+    return Errand(wish.file, wish.alone, place.folder / WORK, shape, settings, place.job, keep)
 
 
-def _gather(tally: Tally, wish: Wish, request: RunRequest, place: Place, errand: Errand) -> None:
-    """Run the members that are not done yet, and count them in."""
+def gather(tally: Tally, wish: Wish, request: RunRequest, place: Place, results: Results) -> None:
+    """Have the members run that are not done yet, by `results`, and count them in. Raises FloodStopped."""
+    stop = place.folder / WORK / STOP
+    stop.unlink(missing_ok=True)
     members = [member for member in wish.members if member.name not in tally.members]
     total, saved = len(members) + len(tally.members), time.monotonic()
 
@@ -115,9 +127,10 @@ def _gather(tally: Tally, wish: Wish, request: RunRequest, place: Place, errand:
         done = len(tally.members)
         place.progress(0.02 + 0.83 * done / total, Passing(f"{done} of {total} members"))
 
-    results = run_members(errand, members, workers=request.workers, cluster=place.cluster, look=look)
+    if not members:
+        return
     try:
-        for result in results:
+        for result in results(members, look):
             if "error" in result and not request.keep_going:
                 tally.save(place.folder)
                 raise _failed(result)
@@ -128,7 +141,7 @@ def _gather(tally: Tally, wish: Wish, request: RunRequest, place: Place, errand:
                 tally.save(place.folder)
                 saved = time.monotonic()
     except BaseException:
-        (errand.work / STOP).touch()
+        stop.touch()
         raise
     tally.save(place.folder)
 
@@ -149,8 +162,8 @@ def collect(tally: Tally, first: Assembled, place: Place) -> Told:
         outputs[name] = f"{name}.tif"
     outputs |= {"members": "members.csv", "ensemble": "ensemble.json"}
     _write_members(where, members)
-    if (where / _MEMBERS).is_dir():
-        outputs["kept_members"] = _MEMBERS
+    if (where / MEMBERS).is_dir():
+        outputs["kept_members"] = MEMBERS
     told = _told(tally, first, place.run, members) | {"outputs": outputs}
     for name in [*outputs.values()]:
         if (where / name).is_file():

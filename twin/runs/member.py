@@ -42,6 +42,7 @@ class Errand:
     settings: Settings | None  # of the house; None: no layers are named
     job: Job | None  # says what layers may be read
     keep: Path | None = None  # where each member's own results go
+    given: House | None = None  # instead of one that `settings` open
 
 
 class Stopped(Exception):
@@ -70,9 +71,8 @@ def _run(errand: Errand, member: Member) -> tuple[dict[str, Any], Values]:
     house = None if errand.settings is None else House.open(errand.settings)
     try:
         with confined(errand.alone):
-            found = assembled_of(
-                member.mapping, errand.file, library(house, errand.job), 1, Shelf(errand.work / "shelf")
-            )
+            layers = errand.given or library(house, errand.job)
+            found = assembled_of(member.mapping, errand.file, layers, 1, Shelf(errand.work / "shelf"))
     finally:
         if house is not None:
             house.close()

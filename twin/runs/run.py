@@ -46,6 +46,7 @@ class Place:
     held: Callable[[], None] = lambda: None  # raises when the job is no longer this process's
     ours: bool = False  # the folder is the job's own, in the home
     cluster: str = ""  # the address of a Dask scheduler for an ensemble's members; none: processes here
+    apart: bool = False  # it is a confined child's: what becomes layers is left to who started it
 
     def part(self, start: float, end: float) -> Place:
         """Return the same with a stretch of the progress."""
@@ -69,6 +70,10 @@ def run_flood(request: RunRequest, place: Place) -> Told:
                     check_warm_start(member.mapping, place.house, place.job)
                 if request.publish and place.house is not None:
                     check_ids(wish.name, place.house)
+                if wish.alone is not None and not (wish.varies and place.cluster):
+                    from twin.runs.guarded import run_guarded
+
+                    return run_guarded(wish, request, place)
                 if not wish.varies:
                     return run_one(wish, request, place)
                 from twin.runs.ensemble import run_ensemble
@@ -140,11 +145,12 @@ def publish(parts: Callable[[], list[results.Part]], place: Place) -> Told:
     """Make the layers of a finished run live, all at once; the job ends in the same transaction.
 
     Returns `layers`; where nothing is deep enough to be seen none, and `not_published` says why: the run is done.
+    In a confined child it returns `parts`, for `hand_over`.
 
     Raises:
         CrsUnknown: it lies nowhere on a map; and what taking in a raster raises.
     """
-    if place.house is None or place.job is None:
+    if place.house is None or (place.job is None and not place.apart):
         return {"layers": []}
     place.progress(0.0, "publishing")
     try:
@@ -152,6 +158,13 @@ def publish(parts: Callable[[], list[results.Part]], place: Place) -> Told:
     except NoFeatures as dry:
         results.tidy(place.folder)
         return {"layers": [], "not_published": f"{dry.message}. {dry.remedy}"}
+    return {"parts": made} if place.apart else hand_over(made, place)
+
+
+def hand_over(made: list[results.Part], place: Place) -> Told:
+    """Have the layers of a run taken in, from the files that `parts` wrote; return `layers`."""
+    assert place.house is not None
+    assert place.job is not None
     reach = {"grant": place.job.params["grant"]} if place.job.params.get("grant") else {}
     handler = find_handler("together")
     job = replace(place.job, params={"parts": [{**each, **reach} for each in made]})

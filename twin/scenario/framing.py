@@ -223,24 +223,26 @@ def check_memory(frame: Frame, options: Options, file: str, memory: int | None =
 
 def check_share(frame: Frame, times: float, file: str) -> None:
     """Refuse what a run that came over HTTP may not take of a server: `times` are its outputs. Raises TooLarge."""
-    cells = frame.rows * frame.columns
-    size = f"{frame.columns} × {frame.rows} cells of {frame.cell_m:g} m"
-    if not only_own_files() or (cells <= runs.MOST_CELLS and cells * times <= runs.MOST_NUMBERS):
+    if not only_own_files():
         return
-    if cells > runs.MOST_CELLS:
+    share, cells = runs.share_now(), frame.rows * frame.columns
+    size = f"{frame.columns} × {frame.rows} cells of {frame.cell_m:g} m"
+    if cells > share.cells:
         raise TooLarge(
-            f"{size} are more than the {runs.MOST_CELLS:,} that a run over HTTP may have",
+            f"{size} are more than the {share.cells:,} that a run over HTTP may have here",
             file=file,
             field="domain.cell_m",
-            remedy="Take larger cells or a smaller part of the terrain, or have it run where the terrain is.",
+            remedy=f"Take cells of {frame.cell_m * math.sqrt(cells / share.cells) * 1.01:.3g} m or more, a smaller "
+            "part of the terrain, or have it run where the terrain is.",
         )
-    raise TooLarge(
-        f"{times:.0f} outputs of {size} are more than the {runs.MOST_NUMBERS:,} numbers that a run over HTTP "
-        "may write",
-        file=file,
-        field="output_every_min",
-        remedy=f"Write {int(runs.MOST_NUMBERS / cells)} times at most, or fewer cells.",
-    )
+    if cells * times > share.numbers:
+        raise TooLarge(
+            f"{times:.0f} outputs of {size} are more than the {share.numbers:,} numbers that a run over HTTP may "
+            "write",
+            file=file,
+            field="output_every_min",
+            remedy=f"Write {int(share.numbers / cells)} times at most, or fewer cells.",
+        )
 
 
 def densified(box: Box) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:

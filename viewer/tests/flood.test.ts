@@ -9,11 +9,15 @@ import { keptFrames } from "../src/flood/frames.ts";
 import { across, cellCount, nearestOn, sizeOf, typedBox, typedPlace } from "../src/flood/geo.ts";
 import { inLanguage } from "../src/flood/legend.ts";
 import { readLink, writeLink } from "../src/flood/link.ts";
+import { linesOf } from "../src/flood/member-charts.ts";
+import { pathWords } from "../src/flood/members.ts";
+import { decoded, headingUnit, integral, overRun, overTimeMapping, overTimeOf, typedRows } from "../src/flood/over-time.ts";
 import { readPack } from "../src/flood/pack.ts";
 import { hyetograph, PATTERNS, total, typedSeries } from "../src/flood/rain.ts";
-import { layerNamed, runOf } from "../src/flood/service.ts";
+import { layerNamed, type Member, runOf } from "../src/flood/service.ts";
 import { valueAt } from "../src/flood/series-chart.ts";
 import { speakingFlood } from "../src/flood/texts.ts";
+import { memberCount, typedValues, variable, varyOf } from "../src/flood/vary.ts";
 import { placed } from "../src/flood/water-layer.ts";
 import { areaText, errorText, notPublishedWords, progressWords } from "../src/flood/words.ts";
 import { readScenarioText, scenarioText } from "../src/flood/yaml-file.ts";
@@ -27,13 +31,18 @@ function draft(): Draft {
     ...{ name: "test-1", title: "시험: '따옴표' # 과", terrain: "sample-river", box: [...BOX], cell: 10, hours: 2, scheme: "full", manning: 0.05, initial: "terrain" },
     rain: { kind: "series", text: "0, 20\n30, 50\n60, 0" },
     infiltration: { method: "green-ampt", values: { hydraulic_conductivity_mm_h: 10, suction_mm: 110, moisture_deficit: 0.3 } },
-    edges: { north: "closed", east: "open", south: "closed", west: "open" },
+    edges: { north: "closed", east: "open", south: "stage", west: "open" },
     slope: 0.002,
-    inflows: [{ name: "상류", at: [126.52, 37.32], discharge: 300 }],
+    stages: { ...emptyDraft().stages, south: { kind: "series", unit: "h", text: "0, 1.5\n3, 4.2\n6, -0.3" } },
+    inflows: [
+      { name: "상류", at: [126.52, 37.32], discharge: { kind: "constant", value: 300 } },
+      { name: "지류", at: [126.51, 37.32], discharge: { kind: "series", unit: "min", text: "0, 5\n30, 60.5\n120, 10" } },
+    ],
     gauges: [{ name: "다리", at: [126.51, 37.32] }],
     structures: "sample-river-facilities",
     overrides: { "P-1": { failed: true, opening: null }, "G-2": { failed: false, opening: 1.2 } },
     breaches: [{ levee: "L-1", at: [126.51, 37.319], width: 30, bottom: 7.5, start: 1, growth: 0.5 }],
+    vary: [{ path: "rain.design.depth_mm", values: [80, 100] }, { path: "overrides.P-1.status", values: ["normal", "failed"] }],
   };
 }
 
@@ -45,7 +54,7 @@ test("a scenario that was saved as a file is the same when it is opened again", 
 
 test("what the page has no field for is kept as it is, beside what it edits", () => {
   const given = {
-    ...{ scenario: "a", terrain: { layer: "dem", band: 1 }, duration_h: 1, vary: { manning_n: [0.03, 0.04] }, drains: { capacity_mm_h: 20 } },
+    ...{ scenario: "a", terrain: { layer: "dem", band: 1 }, duration_h: 1, vary: [{ name: "rough", set: { manning_n: 0.05 } }], drains: { capacity_mm_h: 20 } },
     rain: { raster: "rain.nc" },
     boundaries: [{ edge: "south", type: "open", slope: 0.01 }, { edge: "west", type: "stage", series: "tide.csv" }],
     inflows: [{ name: "q", at: [127, 37], hydrograph: "q.csv" }, { name: "r", at: [127, 37], discharge_m3_s: 5 }],
@@ -54,7 +63,8 @@ test("what the page has no field for is kept as it is, beside what it edits", ()
   const opened = fromMapping(given);
   expect(opened.rain).toEqual({ kind: "file" });
   expect(opened.edges.south).toBe("open");
-  expect(opened.inflows).toEqual([{ name: "r", at: [127, 37], discharge: 5 }]);
+  expect(opened.inflows).toEqual([{ name: "r", at: [127, 37], discharge: { kind: "constant", value: 5 } }]);
+  expect(opened.edges.west).toBe("closed"); // its series lies in a file
   const again = toMapping(opened);
   expect(again).toMatchObject({ terrain: given.terrain, vary: given.vary, drains: given.drains, rain: given.rain, overrides: given.overrides });
   expect(again["boundaries"]).toEqual(given.boundaries);
@@ -83,6 +93,65 @@ test("a pasted table may have a heading and clock times; its first wrong line is
   expect(typedSeries("0, 10\n30, -1")).toBe(2);
   expect(typedSeries("0, 10\n0, 20")).toBe(2);
   expect(typedSeries("0, 10")).toBe(1);
+});
+
+test("a hydrograph may be in minutes, hours or seconds, by the clock, or by dates, which count from the first", () => {
+  const within = { least: -10, most: 1000 };
+  expect(typedRows("time_h, q\n0.5, 10\n1.25, -5", within, "h")).toEqual([[30, 10], [75, -5]]);
+  expect(typedRows("0 1\n90 2", within, "s")).toEqual([[0, 1], [1.5, 2]]);
+  expect(typedRows("일시;유량\n2022-08-08 23:30;4\n2022-08-09 00:30;8", within)).toEqual([[0, 4], [60, 8]]);
+  expect(typedRows("2022-08-08 23:30 4\n2022-08-09 00:30:30 8", within)).toEqual([[0, 4], [60.5, 8]]);
+  expect(typedRows('"0:00",1\n"1:30",2', within)).toEqual([[0, 1], [90, 2]]);
+  expect(typedRows("0, 1\n10, 1001", within)).toBe(2);
+  expect(typedRows("0, 1\n\n10, 2, 3", within)).toBe(3);
+  expect([headingUnit("time_h,q\n0,1"), headingUnit("시간(분), 유량"), headingUnit("t [s];q"), headingUnit("시간,유량"), headingUnit("0,1")]).toEqual(["h", "min", "s", null, null]);
+});
+
+test("tables that Korean spreadsheets save are read by their own encoding", () => {
+  const cp949 = new Uint8Array([0xbd, 0xc3, 0xb0, 0xa3, 0x2c, 0x51, 0x0a, 0x30, 0x2c, 0x31]); // 시간,Q
+  expect(decoded(cp949.buffer)).toBe("시간,Q\n0,1");
+  expect(decoded(new TextEncoder().encode("시간,Q").buffer as ArrayBuffer)).toBe("시간,Q");
+});
+
+test("the first value of a hydrograph holds before, the last after, and its volume is that of the run alone", () => {
+  const rows: [number, number][] = [[60, 10], [120, 30], [300, 30]];
+  expect(overRun(rows, 3)).toEqual([[0, 10], [60, 10], [120, 30], [180, 30]]);
+  expect(integral(rows, 3)).toBeCloseTo((10 + 20 + 30) * 3600, 6);
+});
+
+test("a table goes into the file with its unit, and what is wrong stays for the server to say", () => {
+  const names = { number: "discharge_m3_s", rows: "hydrograph" };
+  const within = { least: 0, most: 100 };
+  expect(overTimeMapping({ kind: "series", unit: "h", text: "0:00, 1\n1:30, 2" }, names, within)).toEqual({ hydrograph: [[0, 1], [1.5, 2]], time_unit: "h" });
+  expect(overTimeMapping({ kind: "series", unit: "h", text: "0, 1000" }, names, within)).toEqual({ hydrograph: [], time_unit: "h" });
+  expect(overTimeOf({ hydrograph: [[0, 1]], time_unit: "min", factor: 2 }, names)).toBeNull();
+  expect(overTimeOf({ hydrograph: [[0, 1]] }, names)).toBeNull(); // hours or minutes? the reader knows, the page does not
+});
+
+test("what can be varied follows the draft, and values are read as people type them", () => {
+  const given = { ...draft(), rain: { kind: "design", depth: 100, hours: 1, pattern: "huff-3" } as const };
+  const gate = { id: "G-2", type: "sluice_gate", names: { ko: "수문", en: "gate" }, status: "normal", opening: 0, mostOpening: 2.5, line: [] };
+  const paths = variable(given, [gate], ({ id }) => id).map(({ path }) => path);
+  expect(paths).toEqual(["rain.design.depth_mm", "rain.design.duration_h", "inflows[0].discharge_m3_s", "inflows[1].factor", "manning_n", "levee_breaches[0].width_m", "overrides.G-2.status", "overrides.G-2.opening_m"]);
+  const depth = { kind: "depth", least: 0, most: 2000 } as const;
+  expect(typedValues("80, 100 120", depth)).toEqual([80, 100, 120]);
+  expect([typedValues("80, 80", depth), typedValues("-1", depth), typedValues("much", depth), typedValues(" ", depth)]).toEqual([null, null, null, null]);
+  expect(typedValues("a, 2, true", { ...depth, kind: "other" })).toEqual(["a", 2, true]);
+  expect(memberCount([{ path: "a", values: [1, 2] }, { path: "b", values: [1, 2, 3] }])).toBe(6);
+  expect([varyOf([{ name: "x" }]), varyOf({ a: [{ b: 1 }] }), varyOf({ a: [] })]).toEqual([null, null, null]);
+});
+
+test("members stand in lines of equal other values, in the order of what the chart runs along", () => {
+  const member = (depth: number, state: string, flooded: number, error?: object) => ({ name: `${depth}-${state}`, values: { depth, state }, flooded_m2: flooded, ...(error ? { error } : {}) }) as Member;
+  const members = [member(120, "normal", 3), member(80, "normal", 1), member(80, "failed", 2), member(120, "failed", 0, { code: "X" })];
+  const measure = { id: "f", label: "f", of: ({ flooded_m2: flooded }: Member) => flooded ?? null };
+  const common = { members, measure, valueText: String };
+  const byDepth = linesOf({ ...common, along: "depth", others: [{ path: "state", words: "state" }] });
+  expect(byDepth.map(({ label, points }) => [label, points.map(({ at, value }) => [at, value])])).toEqual([["state normal", [[80, 1], [120, 3]]], ["state failed", [[80, 2]]]]);
+  const byState = linesOf({ ...common, along: "state", others: [{ path: "depth", words: "depth" }] });
+  expect(byState.map(({ label, points }) => [label, points.map(({ at }) => at)])).toEqual([["depth 120", [0]], ["depth 80", [0, 1]]]);
+  expect(pathWords("overrides.P-1.status", KO)).toBe("P-1 고장 여부");
+  expect(pathWords("drains.swmm.scale", KO)).toBe("swmm.scale");
 });
 
 test("boxes and places are read as people type them, or not at all", () => {

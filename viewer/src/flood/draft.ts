@@ -1,7 +1,9 @@
 // A scenario as the page edits it, and the scenario file (docs/planners.md) that it stands for. What a file says and the
 // page has no field for is kept as it is and goes along.
 import { type Box, type Place, rounded } from "./geo.ts";
+import { type Names, type OverTime, overTimeMapping, overTimeOf, type Within } from "./over-time.ts";
 import { type Rain, rainMapping, rainOf } from "./rain.ts";
+import { type Vary, varyMapping, varyOf } from "./vary.ts";
 
 export const EDGES = ["north", "east", "south", "west"] as const;
 export type Edge = (typeof EDGES)[number];
@@ -23,9 +25,13 @@ export const INFILTRATION_FIELDS: Record<InfiltrationMethod, readonly { name: st
 export interface Inflow {
   name: string;
   at: Place;
-  /** m³/s, or the text of a CSV of time and discharge. */
-  discharge: number;
+  /** m³/s. */
+  discharge: OverTime;
 }
+
+/** What the fields of discharges (m³/s) and stages (EL m) are called, and between which values they lie (twin/forcing/hydrograph.py). */
+export const DISCHARGE: { names: Names; within: Within } = { names: { number: "discharge_m3_s", rows: "hydrograph" }, within: { least: -1e6, most: 1e6 } };
+export const STAGE: { names: Names; within: Within } = { names: { number: "stage_m", rows: "series" }, within: { least: -1000, most: 9000 } };
 
 export interface Breach {
   levee: string;
@@ -68,14 +74,18 @@ export interface Draft {
   initial: "dry" | "terrain" | "file";
   rain: Rain;
   infiltration: { method: InfiltrationMethod; values: Record<string, number> };
-  edges: Record<Edge, "closed" | "open">;
+  edges: Record<Edge, "closed" | "open" | "stage">;
   slope: number;
+  /** The stage outside, EL m, of edges where that is given. */
+  stages: Record<Edge, OverTime>;
   inflows: Inflow[];
   gauges: GaugePoint[];
   /** The layer of facilities; null: no structures. */
   structures: string | null;
   overrides: Record<string, Override>;
   breaches: Breach[];
+  /** What is varied: all combinations are run. */
+  vary: Vary[];
   /** Fields of a loaded file that the page does not edit. */
   rest: Record<string, unknown>;
 }
@@ -97,13 +107,20 @@ export function emptyDraft(): Draft {
     infiltration: { method: "none", values: {} },
     edges: { north: "open", east: "open", south: "open", west: "open" },
     slope: 0.001,
+    stages: unsaidStages(),
     inflows: [],
     gauges: [],
     structures: null,
     overrides: {},
     breaches: [],
+    vary: [],
     rest: {},
   };
+}
+
+function unsaidStages(): Record<Edge, OverTime> {
+  const unsaid = (): OverTime => ({ kind: "constant", value: null });
+  return { north: unsaid(), east: unsaid(), south: unsaid(), west: unsaid() };
 }
 
 type Mapping = Record<string, unknown>;
@@ -124,8 +141,9 @@ export function closeBehind(draft: Draft, [lon, lat]: Place): Edge[] {
 /** The scenario file's mapping: what stands as it stands by itself is left out. */
 export function toMapping(draft: Draft): Mapping {
   const place = (at: Place) => at.map(rounded);
-  const boundaries = [...openEdges(draft), ...list(draft.rest["boundaries"])];
-  const inflows = [...draft.inflows.map(({ name, at, discharge }) => ({ name, at: place(at), discharge_m3_s: discharge })), ...list(draft.rest["inflows"])];
+  const boundaries = [...givenEdges(draft), ...list(draft.rest["boundaries"])];
+  const hydrographs = draft.inflows.map(({ name, at, discharge }) => ({ name, at: place(at), ...overTimeMapping(discharge, DISCHARGE.names, DISCHARGE.within) }));
+  const inflows = [...hydrographs, ...list(draft.rest["inflows"])];
   const gauges = [...draft.gauges.map(({ name, at }) => ({ name, at: place(at) })), ...list(draft.rest["gauges"])];
   const breaches = draft.breaches.map(({ levee, at, width, bottom, start, growth }) => ({
     ...{ levee, at: place(at), width_m: width, ...(bottom === null ? {} : { bottom_elevation_m: bottom }), start_h: start, growth_h: growth },
@@ -151,11 +169,16 @@ export function toMapping(draft: Draft): Mapping {
     ...overridesOf(draft),
     ...(breaches.length + list(draft.rest["levee_breaches"]).length > 0 ? { levee_breaches: [...breaches, ...list(draft.rest["levee_breaches"])] } : {}),
     ...(gauges.length > 0 ? { gauges } : {}),
+    ...varyMapping(draft.vary),
   };
 }
 
-function openEdges({ edges, slope }: Draft): Mapping[] {
-  return EDGES.filter((edge) => edges[edge] === "open").map((edge) => ({ edge, type: "open", slope }));
+function givenEdges({ edges, slope, stages }: Draft): Mapping[] {
+  return EDGES.flatMap((edge): Mapping[] => {
+    if (edges[edge] === "open") return [{ edge, type: "open", slope }];
+    if (edges[edge] === "stage") return [{ edge, type: "stage", ...overTimeMapping(stages[edge], STAGE.names, STAGE.within) }];
+    return [];
+  });
 }
 
 function overridesOf({ overrides, rest }: Draft): Mapping {
@@ -187,6 +210,11 @@ export function fromMapping(mapping: unknown): Draft {
   takeRain(said, draft, rest);
   takePlaces(said, draft, rest);
   takeWorks(said, draft, rest);
+  const vary = varyOf(said["vary"]);
+  if (vary) {
+    draft.vary = vary;
+    delete rest["vary"];
+  }
   draft.rest = rest;
   return draft;
 }
@@ -228,9 +256,9 @@ function takePlaces(said: Mapping, draft: Draft, rest: Mapping): void {
     else delete rest[name];
   };
   parted("inflows", (item) => {
-    const [at, discharge] = [placeOf(item["at"]), item["discharge_m3_s"]];
-    if (!at || typeof discharge !== "number" || !only(item, ["name", "at", "discharge_m3_s"])) return false;
-    return draft.inflows.push({ name: String(item["name"] ?? ""), at, discharge }) > 0;
+    const { name, at: given, ...others } = item;
+    const [at, discharge] = [placeOf(given), overTimeOf(others, DISCHARGE.names)];
+    return at !== null && discharge !== null && draft.inflows.push({ name: String(name ?? ""), at, discharge }) > 0;
   });
   parted("gauges", (item) => {
     const at = placeOf(item["at"]);
@@ -245,7 +273,14 @@ function takePlaces(said: Mapping, draft: Draft, rest: Mapping): void {
       draft.slope = number(item["slope"], draft.slope);
       return true;
     }
-    if (!edge || item["type"] !== "open" || !only(item, ["edge", "type", "slope"])) return false;
+    const { edge: _edge, type, ...others } = item;
+    const stage = edge && type === "stage" ? overTimeOf(others, STAGE.names) : null;
+    if (edge && stage) {
+      draft.edges[edge] = "stage";
+      draft.stages[edge] = stage;
+      return true;
+    }
+    if (!edge || type !== "open" || !only(item, ["edge", "type", "slope"])) return false;
     draft.edges[edge] = "open";
     draft.slope = number(item["slope"], draft.slope);
     return true;

@@ -1,6 +1,8 @@
 // What falls, and what the ground takes up.
 import { el } from "../dom.ts";
 import { INFILTRATION_FIELDS, INFILTRATIONS } from "./draft.ts";
+import { csvButton } from "./edit-over-time.ts";
+import { forget } from "./edit-water.ts";
 import type { Desk } from "./editor.ts";
 import { choice, clearTrouble, labelled, numberInput, showTrouble } from "./fields.ts";
 import { hyetographChart } from "./hyetograph.ts";
@@ -22,6 +24,7 @@ export function rainSection(desk: Desk): HTMLElement[] {
     if (value === "file") return;
     draft.rain = { ...FIRST[value] };
     delete draft.rest["rain"];
+    forget(draft, "rain");
     changed(true);
   });
   const chart = el("div", { class: "flood-chart" });
@@ -62,11 +65,20 @@ function rainFields({ draft, voice: { say } }: Desk, draw: () => void): HTMLElem
       clearTrouble(text);
       draw();
     });
-    text.addEventListener("change", () => {
+    const object = () => {
       const rows = typedSeries(rain.text);
       if (typeof rows === "number") showTrouble(text, say("seriesWrong", { line: rows }));
-    });
-    return [labelled("rain.hyetograph", say("series"), text)];
+    };
+    text.addEventListener("change", object);
+    const take = (read: string) => {
+      rain.text = text.value = read;
+      clearTrouble(text);
+      object();
+      draw();
+    };
+    const table = labelled("rain.hyetograph", say("series"), text);
+    object(); // what was wrong still is, however often the section is drawn
+    return [table, csvButton(say("loadCsv"), take, () => showTrouble(text, say("csvTooLarge")))];
   }
   return rain.kind === "file" ? [el("p", { class: "quiet" }, say("rainFileNote"))] : [];
 }
@@ -87,6 +99,7 @@ function infiltration({ draft, voice: { say }, changed }: Desk): HTMLElement[] {
     const found = INFILTRATIONS.find((one) => one === value);
     if (!found) return;
     delete draft.rest["infiltration"];
+    forget(draft, "infiltration");
     draft.infiltration = { method: found, values: Object.fromEntries(INFILTRATION_FIELDS[found].map(({ name, usual }) => [name, usual])) };
     changed(true);
   });

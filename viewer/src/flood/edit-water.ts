@@ -1,7 +1,8 @@
 // Water that comes and goes at the sides: inflows at points, open edges; and gauges, where it is written down.
 import { button, el, iconButton } from "../dom.ts";
-import { closeBehind, EDGES } from "./draft.ts";
+import { closeBehind, DISCHARGE, type Draft, type Edge, EDGES, STAGE } from "./draft.ts";
 import type { Desk } from "./editor.ts";
+import { overTimeFields } from "./edit-over-time.ts";
 import { choice, labelled, numberInput, showTrouble, textInput } from "./fields.ts";
 import { holds, type Place, placeText, typedPlace } from "./geo.ts";
 import type { FloodTextId } from "./texts.ts";
@@ -12,7 +13,7 @@ export function waterSection(desk: Desk): HTMLElement[] {
     el("h3", {}, say("inflows")),
     ...desk.draft.inflows.map((_, index) => inflow(desk, index)),
     addButton(desk, "addInflow", "inflowHere", (at) => {
-      desk.draft.inflows.push({ name: `Q${desk.draft.inflows.length + 1}`, at, discharge: 100 });
+      desk.draft.inflows.push({ name: `Q${desk.draft.inflows.length + 1}`, at, discharge: { kind: "constant", value: 100 } });
       return closeBehind(desk.draft, at).map((edge) => say("edgeClosed", { edge: say(edge) })).join(" ");
     }),
     el("h3", {}, say("edges")),
@@ -28,19 +29,35 @@ export function waterSection(desk: Desk): HTMLElement[] {
 }
 
 function inflow(desk: Desk, index: number): HTMLElement {
-  const { draft, voice: { say }, changed } = desk;
+  const { draft, voice, changed } = desk;
+  const { say } = voice;
   const item = draft.inflows[index] as (typeof draft.inflows)[number];
-  const discharge = numberInput(item.discharge, { least: 0, most: 1e5 }, (value) => (item.discharge = value as number));
+  const path = (name: string) => `inflows[${index}].${name}`;
+  const turned = (over: typeof item.discharge) => {
+    item.discharge = over;
+    forget(draft, `inflows[${index}]`);
+    changed(true);
+  };
   return el(
     "div",
     { class: "flood-item" },
-    el("div", { class: "flood-pair" }, nameField(desk, `inflows[${index}].name`, item), labelled(`inflows[${index}].discharge_m3_s`, say("discharge"), discharge, "m³/s")),
-    placeField(desk, `inflows[${index}].at`, item),
+    nameField(desk, path("name"), item),
+    placeField(desk, path("at"), item),
+    ...overTimeFields({
+      ...{ over: item.discharge, label: say("discharge"), unit: "m³/s", within: DISCHARGE.within, hours: draft.hours, flows: true, voice, turned },
+      ...{ paths: { number: path(DISCHARGE.names.number), rows: path(DISCHARGE.names.rows) }, example: "0, 50\n60, 300\n120, 180\n240, 60" },
+    }),
     removeButton(say("removeOne", { name: item.name }), () => {
       draft.inflows.splice(index, 1);
+      forget(draft, "inflows");
       changed(true);
     }),
   );
+}
+
+/** What a path led to is another now, or nothing: it is varied no longer. */
+export function forget(draft: Draft, path: string): void {
+  draft.vary = draft.vary.filter((one) => !one.path.startsWith(path));
 }
 
 function gauge(desk: Desk, index: number): HTMLElement {
@@ -108,19 +125,42 @@ function addButton(desk: Desk, label: FloodTextId, guide: FloodTextId, add: (at:
   return el("div", {}, press, message);
 }
 
-function edges({ draft, voice: { say }, changed }: Desk): HTMLElement[] {
-  const states = [["closed", say("closed")], ["open", say("edgeOpen")]] as const;
+function edges(desk: Desk): HTMLElement[] {
+  const { draft, voice: { say }, changed } = desk;
+  const states = [["closed", say("closed")], ["open", say("edgeOpen")], ["stage", say("edgeStage")]] as const;
   const fields = EDGES.map((edge) => {
     const field = choice(draft.edges[edge], states, (value) => {
       draft.edges[edge] = value;
+      forget(draft, "boundaries");
       changed(true);
     });
     return labelled(`edges.${edge}`, say(edge), field);
   });
   const slope = numberInput(draft.slope, { least: 0.00001, most: 1 }, (value) => (draft.slope = value as number));
-  const some = EDGES.some((edge) => draft.edges[edge] === "open");
-  return [
-    el("div", { class: "flood-edges" }, ...fields),
-    ...(some ? [labelled("boundaries", say("slope"), slope, "m/m"), el("p", { class: "quiet" }, say("openNote"))] : [el("p", { class: "quiet" }, say("closedNote"))]),
+  const some = (state: Draft["edges"][Edge]) => EDGES.filter((edge) => draft.edges[edge] === state);
+  const notes = [
+    ...(some("open").length > 0 ? [labelled("boundaries", say("slope"), slope, "m/m"), el("p", { class: "quiet" }, say("openNote"))] : []),
+    ...(some("closed").length === EDGES.length ? [el("p", { class: "quiet" }, say("closedNote"))] : []),
   ];
+  return [el("div", { class: "flood-edges" }, ...fields), ...some("stage").map((edge) => stage(desk, edge)), ...notes];
+}
+
+/** The stage outside an edge: a river's or the sea's. */
+function stage(desk: Desk, edge: Edge): HTMLElement {
+  const { draft, voice, changed } = desk;
+  const { say } = voice;
+  const at = EDGES.filter((one) => draft.edges[one] !== "closed").indexOf(edge); // as the file has them
+  const turned = (over: (typeof draft.stages)[Edge]) => {
+    draft.stages[edge] = over;
+    forget(draft, "boundaries");
+    changed(true);
+  };
+  return el(
+    "div",
+    { class: "flood-item flood-wide" },
+    ...overTimeFields({
+      ...{ over: draft.stages[edge], label: say("stageOutside", { edge: say(edge) }), unit: "EL m", within: STAGE.within, hours: draft.hours, flows: false, voice, turned },
+      ...{ paths: { number: `boundaries[${at}].${STAGE.names.number}`, rows: `boundaries[${at}].${STAGE.names.rows}` }, example: "0, 1.0\n180, 4.0\n360, 1.0" },
+    }),
+  );
 }

@@ -1,7 +1,7 @@
 // The structures of the terrain's facilities layer: which of them work, how far gates stand open; breaches of levees.
 import { button, el } from "../dom.ts";
 import type { Override } from "./draft.ts";
-import { placeField, removeButton } from "./edit-water.ts";
+import { forget, placeField, removeButton } from "./edit-water.ts";
 import type { Desk } from "./editor.ts";
 import { type Facility, nameOf, nearestLevee, SWITCHED } from "./facilities.ts";
 import { labelled, numberInput, type NumberRule } from "./fields.ts";
@@ -129,6 +129,7 @@ function breach(desk: Desk, index: number): HTMLElement {
     ),
     removeButton(say("removeOne", { name: item.levee }), () => {
       draft.breaches.splice(index, 1);
+      forget(draft, "levee_breaches");
       desk.changed(true);
     }),
   );

@@ -7,6 +7,7 @@ import { type Draft, emptyDraft, fromMapping, idOf, toMapping, untaken } from ".
 import { areaSection } from "./edit-area.ts";
 import { rainSection } from "./edit-rain.ts";
 import { waterSection } from "./edit-water.ts";
+import { varySection } from "./edit-vary.ts";
 import { worksSection } from "./edit-works.ts";
 import type { DraftMap } from "./draft-map.ts";
 import { estimate } from "./estimate.ts";
@@ -14,8 +15,8 @@ import { askFacilities, type Facility, facilityLayers } from "./facilities.ts";
 import { choice, clearTrouble, controlOf, labelled, numberInput, showTrouble, textInput } from "./fields.ts";
 import type { Box } from "./geo.ts";
 import type { PickTool } from "./pick-tool.ts";
-import { typedSeries } from "./rain.ts";
 import type { Run, Service } from "./service.ts";
+import { memberCount, MOST_MEMBERS } from "./vary.ts";
 import { durationText } from "./words.ts";
 import type { FloodTextId, FloodVoice } from "./texts.ts";
 import { readScenarioText, scenarioText } from "./yaml-file.ts";
@@ -54,7 +55,9 @@ const SECTIONS: readonly [FloodTextId, Section, boolean][] = [
   ["rain", rainSection, true],
   ["water", waterSection, false],
   ["works", worksSection, false],
+  ["vary", varySection, false],
 ];
+const SECTION = new Map(SECTIONS.map(([id, section]) => [id, section]));
 
 export class Editor {
   private draft: Draft = emptyDraft();
@@ -156,13 +159,22 @@ export class Editor {
     const focus = document.activeElement?.id;
     const { draft, pick, map, terrain, facilities } = this;
     const changed = (again = false) => {
-      this.describe();
       if (again) this.fill(id, section);
+      if (id !== "vary") this.refill("vary"); // what there is to vary
+      this.describe();
     };
     const announce = (words: string) => (byId("announcement").textContent = words);
     const desk: Desk = { api: this.service.api, draft, voice: this.hooks.voice(), pick, map, terrain, facilities, changed, goTo: (box) => this.hooks.goTo(box), announce };
     this.bodies.get(id)?.replaceChildren(...section(desk));
     if (focus && document.activeElement === document.body) document.getElementById(focus)?.focus();
+  }
+
+  /** Draws sections anew that depend on others, but for the one in which somebody writes. */
+  private refill(...ids: FloodTextId[]): void {
+    for (const id of ids) {
+      const section = SECTION.get(id);
+      if (section && !this.bodies.get(id)?.contains(document.activeElement)) this.fill(id, section);
+    }
   }
 
   private running(): HTMLElement {
@@ -177,8 +189,7 @@ export class Editor {
     const hours = numberInput(draft.hours, { least: 0.01, most: 720 }, (value) => {
       draft.hours = value as number;
       change();
-      const [, rain] = SECTIONS[1] as (typeof SECTIONS)[number];
-      if (!this.bodies.get("rain")?.contains(document.activeElement)) this.fill("rain", rain);
+      this.refill("rain", "water");
     });
     const every = numberInput(draft.every, { least: 0.1, most: 1440 }, (value) => (draft.every = value as number));
     const scheme = choice(draft.scheme, [["inertial", say("inertial")], ["full", say("full")]], (value) => {
@@ -210,7 +221,9 @@ export class Editor {
     const { say, language } = this.hooks.voice();
     const found = estimate(this.draft, this.hooks.runs());
     const values = found && { cells: countText(found.cells, language), time: durationText(found.seconds, this.hooks.voice()) };
-    this.sum.textContent = values ? say(found.measured ? "sumMeasured" : "sum", values) : say("sumNothing");
+    const count = memberCount(this.draft.vary);
+    const each = values ? say(found.measured ? "sumMeasured" : "sum", values) : say("sumNothing");
+    this.sum.textContent = count > 1 ? `${each} ${say("sumMembers", { count })}` : each;
   }
 
   // --- terrain and facilities --------------------------------------------------------------------------
@@ -223,7 +236,7 @@ export class Editor {
     const { terrain } = this;
     draft.box = (terrain?.bounds as Box | null) ?? null;
     draft.initial = this.hooks.layers().some((layer) => layer.id === `${id}-depth`) ? "terrain" : "dry"; // as river terrains name it
-    [draft.inflows, draft.gauges, draft.breaches, draft.overrides] = [[], [], [], {}];
+    [draft.inflows, draft.gauges, draft.breaches, draft.vary, draft.overrides] = [[], [], [], [], {}];
     draft.structures = facilityLayers(this.hooks.layers(), terrain)[0]?.id ?? null;
   }
 
@@ -241,6 +254,7 @@ export class Editor {
       this.facilitiesOf = null;
     }
     this.fill("works", worksSection);
+    this.refill("vary");
   }
 
   // --- files, and the run ----------------------------------------------------------------------------------
@@ -291,10 +305,7 @@ export class Editor {
   private async start(): Promise<void> {
     const invalid = this.place.querySelector<HTMLElement>("[aria-invalid=true], input:invalid");
     if (invalid) return this.object(invalid, this.hooks.voice().say("fieldWrong"));
-    const { rain } = this.draft;
-    const lines = rain.kind === "series" ? typedSeries(rain.text) : [];
-    const table = this.place.querySelector<HTMLElement>("textarea");
-    if (table && typeof lines === "number") return this.object(table, this.hooks.voice().say("seriesWrong", { line: lines }));
+    if (memberCount(this.draft.vary) > MOST_MEMBERS) return this.say(this.hooks.voice().say("tooManyMembers", { count: memberCount(this.draft.vary), most: MOST_MEMBERS }), true);
     this.setBusy(true);
     try {
       const id = await this.service.start(toMapping(this.named()));
@@ -323,7 +334,7 @@ export class Editor {
 
   private object(control: HTMLElement, words: string): void {
     control.closest("details")?.setAttribute("open", "");
-    showTrouble(control, words);
+    if (!control.hasAttribute("aria-describedby") || words !== this.hooks.voice().say("fieldWrong")) showTrouble(control, words); // else what is wrong is said already
     control.addEventListener("input", () => clearTrouble(control), { once: true });
     control.focus();
     control.scrollIntoView({ block: "center" });

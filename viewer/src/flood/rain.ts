@@ -1,4 +1,5 @@
 // Rain: what the page can write down of it, and the hyetograph that it draws of that.
+import { typedRows } from "./over-time.ts";
 
 export const PATTERNS = ["huff-1", "huff-2", "huff-3", "huff-4", "alternating-block", "uniform"] as const;
 export type Pattern = (typeof PATTERNS)[number];
@@ -20,6 +21,8 @@ export interface Bar {
   rate: number;
 }
 
+/** What the reader of scenario files takes for an intensity at most (twin/forcing/hyetograph.py). */
+const MOST_MM_H = 10_000;
 /** Minutes of an alternating block, and the power of the duration with which the depth grows (twin/forcing/design.py). */
 export const BLOCK_MIN = 10;
 export const EXPONENT = 0.55;
@@ -77,26 +80,7 @@ export function total(bars: readonly Bar[]): number {
 
 /** Rows of minutes and mm/h of a pasted table, two at least; else the number of the first line that is wrong, from 1. */
 export function typedSeries(text: string): [minutes: number, rate: number][] | number {
-  const rows: [number, number][] = [];
-  const lines = text.split(/\r?\n/);
-  for (const [index, line] of lines.entries()) {
-    if (!line.trim() || line.trim().startsWith("#")) continue;
-    const parts = line.trim().split(/[\s,;]+/);
-    const minutes = minutesOf(parts[0] ?? "");
-    const rate = Number(parts[1] ?? Number.NaN);
-    const fits = parts.length === 2 && minutes !== null && Number.isFinite(rate) && rate >= 0 && minutes > (rows.at(-1)?.[0] ?? -1);
-    if (fits) rows.push([minutes, rate]);
-    else if (rows.length > 0 || Number.isFinite(Number(parts[0]))) return index + 1;
-    // else: a heading
-  }
-  return rows.length > 1 ? rows : lines.length;
-}
-
-/** `90`, or `1:30`: minutes. */
-function minutesOf(text: string): number | null {
-  const clock = /^(\d{1,3}):([0-5]\d)$/.exec(text);
-  const minutes = clock ? Number(clock[1]) * 60 + Number(clock[2]) : Number(text);
-  return text !== "" && Number.isFinite(minutes) && minutes >= 0 ? minutes : null;
+  return typedRows(text, { least: 0, most: MOST_MM_H });
 }
 
 /** Each rate holds until the next row's time; the last as long as the one before. */

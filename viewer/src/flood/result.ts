@@ -5,7 +5,7 @@ import { button, byId, el } from "../dom.ts";
 import { figureTable } from "../twin/dock.ts";
 import { recordedCharts } from "./charts.ts";
 import { choice, labelled } from "./fields.ts";
-import { membersPart } from "./members.ts";
+import { membersPart, type MembersView } from "./members.ts";
 import { type Show, SHOWS } from "./link.ts";
 import { filesPart } from "./result-files.ts";
 import type { Recorded } from "./series.ts";
@@ -42,6 +42,7 @@ export class Result {
   private chosen = "";
   private opacity = 0.85;
   private time = 0;
+  private membersView: MembersView = { along: "", measure: "" };
 
   constructor(
     private readonly place: HTMLElement,
@@ -71,7 +72,7 @@ export class Result {
     if (!run) return;
     const focus = document.activeElement?.id;
     this.endCharts();
-    this.place.replaceChildren(this.head(run), this.choices(run), ...this.comparing(run), ...membersPart(run, this.hooks.voice()), ...this.records(), ...this.balance(run), filesPart(run, this.hooks), this.limits(run));
+    this.place.replaceChildren(this.head(run), this.choices(run), ...this.comparing(run), ...membersPart(run, this.hooks.voice(), this.membersView), ...this.records(), ...this.balance(run), filesPart(run, this.hooks), this.limits(run));
     if (focus && this.place.querySelector(`#${CSS.escape(focus)}`)) byId(focus).focus();
   }
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from naru.house import House
 from twin.flood import schemes
 from twin.flood.records import Boundary
 from twin.memory import machine_memory
+from twin.runs.forerun import Forecast, look_forward
 from twin.runs.load import Wish
 from twin.runs.request import RunRequest
 from twin.runs.run import assembled_of
@@ -41,17 +44,62 @@ def look_ahead(wish: Wish, request: RunRequest, house: House | None) -> dict[str
                 error.message = f"member '{member.name}': {error.message}"
             raise
         if number == 0:
-            told = _told(assembled)
+            told = _told(assembled, expected(assembled, member.mapping, wish.file, house))
     if wish.varies:
         told["members"] = [{"name": m.name, "values": dict(m.values)} for m in members]
     return told
 
 
-def _told(assembled: Assembled) -> dict[str, Any]:
-    frame = assembled.domain.frame
+@dataclass(frozen=True)
+class Expected:
+    """What a run of one member is expected to take on this machine."""
+
+    cells: int
+    steps: int
+    seconds: float  # on the clock
+    cpu_s: float  # of all threads together
+    forecast: Forecast | None  # None: reckoned with all cells wet and `depth_m` deep
+    depth_m: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as `--dry-run` tells it."""
+        seen = self.forecast
+        ahead = seen and {"cell_m": round(seen.cell_m, 3), "reached_s": round(seen.reached_s, 1)}
+        return {
+            "steps": self.steps,
+            "seconds": round(self.seconds, 1),
+            "processor_seconds": round(self.cpu_s, 1),
+            "wet_share": round(seen.wet_share, 3) if seen else 1.0,
+            "looked_ahead": ahead,
+            "assumed_depth_m": None if seen else self.depth_m,
+        }
+
+
+def expected(assembled: Assembled, mapping: Mapping[str, Any], file: Path, house: House | None) -> Expected:
+    """Return what a run will take: by a forerun on larger cells, or else by the depth that it may have.
+
+    `assembled` is the run as it was made from `mapping`, the scenario in `file`.
+    """
     cells = int(assembled.domain.active.sum())
     deepest = max(_WET_M, float(np.nanmax(assembled.depth, initial=0.0)))
-    steps, a_step_s = _steps(assembled, deepest), _step_seconds(assembled)
+    seen = look_forward(assembled, mapping, file, house)
+    clock_s, cpu_s = _step_seconds(assembled)
+    if seen is None:
+        steps = _steps(assembled, deepest)
+        return Expected(cells, steps, steps * clock_s, steps * cpu_s, None, deepest)
+    beside = max(0.0, seen.seconds_a_step - seen.wet_share * cpu_s * seen.cells / cells)  # rain, structures, calls
+    return Expected(
+        cells,
+        seen.steps,
+        seen.steps * (beside + seen.wet_share * clock_s),
+        seen.steps * (beside + seen.wet_share * cpu_s),
+        seen,
+        deepest,
+    )
+
+
+def _told(assembled: Assembled, takes: Expected) -> dict[str, Any]:
+    frame = assembled.domain.frame
     return {
         "scenario": assembled.name,
         "scheme": assembled.options.scheme,
@@ -60,14 +108,12 @@ def _told(assembled: Assembled) -> dict[str, Any]:
         "rows": frame.rows,
         "columns": frame.columns,
         "bounds": [round(v, 3) for v in frame.bounds],
-        "cells": cells,
+        "cells": takes.cells,
         "duration_s": assembled.plan.end_s,
         "output_every_s": assembled.plan.output_every_s,
         "memory_bytes": bytes_needed(frame, assembled.options),
         "memory_here_bytes": machine_memory(),
-        "steps": steps,
-        "assumed_depth_m": deepest,
-        "seconds_all_wet": round(steps * a_step_s, 1),
+        **takes.to_dict(),
         "gauges": [gauge.name for gauge in assembled.gauges],
         "actors": sorted({actor.name for actor in assembled.actors}),
         "inputs": [dict(given) for given in assembled.inputs],
@@ -82,14 +128,14 @@ def _steps(assembled: Assembled, deepest: float) -> int:
     return math.ceil(assembled.plan.end_s / min(step, assembled.options.longest_step_s))
 
 
-def _step_seconds(assembled: Assembled) -> float:
-    """Measure a step of the scheme with all cells wet; rain, structures and results come on top."""
+def _step_seconds(assembled: Assembled) -> tuple[float, float]:
+    """Measure a step of the scheme with all cells wet: seconds on the clock, and of all threads together."""
     depth = np.where(assembled.domain.active, _WET_M, 0.0)
     options = replace(assembled.options, order=assembled.options.order)
     water = schemes.start(assembled.domain, depth, Boundary.none(), options)
     water.step(water.longest_step())  # compiles, or loads what was compiled
-    began, steps = time.perf_counter(), 0
+    began, used, steps = time.perf_counter(), time.process_time(), 0
     while steps < _MOST_TRIED and time.perf_counter() - began < _TRY_S:
         water.step(water.longest_step())
         steps += 1
-    return (time.perf_counter() - began) / steps
+    return (time.perf_counter() - began) / steps, (time.process_time() - used) / steps

@@ -146,7 +146,7 @@ class Peaks(_Looking):
     def step(self, flood: course.Flood, dt_s: float) -> None:
         """Look at the gauges."""
         if len(self._cells):
-            depth = flood.water.depth.ravel()[self._cells].astype(np.float64)
+            depth = flood.water.depths(self._cells)
             higher = depth > self._depth
             self._depth[higher], self._time[higher] = depth[higher], flood.time_s
 

@@ -38,10 +38,13 @@ def tell_dry(found: Mapping[str, Any]) -> None:
     click.echo(
         f"  memory: about {human_bytes(found['memory_bytes'])} of {human_bytes(found['memory_here_bytes'])} here"
     )
-    click.echo(
-        f"  about {found['steps']:,} steps and {clock_words(found['seconds_all_wet'])} on this machine with all "
-        f"cells wet and {found['assumed_depth_m']:.3g} m deep; deep rivers and structures take several times that"
+    seen = found["looked_ahead"]
+    how = (
+        f"seen on cells of {seen['cell_m']:g} m, with {found['wet_share']:.0%} of them at work"
+        if seen
+        else f"with all cells wet and {found['assumed_depth_m']:.3g} m deep; deep rivers take several times that"
     )
+    click.echo(f"  about {found['steps']:,} steps and {clock_words(found['seconds'])} on this machine, {how}")
     for given in found["inputs"]:
         what = given.get("file") or given.get("layer") or given.get("value")
         click.echo(f"  {given.get('role', 'input')}: {what}")

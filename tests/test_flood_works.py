@@ -190,6 +190,44 @@ def test_piers_close_as_many_faces_as_they_are_wide() -> None:
     assert int(np.asarray(flood.water.blocked_x).sum()) == 2
 
 
+def wall(name: str, crest: float, first: float = 0, last: float = 10) -> dict[str, Any]:
+    """Return a levee across the middle, or along a part of it."""
+    return {"id": name, "type": "levee", "line": [[5, first], [5, last]], "crest_elevation_m": crest}
+
+
+def deck(name: str, low: float) -> dict[str, Any]:
+    """Return a bridge over the middle."""
+    chord = {"low_chord_elevation_m": low, "deck_thickness_m": 5}
+    return {"id": name, "type": "bridge", "line": [[5, 0], [5, 10]], **chord}
+
+
+SPILLWAY = {**WEIR, "line": [[5, 3], [5, 7]]}
+HIGHER = {**WEIR, "id": "V", "crest_elevation_m": 1.2}
+
+
+@pytest.mark.parametrize(
+    ("both", "counts", "told"),
+    [
+        ([WEIR, {**HIGHER, "line": [[5.2, 0], [5.2, 10]]}], [HIGHER], ["V"]),
+        ([HIGHER, WEIR], [HIGHER], ["W"]),
+        ([wall("A", 1.5), wall("B", 1.9)], [wall("B", 1.9)], ["B"]),
+        ([wall("A", 5.0), SPILLWAY], [wall("A", 5.0, 0, 3), wall("B", 5.0, 7, 10), SPILLWAY], []),
+        ([WEIR, deck("B", 4.0)], [WEIR], ["B"]),
+        ([deck("A", 1.5), deck("B", 1.0)], [deck("B", 1.0)], ["A"]),
+    ],
+)
+def test_water_passes_what_shares_faces_once(both: Any, counts: Any, told: list[str]) -> None:
+    got = []
+    for works in (both, counts):
+        world = world_of(np.zeros((10, 10)))
+        flood = still(world, halves(2.0, 0.1), actors_of(world, structures=works), step_s=0.01)
+        run(flood, 0.2)
+        got.append(np.array(flood.water.depth))
+        assert [said.split(":")[0] for said in world.warnings] == (told if works is both else [])
+    assert got[0][:, 5].max() > 0.1
+    np.testing.assert_allclose(got[0], got[1], rtol=1e-12)
+
+
 # --- gates and rules --------------------------------------------------------------------------------
 
 

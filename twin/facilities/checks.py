@@ -203,7 +203,10 @@ _CHECKS = cast(
 def _fits_line(it: Facility, name: str, size: float | None, problems: Problems) -> None:
     line = it.geometry.length_m
     if it.geometry.kind == "line" and size is not None and abs(size - line) > _LENGTH_OFF * line:
-        problems.add(it.id, name, f"is {size:g} m, and the line {line:.1f} m", "Correct the number or the line.")
+        remedy = "Correct the number or the line."
+        if isinstance(it, Weir) and size < line:
+            remedy += " Beside a weir's line nothing is closed: for a weir in a wall draw the wall as a levee, too."
+        problems.add(it.id, name, f"is {size:g} m, and the line {line:.1f} m", remedy)
 
 
 def _rules(it: Facility, rules: Sequence[Rule], allowed: tuple[str, ...], problems: Problems) -> None:

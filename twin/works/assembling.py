@@ -17,7 +17,8 @@ from twin.works.crossings import Crossings, Layout
 from twin.works.culverts import place_culvert
 from twin.works.drains import Capacity, Inlets, Openings, capacity_of
 from twin.works.gather import Found, gather
-from twin.works.placing import Placer, place_basin, place_bridge, place_gate, place_levee, place_weir
+from twin.works.placing import Placer, place_basin, place_bridge, place_levee, place_weir
+from twin.works.placing_gates import place_gate
 from twin.works.pumps import place_pump
 from twin.works.rupture import place_breaches
 from twin.works.site import Site
@@ -26,9 +27,9 @@ from twin.works.spec import WorksSpec
 _LINES: dict[type[Facility], Callable[[Placer, Any], Any]] = {  # in the order in which they are laid
     Levee: place_levee,
     Weir: place_weir,
-    Bridge: place_bridge,
     SluiceGate: place_gate,
     RetentionBasin: place_basin,
+    Bridge: place_bridge,
 }
 _NAMED = 10  # that a warning names
 
@@ -39,8 +40,9 @@ def build(spec: WorksSpec, world: World) -> list[Actor]:
     placer = Placer(world, site, Layout(site))
     here = _inside(gather(spec, world), world)
     world.structures.update({it.id: _standing(it) for it in here})
+    lowest_deck_first = sorted(here, key=lambda it: it.low_chord_elevation_m if isinstance(it, Bridge) else 0.0)
     for kind, place in _LINES.items():
-        for it in here:
+        for it in lowest_deck_first:
             if isinstance(it, kind):
                 place(placer, it)
     place_breaches(placer, spec.breaches)

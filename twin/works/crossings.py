@@ -113,7 +113,6 @@ class Crossings(Bystander):
         self.owners = tuple(layout.owners)
         self._chains = tuple(layout.chains)
         site = layout.site
-        self._row, self._column = np.divmod(self.cells, site.domain.frame.columns)
         self._cell_m = site.domain.frame.cell_m
         self.bed: Floats = np.concatenate([site.bed[self.cells], np.zeros(extra)])
         self.area: Floats = np.full(n + extra, site.domain.area_m2)
@@ -155,9 +154,7 @@ class Crossings(Bystander):
 
     def _look(self, water: Water) -> None:
         n = len(self.cells)
-        depth = water.depth
-        near = depth.ravel()[self.cells] if depth.flags.c_contiguous else depth[self._row, self._column]
-        self.depth[:n] = near
+        self.depth[:n] = water.depths(self.cells)
         for k, bucket in enumerate(self.buckets):
             self.depth[n + k], self.bed[n + k], self.area[n + k] = bucket.look()
 
@@ -211,10 +208,8 @@ class Crossings(Bystander):
         if owner.open_faces is None or self._water is None:
             return 0.0
         faces = owner.open_faces
-        along_x, along_y = self._water.face_flow()
         flow = np.zeros(len(faces.face))
-        flow[faces.vertical] = along_x.ravel()[faces.x_faces]
-        flow[~faces.vertical] = along_y.ravel()[faces.y_faces]
+        flow[faces.vertical], flow[~faces.vertical] = self._water.face_flows(faces.x_faces, faces.y_faces)
         return float((flow * np.sign(faces.cells[:, 1] - faces.cells[:, 0])).sum()) * self._cell_m
 
     def save(self) -> dict[str, Values]:

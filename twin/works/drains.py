@@ -94,11 +94,11 @@ class Openings:
         self.capacity: Floats = np.array(most, np.float64)
         self.distinct: Ints
         self.distinct, self.of = np.unique(self.cells, return_inverse=True)
-        self._cell_m2, self._columns = site.domain.area_m2, site.domain.frame.columns
+        self._cell_m2 = site.domain.area_m2
 
     def wanted(self, water: Water, sewer_m: Floats, dt_s: float) -> Floats:
         """Return the flow that the heads give, m³/s, into the sewer; no cell gives more than half of its water."""
-        depth = water.depth[np.divmod(self.cells, self._columns)].astype(np.float64)
+        depth = water.depths(self.cells)
         flow = np.minimum(exchange(depth, sewer_m - self.bed, self.area, self.perimeter, self._law), self.capacity)
         into = np.maximum(flow, 0.0)
         whole = np.bincount(self.of, into, len(self.distinct))[self.of] * dt_s

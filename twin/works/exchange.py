@@ -21,7 +21,6 @@ class Patch:
     cells: Ints
     bed: Floats
     area_m2: float  # of one cell
-    columns: int
 
     @classmethod
     def around(cls, site: Site, cell: int, width_m: float) -> Patch:
@@ -31,7 +30,7 @@ class Patch:
     @classmethod
     def of(cls, site: Site, cells: Ints) -> Patch:
         """Return a patch of given cells."""
-        return cls(cells, site.bed[cells], site.domain.area_m2, site.domain.frame.columns)
+        return cls(cells, site.bed[cells], site.domain.area_m2)
 
     @property
     def size_m2(self) -> float:
@@ -40,8 +39,7 @@ class Patch:
 
     def depth(self, water: Water) -> Floats:
         """Return the depths, m."""
-        out: Floats = water.depth[np.divmod(self.cells, self.columns)].astype(np.float64)
-        return out
+        return water.depths(self.cells)
 
     def stage(self, water: Water) -> float:
         """Return the mean stage of what is wet, EL m; the lowest bed where all is dry."""

@@ -1,4 +1,4 @@
-"""Structures on lines come to stand on faces: weirs, levees, gates, bridges, breaches, basins."""
+"""Structures on lines come to stand on faces: weirs, levees, bridges, basins. Gates: `placing_gates`."""
 
 from __future__ import annotations
 
@@ -20,13 +20,12 @@ from twin.works.breaches import Wall
 from twin.works.bridges import BridgeDeck, Deck
 from twin.works.crossings import Bucket, Layout, Owner, numbers_of, widths
 from twin.works.faces import Chain, Flags, lay
-from twin.works.gates import Gate, Leaves
-from twin.works.laws.crossing import BRIDGE, GATE, WEIR
+from twin.works.laws.crossing import BRIDGE, WEIR
 from twin.works.operating import Clock, Rules, check_rules
+from twin.works.sharing import Holders
 from twin.works.site import Site
 
-_BESIDE_M = 5.0  # a gate within this (or a cell) of a weir's or a levee's line stands in it
-_VILLEMONTE = 0.385
+VILLEMONTE = 0.385
 NEAR_M = 0.3  # ground so little above a sill is no embankment
 _CUT = 0.25  # of a line: more outside the domain is told
 
@@ -51,6 +50,8 @@ class Placer:
     standing: dict[str, Standing] = field(default_factory=dict)
     buckets: list[Bucket] = field(default_factory=list)
     basins: dict[str, tuple[RetentionBasin, Basin]] = field(default_factory=dict)
+    crests: Holders = field(default_factory=Holders)  # faces of weirs and levees
+    decks: Holders = field(default_factory=Holders)  # faces of bridges
 
     def chain(self, it: Facility) -> Chain:
         """Return the faces of a structure's line. Raises BadFacility where there are none."""
@@ -62,7 +63,8 @@ class Placer:
                 file=str(self.world.file),
                 feature=it.id,
                 field="geometry",
-                remedy="Check its coordinates; a line along the edge of the domain holds nothing back.",
+                remedy="Check its coordinates. A line along the edge of the domain holds nothing back: move it a "
+                "cell inwards, or give that edge a rating curve.",
             )
         share = float((out.end - out.begin).sum()) / it.plan.length_m if it.plan.length_m else 1.0
         if it.plan.length_m > self.world.domain.frame.cell_m and share < 1 - _CUT:
@@ -80,7 +82,7 @@ class Placer:
 
         def read(water: Water, name: str) -> float:
             cell = cells[name]
-            return float(bed[cell] + water.depth[divmod(cell, water.depth.shape[1])])
+            return float(bed[cell] + water.depths(np.array([cell]))[0])
 
         return read
 
@@ -110,13 +112,19 @@ def place_levee(placer: Placer, it: Levee) -> Standing:
     middle = (chain.begin + chain.end) / 2
     crest = np.maximum([it.crest_at(float(at)) for at in middle], placer.high_bed(chain.cells))
     return _stand(
-        placer, it, chain, widths(chain, None), crest, {"OVER": it.discharge_coefficient, "EXPONENT": _VILLEMONTE}
+        placer, it, chain, widths(chain, None), crest, {"OVER": it.discharge_coefficient, "EXPONENT": VILLEMONTE}
     )
 
 
 def _stand(
     placer: Placer, it: Facility, chain: Chain, width: Floats, crest: Floats, law: Mapping[str, float]
 ) -> Standing:
+    width = width.copy()
+    lower = np.zeros(len(width), bool)
+    for name, (own, theirs) in placer.crests.others(chain).items():
+        lower[own] = _share(placer, (it, own, width, crest), placer.standing[name], theirs)
+    width[lower] = 0.0
+    placer.crests.hold(chain, it.id, np.flatnonzero(~lower))
     numbers = numbers_of(len(width), CREST=crest, WIDTH=width, **law)
     rows = placer.layout.add(chain.cells, WEIR, numbers)
     placer.layout.close(chain)
@@ -126,10 +134,47 @@ def _stand(
     return out
 
 
+def _share(
+    placer: Placer, new: tuple[Facility, Ints, Floats, Floats], host: Standing, theirs: Ints
+) -> Flags | np.bool_:
+    """Settle which of two lines counts on faces that both lie on; return where it is not the new one.
+
+    A weir that lies along a levee is a spillway in it: the levee gives up its width there. Else the water has to
+    pass both, one behind the other: the higher crest counts, and the lower one passes nothing there.
+    """
+    it, own, width, crest = new
+    gone = np.zeros(len(host.wall.width))
+    spillway = isinstance(it, Weir) and isinstance(host.it, Levee) and 2 * len(own) >= len(width)
+    higher: Flags = np.ones(len(own), bool) if spillway else crest[own] >= host.crest[theirs]
+    taken = theirs[higher]
+    gone[taken] = np.minimum(width[own], host.wall.width[theirs])[higher] if spillway else host.wall.width[taken]
+    if not spillway:
+        placer.world.warnings.append(
+            f"{it.id}: {len(own)} of its {len(width)} faces between cells are those of {host.it.id}, too: the "
+            "higher crest counts there"
+        )
+    placer.layout.later.append(lambda numbers: host.wall.take(numbers, it.id, gone))
+    return ~higher
+
+
 def place_bridge(placer: Placer, it: Bridge) -> None:
-    """Lay a bridge: open until the deck is touched; piers close the nearest whole number of faces."""
-    chain = placer.chain(it)
-    width = widths(chain, None)
+    """Lay a bridge: open until the deck is touched; piers close the nearest whole number of faces.
+
+    Where another structure has closed a face, or another bridge's deck is lower, that one counts.
+    """
+    whole = placer.chain(it)
+    free = ~placer.site.closes(whole)
+    for own, _ in placer.decks.others(whole).values():
+        free[own] = False
+    if not free.all():
+        placer.world.warnings.append(
+            f"{it.id}: {(~free).sum()} of its {len(free)} faces between cells are those of other structures: the "
+            "water passes there as they let it, and this deck does not count"
+        )
+    if not free.any():
+        return
+    chain, width = whole.keep(free), widths(whole, None)[free]
+    placer.decks.hold(chain, it.id, np.arange(len(chain.face)))
     blocked = float(it.derived()["blocked_width_m"])
     share = 1.0 - min(blocked / it.geometry.length_m, 0.95)
     top = it.low_chord_elevation_m + it.deck_thickness_m + it.parapet_height_m
@@ -139,7 +184,7 @@ def place_bridge(placer: Placer, it: Bridge) -> None:
         len(width),
         CREST=bed,
         OVER=it.weir_coefficient,
-        EXPONENT=_VILLEMONTE,
+        EXPONENT=VILLEMONTE,
         OPENING=opening,
         TOP=top,
         DROWNED=it.orifice_coefficient,
@@ -158,86 +203,6 @@ def _piers(width: Floats, blocked_m: float, piers: int) -> Flags:
     if count:
         out[((np.arange(count) + 0.5) * len(width) / count).astype(int)] = True
     return out
-
-
-# --- gates ------------------------------------------------------------------------------------------
-
-
-def place_gate(placer: Placer, it: SluiceGate) -> None:
-    """Lay a gate: in the weir or levee that it stands in, else on faces of its own."""
-    host = _host(placer, it)
-    chain, wall = _in_host(placer, it, host) if host else (placer.chain(it), None)
-    width = widths(chain, it.width_m * it.units)
-    level = it.sill_elevation_m
-    pairs = np.array([placer.site.beyond(pair, level + NEAR_M) for pair in chain.cells])
-    sill = np.maximum(level, placer.high_bed(pairs))
-    placer.layout.close(chain)
-    share = it.working
-    stuck = _leaves(placer, it, (pairs, sill, width * (1 - share), wall)) if share < 1 else None
-    moving = _leaves(placer, it, (pairs, sill, width * share, wall)) if share > 0 else None
-    rows = np.concatenate([leaves.rows for leaves in (moving, stuck) if leaves])
-    part = Gate(it, moving, rows, placer.rules(it), placer.gauge())
-    placer.layout.owners.append(Owner(it.id, rows, part))
-
-
-def _leaves(placer: Placer, it: SluiceGate, laid: tuple[Ints, Floats, Floats, Floats | None]) -> Leaves:
-    pairs, sill, width, wall = laid
-    none = np.full(len(width), -np.inf)
-    values: dict[str, Floats | float] = {
-        "WIDTH": width,
-        "OVER": it.weir_coefficient,
-        "EXPONENT": _VILLEMONTE,
-        "FREE": it.contraction_coefficient,
-        "DROWNED": it.submerged_coefficient,
-        "ONE_WAY": float(it.one_way),
-    }
-    kind = GATE if it.gate_kind in {"vertical_lift", "radial"} else WEIR
-    rows = placer.layout.add(pairs, kind, numbers_of(len(width), CREST=sill, **values))
-    if it.gate_kind == "land":
-        top = np.maximum(sill, it.sill_elevation_m + it.height_m)
-        rows = np.concatenate([rows, placer.layout.add(pairs, WEIR, numbers_of(len(width), CREST=top, **values))])
-    out = Leaves(rows, width, sill, none if wall is None else wall)
-    placer.layout.later.append(lambda numbers: out.set(numbers, it, it.opening_m))
-    return out
-
-
-def _host(placer: Placer, it: SluiceGate) -> Standing | None:
-    """Return the weir or levee whose line the gate's middle is beside."""
-    middle = shapely.Point(it.plan.middle)
-    near = max(_BESIDE_M, placer.world.domain.frame.cell_m)
-    found = []
-    for name, each in placer.standing.items():
-        line = shapely.LineString(each.it.plan.points)
-        if 0 < line.project(middle) < line.length:  # a gate that goes on where a weir ends stands beside it
-            found.append((float(line.distance(middle)), name))
-    away, nearest = min(found, default=(np.inf, ""))
-    return placer.standing[nearest] if away <= near else None
-
-
-def _in_host(placer: Placer, it: SluiceGate, host: Standing) -> tuple[Chain, Floats | None]:
-    """Return the faces of the host that the gate takes, turned as the gate is; and the crest over it."""
-    line = shapely.LineString(host.it.plan.points)
-    at, half = float(line.project(shapely.Point(it.plan.middle))), it.width_m * it.units / 2
-    chain = host.chain
-    part = np.minimum(chain.end, at + half) - np.maximum(chain.begin, at - half)
-    which: Flags = part > 1e-9
-    if not which.any():
-        which = np.arange(len(part)) == int(np.abs((chain.begin + chain.end) / 2 - at).argmin())
-    gone = np.zeros(len(part))
-    gone[which] = np.minimum(np.maximum(part[which], 0.0), host.wall.width[which])
-    placer.layout.later.append(lambda numbers: host.wall.take(numbers, it.id, gone))
-    out = chain.keep(which)
-    if _against(it, host, at):
-        out = Chain(out.vertical, out.face, out.cells[:, ::-1], out.begin, out.end, out.length_m)
-    over = host.crest[which] if isinstance(host.it, Levee) else None
-    return out, over
-
-
-def _against(it: SluiceGate, host: Standing, at: float) -> bool:
-    """Tell whether the gate's flow runs against the host's."""
-    own = it.plan.xy[-1] - it.plan.xy[0]
-    step = host.it.plan.at(min(at + 0.5, host.it.plan.length_m)), host.it.plan.at(max(at - 0.5, 0.0))
-    return bool(np.dot(own, np.subtract(*step)) < 0)
 
 
 # --- basins -----------------------------------------------------------------------------------------
@@ -265,7 +230,7 @@ def place_basin(placer: Placer, it: RetentionBasin) -> None:
         CREST=np.maximum(it.crest_elevation_m, bed),
         WIDTH=around / len(cells),
         OVER=it.discharge_coefficient,
-        EXPONENT=_VILLEMONTE,
+        EXPONENT=VILLEMONTE,
     )
     placer.layout.owners.append(Owner(it.id, placer.layout.add(pairs, WEIR, numbers), basin))
 

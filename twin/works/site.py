@@ -36,6 +36,13 @@ class Site:
         self.closed_x.ravel()[chain.x_faces] = True
         self.closed_y.ravel()[chain.y_faces] = True
 
+    def closes(self, chain: Chain) -> Flags:
+        """Tell which faces of a chain are closed by lines."""
+        out: Flags = np.zeros(len(chain.face), bool)
+        out[chain.vertical] = self.closed_x.ravel()[chain.x_faces]
+        out[~chain.vertical] = self.closed_y.ravel()[chain.y_faces]
+        return out
+
     def cells_at(self, xy: Floats) -> Ints:
         """Return the flat cells of points (n × 2); -1 where one is outside the frame or the active cells."""
         frame = self.domain.frame

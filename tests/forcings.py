@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from twin.fields import Fields
+from twin.flood.hosted import Hosted
 from twin.flood.ledger import Ledger
 from twin.flood.records import Actor, Boundary, Domain
 from twin.flood.world import World
@@ -17,7 +18,7 @@ from twin.forcing.read import ForcingSpec, read_forcing
 from twin.grid import Floats, Frame, Values
 
 
-class Pond:
+class Pond(Hosted):
     """Water that stands still."""
 
     threads = 2

@@ -15,6 +15,7 @@ import numpy as np
 from naru.house import House
 from tests.terrains import attach
 from twin.flood.advance import Flood, Plan, advance, start
+from twin.flood.hosted import Hosted
 from twin.flood.ledger import Ledger
 from twin.flood.records import Boundary, Bystander, Domain, Maxima, Options, Reading, Water
 from twin.grid import Floats, Frame, Values
@@ -31,7 +32,7 @@ DepthAt = Callable[[float], Values]
 
 
 @dataclass
-class PaintedWater:
+class PaintedWater(Hosted):
     """A scheme whose depth at any time is given; it flows east and south at given unit discharges."""
 
     domain: Domain

@@ -13,6 +13,7 @@ import numpy as np
 from naru.errors import BadSpec
 from twin.fields import Fields
 from twin.flood.advance import Flood, Plan, advance, start
+from twin.flood.hosted import Hosted
 from twin.flood.records import Actor, Boundary, Domain, Maxima
 from twin.flood.world import World
 from twin.grid import Frame, Values
@@ -20,7 +21,7 @@ from twin.works.read import read_works
 from twin.works.spec import WorksSpec
 
 
-class StillWater:
+class StillWater(Hosted):
     """The protocol of a scheme, without moving anything."""
 
     def __init__(self, domain: Domain, depth: Values, precision: str = "float64", longest_s: float = 1.0) -> None:

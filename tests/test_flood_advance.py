@@ -10,12 +10,13 @@ import pytest
 
 from naru.errors import FloodStopped
 from twin.flood.advance import Flood, Plan, advance, start
+from twin.flood.hosted import Hosted
 from twin.flood.ledger import Balance, Ledger
 from twin.flood.records import Boundary, Bystander, Domain, Ints, Maxima, Water
 from twin.grid import Floats, Frame, Values
 
 
-class _Basin:
+class _Basin(Hosted):
     """Water that stands still in one row of cells; what is added stays where it is."""
 
     def __init__(self, longest_s: float = 7.0) -> None:

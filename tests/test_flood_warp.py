@@ -16,7 +16,8 @@ import rasterio
 from naru.errors import BadSpec, ExtraMissing
 from tests.commands import naru_here_json
 from tests.flood_scenarios import mapping, write_raster
-from twin.flood import schemes
+from twin.flood import catchment, schemes
+from twin.flood.hosted import Hosted
 from twin.flood.ledger import Ledger
 from twin.flood.records import (
     DISCHARGE,
@@ -32,10 +33,12 @@ from twin.flood.records import (
     Options,
     Water,
 )
+from twin.forcing.host_catchment import HostCatchment
 from twin.grid import Floats, Frame, Values
 from twin.works.drains import Capacity
 
 wp = pytest.importorskip("warp", reason="the back-end 'warp' is not installed (pip install 'naru-city[gpu]')")
+from twin.flood.warped import catchment as raining  # noqa: E402
 from twin.flood.warped import device as devices  # noqa: E402
 from twin.flood.warped import maxima as keeping  # noqa: E402
 
@@ -248,7 +251,7 @@ def test_a_saved_run_goes_on_bit_by_bit(scheme: str) -> None:
 @pytest.fixture
 def apart(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let host and device have memories of their own, as beside a GPU."""
-    for module in (devices, keeping):
+    for module in (devices, keeping, raining):
         monkeypatch.setattr(module, "shares_memory", lambda device: False)
     yield
 
@@ -267,6 +270,66 @@ def test_a_device_with_memory_of_its_own_floods_alike_and_brings_its_maxima_with
     assert water.stored_m3() == shared.stored_m3()
     for name in _KEPT:
         np.testing.assert_array_equal(getattr(maxima, name), getattr(others, name), err_msg=name)
+
+
+LAWS = {
+    catchment.NONE: (0.0, 0.0, 0.0),
+    catchment.CONSTANT: ((0.0, 5e-6), 2e-3, 0.0),
+    catchment.GREEN_AMPT: (3e-6, (0.05, 0.2), 0.3),
+    catchment.CURVE_NUMBER: ((0.02, 0.1), (0.0, 0.01), 0.0),
+    catchment.HORTON: (2e-5, (1e-6, 1e-5), 2 / 3600),
+}
+
+
+def cover_of(law: int, bed: Values) -> catchment.Cover:
+    """Return two zones of rain, and a soil of which one part varies."""
+    rng = np.random.default_rng(law)
+
+    def on(value: Any) -> Floats:
+        return rng.uniform(*value, bed.shape) if isinstance(value, tuple) else np.full((1, bed.shape[1]), value)
+
+    first, second, third = (on(value) for value in LAWS[law])
+    zones = np.where(np.isnan(bed), 0, 1 + (np.arange(bed.shape[1]) > 50)).astype(np.int32)
+    return catchment.Cover(zones, law, (first, second, third), on((0.2, 1.0)), on((0.0, 1e-6)))
+
+
+@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_rain_soaks_in_on_the_device_as_on_the_host(scheme: str, law: int, apart: None) -> None:
+    bed = valley()
+    wet, field = np.random.default_rng(5).random((2, *bed.shape))
+    nowhere = np.zeros((0, 0), np.float32)
+    found = []
+    for backend in schemes.BACKENDS:
+        water = water_of(backend, bed, np.where(wet > 0.5, wet / 100, 0.0), scheme=scheme)
+        here = water.catchment(cover_of(law, bed)) or HostCatchment(water, cover_of(law, bed))
+        before, sums = water.stored_m3(), np.zeros(3)
+        for step in range(12):
+            depths = np.array([0.0, 1e-4, 3e-4]) * (step < 6)
+            sums += here.rain(depths, (field * 1e-4).astype(np.float32) if step == 3 else nowhere, 15.0)
+        gained = (water.stored_m3() - before) / 100 + here.held_m()
+        assert gained == pytest.approx(sums[0] - sums[1] - sums[2], abs=1e-9)
+        found.append([water.depth.copy(), sums, here.save()["state"] if law else np.zeros(1)])
+    assert found[0][1][0] > 1 and found[0][1][2] > 0.1
+    assert (found[0][1][1] > 0.5) == (law != catchment.NONE)
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_few_places_are_read_without_the_whole_state(
+    scheme: str, apart: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    water = busy("warp", scheme)
+    for _ in range(20):
+        water.step(water.longest_step())
+    cells, x, y = np.array([0, 90 * 20 + 40, 3599]), np.array([0, 91 * 20 + 40]), np.array([90, 90 * 40 + 7])
+    whole = [Hosted.depths(water, cells), *Hosted.flows(water, cells), *Hosted.face_flows(water, x, y)]
+    monkeypatch.setattr(devices.Sheet, "seen", lambda sheet: pytest.fail("it all came to the host"))
+    read = [water.depths(cells), *water.flows(cells), *water.face_flows(x, y)]
+    assert all(values.any() for values in whole)
+    for a, b in zip(whole, read, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6)
 
 
 def test_what_drains_take_is_taken_on_the_device(apart: None) -> None:
@@ -347,6 +410,10 @@ def test_all_kernels_compile_for_gpus(tmp_path: Path) -> None:
         water.block(91 * np.arange(20, 24) + 5 + np.arange(4), 90 * np.arange(21, 25) + 5 + np.arange(4))  # a stair
         water.depth[20, 40] = -0.01  # what only a repair heals
         storm(water, maxima, 5.0)
+        rain = water.catchment(cover_of(catchment.GREEN_AMPT, valley()))
+        assert rain is not None
+        rain.rain(np.full(3, 1e-4), np.zeros((0, 0), np.float32), 15.0)
+        water.depths(np.array([0]))
     made = set()
     names = (
         "inertial_kernels",
@@ -357,6 +424,8 @@ def test_all_kernels_compile_for_gpus(tmp_path: Path) -> None:
         "full_update",
         "maxima",
         "passed",
+        "catchment",
+        "device",
     )
     for name in names:
         module = importlib.import_module(f"twin.flood.warped.{name}")
@@ -364,5 +433,18 @@ def test_all_kernels_compile_for_gpus(tmp_path: Path) -> None:
             if kernel.overloads:
                 wp.compile_aot_module(kernel.module, arch=90, module_dir=tmp_path, use_ptx=True)
                 made.add(kernel.key)
-    assert {"flux", "mass", "take_back", "fluxes", "turn", "move", "pour", "take", "_cross", "_times"} <= made
+    assert {
+        "flux",
+        "mass",
+        "take_back",
+        "fluxes",
+        "turn",
+        "move",
+        "pour",
+        "take",
+        "_cross",
+        "_times",
+        "_rain",
+        "_pick",
+    } <= made
     assert len(list(tmp_path.glob("*.ptx"))) >= len(made)

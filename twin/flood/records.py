@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from twin.flood.catchment import Catchment, Cover
 from twin.flood.ledger import Ledger
 from twin.grid import Floats, Frame, Values
 
@@ -137,6 +138,24 @@ class Water(Protocol):
 
     def face_flow(self) -> tuple[Values, Values]:
         """Return the unit discharge through faces in the last step: rows × (columns + 1), (rows + 1) × columns."""
+        ...
+
+    # Of few places, which a GPU need not send all of its state for; copies, float64:
+
+    def depths(self, cells: Ints) -> Floats:
+        """Return the depth in cells by flat indices, m."""
+        ...
+
+    def flows(self, cells: Ints) -> tuple[Floats, Floats]:
+        """Return the unit discharge in cells by flat indices, m²/s, eastwards and southwards."""
+        ...
+
+    def face_flows(self, x_faces: Ints, y_faces: Ints) -> tuple[Floats, Floats]:
+        """Return the unit discharge in the last step through faces by flat indices in `blocked_x`, `blocked_y`."""
+        ...
+
+    def catchment(self, cover: Cover) -> Catchment | None:
+        """Return who lets it rain where the state lies; None: rain is written into `depth`."""
         ...
 
     def track(self, maxima: Maxima, time_s: float, since_s: float) -> None:

@@ -130,10 +130,11 @@ class BoundaryActor(Bystander):
         """Set the values of the step; what passes is counted by the scheme."""
         self._time_s = time_s + dt_s
         value = water.boundary.value
-        depths, n = water.depth.reshape(-1), water.domain.manning_n.reshape(-1)
+        n = water.domain.manning_n.reshape(-1)
+        ends = np.cumsum([len(cells) for cells in self._cells])[:-1]
+        self._depths = np.split(water.depths(np.concatenate(self._cells)), ends)
         for number, (condition, faces) in enumerate(self._conditions):
-            cells = self._cells[number]
-            depth = self._depths[number] = depths[cells].astype(np.float64)
+            cells, depth = self._cells[number], self._depths[number]
             if isinstance(condition, Stage):
                 value[faces] = condition.mean(time_s, self._time_s)
                 continue

@@ -11,11 +11,12 @@ import numpy as np
 
 from naru.errors import BadSpec
 from twin.fields import Fields
+from twin.flood.catchment import CONSTANT, CURVE_NUMBER, GREEN_AMPT, HORTON, NONE, Cover
 from twin.flood.world import World
 from twin.forcing import reference
+from twin.forcing.falling import Zones
 from twin.forcing.hyetograph import MM_H
 from twin.forcing.sections import group, number
-from twin.forcing.sky_kernels import CONSTANT, CURVE_NUMBER, GREEN_AMPT, HORTON, NONE
 from twin.grid import Floats
 from twin.text import read_table
 
@@ -108,10 +109,9 @@ class Losses:
         soil = float(self.first.max()) if self.law in (CONSTANT, GREEN_AMPT, HORTON) else 0.0
         return soil + float(self.drains.max())
 
-    @property
-    def arrays(self) -> tuple[Floats, Floats, Floats, Floats, Floats]:
-        """What the kernel takes."""
-        return self.first, self.second, self.third, self.pervious, self.drains
+    def cover(self, zones: Zones) -> Cover:
+        """Return them beside zones of rain."""
+        return Cover(zones, self.law, (self.first, self.second, self.third), self.pervious, self.drains)
 
 
 @dataclass(frozen=True)

@@ -115,25 +115,25 @@ class Inflow(Bystander):
         if volume == 0.0:
             self._flow = 0.0
             return
-        depth = water.depth.reshape(-1)[self._cells].astype(np.float64)
-        wanted = volume * self._shares(depth, volume) + self._rest
+        wanted = volume * self._shares(water, volume) + self._rest
         self._rest = wanted - water.add(self._cells, wanted)
         missing = 0.0
         if volume < 0:
-            short = (water.depth.reshape(-1)[self._cells] <= 0) & (self._rest < 0)
+            short = (water.depths(self._cells) <= 0) & (self._rest < 0)
             missing = -float(self._rest[short].sum())
             self._rest[short] = 0.0
             self._shortfall += missing
         ledger.add(f"inflow/{self.name}", volume + missing)
         self._flow = (volume + missing) / dt_s
 
-    def _shares(self, depth: Floats, volume: float) -> Floats:
+    def _shares(self, water: Water, volume: float) -> Floats:
         if volume < 0:
-            there = np.maximum(depth, 0.0)
-            return there / there.sum() if there.sum() > 0 else np.full(len(depth), 1 / len(depth))
-        if not self._by_conveyance:
-            return np.full(len(depth), 1 / len(depth))
-        return conveyance_shares(depth, self._n)
+            there: Floats = np.maximum(water.depths(self._cells), 0.0)
+            if there.any():
+                return there / float(there.sum())
+        elif self._by_conveyance:
+            return conveyance_shares(water.depths(self._cells), self._n)
+        return np.full(len(self._cells), 1 / len(self._cells))
 
     def held_m3(self) -> float:
         """Return what float32 could not hold yet, m³."""

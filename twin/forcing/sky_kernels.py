@@ -24,8 +24,7 @@ from twin.grid import Floats, Values
 
 CHUNK = 1024  # cells worked on together: their numbers stay in the nearest cache
 PIECE = 64  # cells of a row that are woken together
-NONE, CONSTANT, GREEN_AMPT, CURVE_NUMBER, HORTON = range(5)
-_CONSTANT, _GREEN_AMPT, _CURVE_NUMBER = 1, 2, 3  # as above, for kernels
+_CONSTANT, _GREEN_AMPT, _CURVE_NUMBER = 1, 2, 3  # as in `twin.flood.catchment`, for kernels
 _TINY = 1e-300
 
 

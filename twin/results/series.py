@@ -12,7 +12,7 @@ import numpy as np
 from twin.flood.advance import Flood
 from twin.flood.ledger import Balance
 from twin.flood.records import Domain, Water
-from twin.grid import Floats, Values
+from twin.grid import Floats
 from twin.scenario.records import FlowSection, Gauge
 
 _SLACK = 1e-9  # of a sampling time: what rounding leaves of it
@@ -33,8 +33,8 @@ class Gauges:
 
     def __post_init__(self) -> None:
         cells = np.array([gauge.cell for gauge in self.gauges], np.int64)
-        self._at = np.divmod(cells, self.domain.frame.columns)
-        self._bed = self.domain.bed[self._at].astype(np.float64)
+        self._cells = cells
+        self._bed = self.domain.bed[np.divmod(cells, self.domain.frame.columns)].astype(np.float64)
         self.peak_m = np.full(len(cells), -np.inf)  # EL m
         self.peak_s = np.full(len(cells), np.nan)
 
@@ -42,7 +42,7 @@ class Gauges:
         """Take the present stages into the peaks."""
         if not self.gauges:
             return
-        stage = self._bed + water.depth[self._at]
+        stage = self._bed + water.depths(self._cells)
         higher = stage > self.peak_m
         self.peak_m[higher], self.peak_s[higher] = stage[higher], time_s
 
@@ -52,9 +52,8 @@ class Gauges:
         if not self.gauges:
             self.samples.append(np.empty((0, 3)))
             return
-        depth = water.depth[self._at].astype(np.float64)
-        flow_x, flow_y = water.flow()
-        flow = np.hypot(flow_x[self._at].astype(np.float64), flow_y[self._at])
+        depth = water.depths(self._cells)
+        flow = np.hypot(*water.flows(self._cells))
         speed = np.divide(flow, depth, out=np.zeros_like(depth), where=depth > 0)
         self.samples.append(np.stack([self._bed + depth, depth, speed], axis=1))
 
@@ -87,8 +86,10 @@ class Sections:
         if not self.sections:
             self.samples.append(np.empty(0))
             return
-        flow_x, flow_y = water.face_flow()
-        through = [_sum(flow_x, s.x_faces, s.x_signs) + _sum(flow_y, s.y_faces, s.y_signs) for s in self.sections]
+        through = []
+        for section in self.sections:
+            x, y = water.face_flows(section.x_faces, section.y_faces)
+            through.append(float(x @ section.x_signs + y @ section.y_signs))
         self.samples.append(np.array(through) * self.domain.frame.cell_m)
 
     def told(self) -> dict[str, dict[str, float]]:
@@ -102,10 +103,6 @@ class Sections:
                 "time_of_max_s": self.times[most],
             }
         return out
-
-
-def _sum(flow: Values, faces: Any, signs: Floats) -> float:
-    return float(np.sum(flow[np.divmod(faces, flow.shape[1])] * signs, dtype=np.float64))
 
 
 @dataclass

@@ -13,6 +13,7 @@ import numpy as np
 from twin.flood.full import eddies, edges, flux, law, tiles, update, walls
 from twin.flood.full import maxima as kept
 from twin.flood.full.law import GRAVITY
+from twin.flood.hosted import Hosted
 from twin.flood.records import DISCHARGE, STAGE, Boundary, Domain, Ints, Maxima, Options
 from twin.grid import Floats, Values
 
@@ -30,7 +31,7 @@ def start(domain: Domain, depth: Values, boundary: Boundary, options: Options) -
     return Full(domain, depth, boundary, options)
 
 
-class Full:
+class Full(Hosted):
     """See `twin.flood.records.Water`."""
 
     def __init__(self, domain: Domain, depth: Values, boundary: Boundary, options: Options) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from twin.flood.hosted import Hosted
 from twin.flood.inertial import edges, kernels, law, maxima, repair, tiles
 from twin.flood.inertial.arrays import Flows, Ground
 from twin.flood.inertial.crew import Crew
@@ -33,7 +34,7 @@ def start(domain: Domain, depth: Values, boundary: Boundary, options: Options) -
     return InertialWater(domain, depth, boundary, options)
 
 
-class InertialWater:
+class InertialWater(Hosted):
     """The state and what moves it; the protocol is `twin.flood.records.Water`."""
 
     def __init__(self, domain: Domain, depth: Values, boundary: Boundary, options: Options) -> None:

@@ -17,8 +17,8 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from naru.errors import BadSpec
-from twin.flood.records import Options
-from twin.grid import Values
+from twin.flood.records import Ints, Options
+from twin.grid import Floats, Values
 
 wp: Any = import_module("warp")
 wp.config.log_level = wp.LOG_ERROR  # no banner
@@ -181,6 +181,21 @@ class Lately:
             return False
         self._known, self.there = known, sent(values, self._device)
         return True
+
+
+def picked(values: Any, where: Ints) -> Floats:
+    """Return what stands at flat indices in an array on a device, float64: no more than that comes to the host."""
+    places = sent(np.asarray(where, np.int64).reshape(-1), values.device)
+    out = wp.empty(places.shape, dtype=wp.float64, device=values.device)
+    launch(_pick, places.size, values.flatten(), places, out, device=values.device)
+    found: Floats = out.numpy()
+    return found
+
+
+@kernel
+def _pick(values: Any, where: Any, out: Any) -> None:
+    k = wp.tid()
+    out[k] = wp.float64(values[where[k]])
 
 
 def sent(values: Values, device: Any) -> Any:

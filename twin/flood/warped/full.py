@@ -12,11 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from twin.flood.catchment import Catchment, Cover
 from twin.flood.full import law, walls
 from twin.flood.records import Boundary, Domain, Ints, Maxima, Options
 from twin.flood.warped import full_flux as flux
 from twin.flood.warped import full_update as update
-from twin.flood.warped.device import Sheet, Told, device_of, launch, sent, threads_for_actors, wp
+from twin.flood.warped.catchment import WarpedCatchment
+from twin.flood.warped.device import Sheet, Told, device_of, launch, picked, sent, threads_for_actors, wp
 from twin.flood.warped.full_edges import Faces
 from twin.flood.warped.full_walls import Stairs
 from twin.flood.warped.jug import Jug
@@ -197,6 +199,34 @@ class WarpedFull:
     def face_flow(self) -> tuple[Values, Values]:
         """Return the unit discharge through faces in the last step, m²/s."""
         return self._f[0][0].numpy()[:-1], self._f[1][0].numpy()[:, :-1]
+
+    def depths(self, cells: Ints) -> Floats:
+        """Return the depth in cells by flat indices, m."""
+        self._sheet.push()
+        return picked(self._cells, np.asarray(cells, np.int64))
+
+    def flows(self, cells: Ints) -> tuple[Floats, Floats]:
+        """Return the unit discharge in cells by flat indices, m²/s, eastwards and southwards."""
+        layer, where = math.prod(self._shape), np.asarray(cells, np.int64)
+        both = np.concatenate([flux.QX * layer + where, flux.QY * layer + where])
+        east, south = picked(self._cells, both).reshape(2, -1)
+        return east, south
+
+    def face_flows(self, x_faces: Ints, y_faces: Ints) -> tuple[Floats, Floats]:
+        """Return the unit discharge in the last step through faces by flat indices."""
+        rows, columns = self._shape
+        x, y = (np.asarray(faces, np.int64) for faces in (x_faces, y_faces))
+        after = 4 * (rows + 1) * (columns + 1)  # the mass through faces north of cells begins there
+        found = picked(self._f, np.concatenate([x, after + y // columns * (columns + 1) + y % columns]))
+        return found[: x.size], found[x.size :]
+
+    def catchment(self, cover: Cover) -> Catchment:
+        """Return what lets it rain on the device."""
+
+        def changed() -> None:
+            self._signal = self._faces_signal = -1.0
+
+        return WarpedCatchment(self._cells, self._sheet, cover, changed)
 
     def track(self, maxima: Maxima, time_s: float, since_s: float) -> None:
         """Take the present state into the maxima; `since_s` went by since the last time.

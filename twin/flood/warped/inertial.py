@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from twin.flood.catchment import Catchment, Cover
 from twin.flood.inertial import law
 from twin.flood.records import Boundary, Domain, Ints, Maxima, Options
 from twin.flood.warped import inertial_kernels as kernels
-from twin.flood.warped.device import Sheet, Told, device_of, launch, sent, threads_for_actors, wp
+from twin.flood.warped.catchment import WarpedCatchment
+from twin.flood.warped.device import Sheet, Told, device_of, launch, picked, sent, threads_for_actors, wp
 from twin.flood.warped.inertial_edges import Faces, flat
 from twin.flood.warped.jug import Jug
 from twin.flood.warped.maxima import Keeper
@@ -186,6 +188,40 @@ class WarpedInertial:
         """Return the unit discharge through faces in the last step."""
         q = self._q.numpy()
         return q[0, :-1], q[1, :, :-1]
+
+    def depths(self, cells: Ints) -> Floats:
+        """Return the depth in cells by flat indices, m."""
+        self._sheet.push()
+        return picked(self._cells, np.asarray(cells, np.int64))
+
+    def flows(self, cells: Ints) -> tuple[Floats, Floats]:
+        """Return the unit discharge in cells by flat indices, m²/s, eastwards and southwards."""
+        rows, columns = np.divmod(np.asarray(cells, np.int64), self._shape[1])
+        west, north = self._face_at(0, rows, columns), self._face_at(1, rows, columns)
+        faces = [west, west + 1, north, self._face_at(1, rows + 1, columns)]
+        a, b, c, d = picked(self._q, np.concatenate(faces)).reshape(4, -1)
+        return (a + b) / 2, (c + d) / 2
+
+    def face_flows(self, x_faces: Ints, y_faces: Ints) -> tuple[Floats, Floats]:
+        """Return the unit discharge in the last step through faces by flat indices."""
+        x, y = (np.asarray(faces, np.int64) for faces in (x_faces, y_faces))
+        where = np.concatenate([flat(x, True, self._shape), flat(y, False, self._shape)])
+        found = picked(self._q, where)
+        return found[: x.size], found[x.size :]
+
+    def _face_at(self, axis: int, row: Ints, column: Ints) -> Ints:
+        """Return flat indices of faces."""
+        rows, columns = self._shape
+        out: Ints = (axis * (rows + 1) + row) * (columns + 1) + column
+        return out
+
+    def catchment(self, cover: Cover) -> Catchment:
+        """Return what lets it rain on the device."""
+
+        def changed() -> None:
+            self._stale = True
+
+        return WarpedCatchment(self._cells, self._sheet, cover, changed)
 
     def track(self, maxima: Maxima, time_s: float, since_s: float) -> None:
         """Take the present state into the maxima; `since_s` went by since the last time.

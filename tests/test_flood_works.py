@@ -13,6 +13,8 @@ from tests.still_water import actors_of, reading, run, still, works_of, world_of
 from twin.flood import schemes
 from twin.flood.advance import Plan, advance, start
 from twin.flood.records import DISCHARGE, EAST, OPEN, WEST, Boundary, Maxima, Options
+from twin.results.series import Sections
+from twin.scenario.measuring import crossed_faces
 from twin.works.faces import lay
 from twin.works.laws.breach import widening
 from twin.works.laws.crossing import weir
@@ -226,6 +228,28 @@ def test_water_passes_what_shares_faces_once(both: Any, counts: Any, told: list[
         assert [said.split(":")[0] for said in world.warnings] == (told if works is both else [])
     assert got[0][:, 5].max() > 0.1
     np.testing.assert_allclose(got[0], got[1], rtol=1e-12)
+
+
+def test_sections_count_what_structures_pass_on_their_line() -> None:
+    bed = np.zeros((10, 10))
+    bed[:, 6] = 3.0  # beside the weir's line an embankment, in which a gate joins both sides
+    world = world_of(bed)
+    gate = {**GATE, "line": [[6, 10], [6, 5]], "width_m": 5.0, "opening_m": 1.0}
+    low = {**WEIR, "line": [[4, 5], [4, 0]]}
+    actors = actors_of(world, structures=[gate, low])
+    depth = np.where(bed > 0, 0.0, np.where(np.arange(10) < 4, 2.0, 0.5) * np.ones((10, 1)))
+    depth[:5, 4:6] = 2.0
+    flood = still(world, depth, actors, step_s=0.01)
+    run(flood, 0.1)
+    sections = Sections(
+        [crossed_faces(f"x{x}", np.array([[x, 10.0], [x, 0.0]]), world.domain.frame) for x in (3, 4, 6, 7, 8)],
+        world.domain,
+    )
+    sections.sample(flood.water, 2.0, actors)
+    through = dict(zip((3, 4, 6, 7, 8), sections.samples[0], strict=True))
+    at_weir, at_gate = (reading(actors[0], "discharge_m3_s", name) for name in ("W", "G"))
+    assert through == pytest.approx({3: 0.0, 4: at_weir, 6: at_gate, 7: at_gate, 8: 0.0}, rel=1e-12)
+    assert at_weir > 0.1 and at_gate > 0.1
 
 
 # --- gates and rules --------------------------------------------------------------------------------

@@ -86,7 +86,7 @@ class Recorder:
 
     def _sample(self, flood: Flood) -> None:
         self.gauges.sample(flood.water, flood.time_s)
-        self.sections.sample(flood.water, flood.time_s)
+        self.sections.sample(flood.water, flood.time_s, flood.actors)
 
     def _words(self, flood: Flood, now: float) -> str:
         end_s, time_s = self.assembled.plan.end_s, flood.time_s

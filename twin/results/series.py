@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from twin.flood.advance import Flood
 from twin.flood.ledger import Balance
-from twin.flood.records import Domain, Water
+from twin.flood.records import Actor, Domain, Ints, Water
 from twin.grid import Floats
 from twin.scenario.records import FlowSection, Gauge
 
@@ -71,6 +71,15 @@ class Gauges:
         }
 
 
+@runtime_checkable
+class Passing(Protocol):
+    """An actor that passes water through faces which it has closed to the scheme."""
+
+    def face_flows(self, x_faces: Ints, y_faces: Ints) -> tuple[Floats, Floats]:
+        """Return what it passes through faces, m²/s, as `Water.face_flows` does."""
+        ...
+
+
 @dataclass
 class Sections:
     """Discharge through lines of faces, m³/s."""
@@ -80,16 +89,20 @@ class Sections:
     times: list[float] = field(default_factory=list)
     samples: list[Floats] = field(default_factory=list)
 
-    def sample(self, water: Water, time_s: float) -> None:
-        """Write down the discharge of the last step (0 before the first)."""
+    def sample(self, water: Water, time_s: float, actors: Sequence[Actor] = ()) -> None:
+        """Write down the discharge of the last step (0 before the first), with what structures pass."""
+        passing: list[Passing] = [water, *(actor for actor in actors if isinstance(actor, Passing))]
         self.times.append(time_s)
         if not self.sections:
             self.samples.append(np.empty(0))
             return
         through = []
         for section in self.sections:
-            x, y = water.face_flows(section.x_faces, section.y_faces)
-            through.append(float(x @ section.x_signs + y @ section.y_signs))
+            flow = 0.0
+            for each in passing:
+                x, y = each.face_flows(section.x_faces, section.y_faces)
+                flow += float(x @ section.x_signs + y @ section.y_signs)
+            through.append(flow)
         self.samples.append(np.array(through) * self.domain.frame.cell_m)
 
     def told(self) -> dict[str, dict[str, float]]:

@@ -122,6 +122,7 @@ class Crossings(Bystander):
         self._mean: Floats = np.zeros(len(self.sides))  # m³/s over some twenty steps: what is read
         self._volume: Floats = np.zeros(len(self.sides))  # in all
         self._water: Water | None = None
+        self._passed = _faces_between(pairs, site.domain.frame.columns)
 
     @property
     def stage(self) -> Floats:
@@ -203,6 +204,23 @@ class Crossings(Bystander):
                 for quantity, value in owner.part.readings():
                     yield Reading(owner.id, quantity, value)
 
+    def face_flows(self, x_faces: Ints, y_faces: Ints) -> tuple[Floats, Floats]:
+        """Return what structures pass through faces that they have closed, m²/s, positive along growing indices.
+
+        Flat indices as in `Water.blocked_x`, `Water.blocked_y`. A structure that joins cells on both sides of an
+        embankment passes every face between them.
+        """
+        return self._at(self._passed[0], x_faces), self._at(self._passed[1], y_faces)
+
+    def _at(self, passed: tuple[Ints, Ints, Floats], faces: Ints) -> Floats:
+        known, rows, signs = passed
+        first, last = np.searchsorted(known, faces, "left"), np.searchsorted(known, faces, "right")
+        out = np.zeros(len(faces))
+        for k in np.flatnonzero(last > first):
+            part = slice(first[k], last[k])
+            out[k] = float(self._mean[rows[part]] @ signs[part]) / self._cell_m
+        return out
+
     def _flow_below(self, owner: Owner) -> float:
         """Return what the scheme moves through the open faces of a bridge, m³/s."""
         if owner.open_faces is None or self._water is None:
@@ -246,6 +264,25 @@ def _outwards(site: Site, pairs: Ints) -> Ints:
         for side, (cell, way) in enumerate(((int(first), step), (int(second), -step))):
             if site.joined(cell, cell + way):
                 out[k, side] = cell + way
+    return out
+
+
+def _faces_between(pairs: Ints, columns: int) -> list[tuple[Ints, Ints, Floats]]:
+    """Return the faces between pairs of cells in one row, and in one column: faces in order, pairs, signs."""
+    found: tuple[list[tuple[int, int, int]], list[tuple[int, int, int]]] = ([], [])
+    for k, (first, second) in enumerate(pairs):
+        if min(first, second) < 0:
+            continue
+        (r0, c0), (r1, c1) = divmod(int(min(first, second)), columns), divmod(int(max(first, second)), columns)
+        sign = 1 if second > first else -1
+        if r0 == r1:
+            found[0].extend((r0 * (columns + 1) + column, k, sign) for column in range(c0 + 1, c1 + 1))
+        elif c0 == c1:
+            found[1].extend((row * columns + c0, k, sign) for row in range(r0 + 1, r1 + 1))
+    out = []
+    for each in found:
+        table = np.array(sorted(each), np.int64).reshape(-1, 3)
+        out.append((table[:, 0], table[:, 1], table[:, 2].astype(np.float64)))
     return out
 
 

@@ -17,7 +17,7 @@ from twin.results.series import Sections
 from twin.scenario.measuring import crossed_faces
 from twin.works.faces import lay
 from twin.works.laws.breach import widening
-from twin.works.laws.crossing import weir
+from twin.works.laws.crossing import CREST, WIDTH, weir
 
 WEIR = {"id": "W", "type": "weir", "line": [[5, 0], [5, 10]], "crest_elevation_m": 1.0}
 GATE = {
@@ -190,6 +190,24 @@ def test_piers_close_as_many_faces_as_they_are_wide() -> None:
     flood = still(world, halves(1.0, 1.0), actors_of(world, structures=bridge))
     run(flood, 1.0)
     assert int(np.asarray(flood.water.blocked_x).sum()) == 2
+
+
+def test_a_low_spot_of_a_levee_is_as_wide_as_it_is_in_a_coarse_cell() -> None:
+    world = world_of(np.zeros((4, 10)), 50.0)
+    levee = {"id": "L", "type": "levee", "line": [[250, 200], [250, 0]],
+             "crest_profile": "0:3; 119.9:3; 120:1; 130:1; 130.1:3; 160:3; 162:2; 200:2"}  # fmt: skip
+    actors = actors_of(world, structures=levee)
+    rows = actors[0].numbers
+    crest, width = rows[:, CREST], rows[:, WIDTH]
+    assert width.sum() == pytest.approx(200.0) and width[crest == 1.0].sum() == pytest.approx(10.0)
+    assert width[crest == 3.0].sum() == pytest.approx(149.8) and width[crest == 2.0].sum() == pytest.approx(38.0)
+    assert width[(crest > 2.0) & (crest < 3.0)].sum() == pytest.approx(2.1)
+    flood = still(world, halves(1.5, 0.0)[:4], actors, step_s=1.0)
+    run(flood, 200.0)
+    assert reading(actors[0], "discharge_m3_s") == pytest.approx(10 * weir(0.5, -1.0, 0.577, 0.385), rel=0.02)
+    gate = {**GATE, "line": [[250, 78], [250, 72]], "width_m": 6.0}  # stands in the low spot, for six metres
+    both = actors_of(world, structures=[levee, gate])[0].numbers
+    assert both[: len(rows), WIDTH][crest == 1.0].sum() == pytest.approx(4.0)
 
 
 def wall(name: str, crest: float, first: float = 0, last: float = 10) -> dict[str, Any]:
@@ -661,6 +679,7 @@ def test_wrong_fields_are_named(sections: dict[str, Any], where: str) -> None:
         {"id": "W", "type": "weir", "line": [[5, 0], [5, 10]]},  # no crest
         {**WEIR, "line": [[0, 0], [0, 10]]},  # along the edge
         {**WEIR, "crest": 3},  # no such field
+        {**WEIR, "type": "wier"},
     ],
 )
 def test_impossible_structures_are_named_by_id(given: dict[str, Any]) -> None:

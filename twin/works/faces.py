@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +29,7 @@ class Chain:
     end: Floats
     length_m: float  # of the line
 
-    def keep(self, which: Flags) -> Chain:
+    def keep(self, which: Flags | Ints) -> Chain:
         """Return a part of it."""
         return Chain(
             self.vertical[which],
@@ -49,6 +49,19 @@ class Chain:
     def y_faces(self) -> Ints:
         """Those between rows."""
         return self.face[~self.vertical]
+
+    def split(self, at_m: Floats) -> Chain:
+        """Return it with faces cut where the line is so long: parts of one face follow each other."""
+        cuts = np.unique(at_m)
+        first, last = np.searchsorted(cuts, self.begin, "right"), np.searchsorted(cuts, self.end, "left")
+        count = np.maximum(last - first, 0)
+        which = np.repeat(np.arange(len(self.face)), count + 1)
+        part = np.arange(len(which)) - np.repeat(np.cumsum(count + 1) - count - 1, count + 1)
+        edge = np.append(cuts, 0.0)  # where nothing is cut its value does not count
+        out = self.keep(which)
+        begin = np.where(part > 0, edge[np.minimum(first[which] + part - 1, len(cuts))], out.begin)
+        end = np.where(part < count[which], edge[np.minimum(first[which] + part, len(cuts))], out.end)
+        return replace(out, begin=begin, end=end)
 
     def within(self, frame: Frame, active: Flags) -> Chain:
         """Return the faces with water on both sides."""

@@ -117,7 +117,7 @@ def _inline(source: StructureSource, given: Mapping[str, Any], world: World) -> 
     problems = Problems()
     kind = str(cells.get("type"))
     for name in cells:
-        if name != "type" and name in given and meaning_of(name, kind) is None and kind in FIELDS:
+        if kind in FIELDS and name != "type" and name in given and meaning_of(name, kind) is None:
             like = nearest(name)
             said = f"Did you mean '{like}'?" if like else f"Known are: {', '.join(FIELDS[kind])}."
             problems.add(str(cells.get("id", source.where)), name, "is no field of a structure", said)

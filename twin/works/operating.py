@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -116,7 +116,7 @@ def check_rules(it: Facility, rules: Iterable[Rule], world: World) -> None:
     """Raise BadFacility where rules name a gauge that is not there, or a clock time nobody set."""
     rules = tuple(rules)
     for name in sorted(places(rules) - set(world.gauges)):
-        raise _unknown(it, name, world.gauges)
+        raise _unknown(it, name, world)
     for rule in rules:
         if rule.daily_min is not None and world.start is None:
             raise BadFacility(
@@ -128,12 +128,13 @@ def check_rules(it: Facility, rules: Iterable[Rule], world: World) -> None:
             )
 
 
-def _unknown(it: Facility, name: str, gauges: Mapping[str, int]) -> BadFacility:
+def _unknown(it: Facility, name: str, world: World) -> BadFacility:
+    gauges = world.gauges
     near = get_close_matches(name, gauges, n=1, cutoff=0.4)
     known = f"Gauges are: {', '.join(sorted(gauges))}." if gauges else "The scenario has no gauges."
     return BadFacility(
         f"a rule asks for stage({name}), and there is no such gauge",
-        file=str(it.id),
+        file=str(world.file),
         feature=it.id,
         field="rules",
         remedy=(f"Did you mean '{near[0]}'? " if near else "") + known + " Else: upstream, downstream, own.",

@@ -22,11 +22,12 @@ from twin.works.crossings import Bucket, Layout, Owner, numbers_of, widths
 from twin.works.faces import Chain, Flags, lay
 from twin.works.laws.crossing import BRIDGE, WEIR
 from twin.works.operating import Clock, Rules, check_rules
-from twin.works.sharing import Holders
+from twin.works.sharing import Holders, lowest_by_face
 from twin.works.site import Site
 
 VILLEMONTE = 0.385
 NEAR_M = 0.3  # ground so little above a sill is no embankment
+_LEVEL_M, _MOST_PARTS = 0.1, 50  # a crest that rises is followed in parts that differ by so much
 _CUT = 0.25  # of a line: more outside the domain is told
 
 
@@ -107,8 +108,8 @@ def place_weir(placer: Placer, it: Weir) -> None:
 
 
 def place_levee(placer: Placer, it: Levee) -> Standing:
-    """Lay a levee: its crest by distance along the line."""
-    chain = placer.chain(it)
+    """Lay a levee: its crest by distance along the line, however coarse the cells are."""
+    chain = placer.chain(it).split(_level_parts(it))
     middle = (chain.begin + chain.end) / 2
     crest = np.maximum([it.crest_at(float(at)) for at in middle], placer.high_bed(chain.cells))
     return _stand(
@@ -116,13 +117,24 @@ def place_levee(placer: Placer, it: Levee) -> Standing:
     )
 
 
+def _level_parts(it: Levee) -> Floats:
+    """Return where along a levee its crest bends, or has risen or fallen by so much: a low spot may be short."""
+    if not it.crest_profile:
+        return np.empty(0)
+    run, crest = np.transpose(it.crest_profile)
+    count = np.clip(np.ceil(np.abs(np.diff(crest)) / _LEVEL_M), 1, _MOST_PARTS).astype(np.int64)
+    parts = [np.linspace(a, b, n, endpoint=False) for a, b, n in zip(run[:-1], run[1:], count, strict=True)]
+    return np.concatenate([*parts, run[-1:]])
+
+
 def _stand(
     placer: Placer, it: Facility, chain: Chain, width: Floats, crest: Floats, law: Mapping[str, float]
 ) -> Standing:
     width = width.copy()
     lower = np.zeros(len(width), bool)
+    lowest = lowest_by_face(chain, crest)
     for name, (own, theirs) in placer.crests.others(chain).items():
-        lower[own] = _share(placer, (it, own, width, crest), placer.standing[name], theirs)
+        lower[own] = _share(placer, (it, own, width, lowest), placer.standing[name], theirs)
     width[lower] = 0.0
     placer.crests.hold(chain, it.id, np.flatnonzero(~lower))
     numbers = numbers_of(len(width), CREST=crest, WIDTH=width, **law)
@@ -143,18 +155,23 @@ def _share(
     pass both, one behind the other: the higher crest counts, and the lower one passes nothing there.
     """
     it, own, width, crest = new
-    gone = np.zeros(len(host.wall.width))
-    spillway = isinstance(it, Weir) and isinstance(host.it, Levee) and 2 * len(own) >= len(width)
-    higher: Flags = np.ones(len(own), bool) if spillway else crest[own] >= host.crest[theirs]
-    taken = theirs[higher]
-    gone[taken] = np.minimum(width[own], host.wall.width[theirs])[higher] if spillway else host.wall.width[taken]
-    if not spillway:
+    other = lowest_by_face(host.chain, host.crest)[theirs]
+    there, common = host.wall.width[theirs], np.unique(own)
+    if isinstance(it, Weir) and isinstance(host.it, Levee) and 2 * len(common) >= len(width):
+        whole = np.bincount(own, there, len(width))[own]  # a levee's face may have several parts
+        share = np.where(whole > 0, np.minimum(width[own] / np.maximum(whole, 1e-12), 1.0), 0.0)
+        lower: Flags = np.zeros(len(own), bool)
+    else:
+        lower = crest[own] < other
+        share = np.where(lower, 0.0, 1.0)
         placer.world.warnings.append(
-            f"{it.id}: {len(own)} of its {len(width)} faces between cells are those of {host.it.id}, too: the "
+            f"{it.id}: {len(common)} of its {len(width)} faces between cells are those of {host.it.id}, too: the "
             "higher crest counts there"
         )
+    gone = np.zeros(len(host.wall.width))
+    np.maximum.at(gone, theirs, there * share)
     placer.layout.later.append(lambda numbers: host.wall.take(numbers, it.id, gone))
-    return ~higher
+    return lower
 
 
 def place_bridge(placer: Placer, it: Bridge) -> None:

@@ -151,6 +151,7 @@ SAMPLES: dict[tuple[str, str], Sample] = {
     ("GET", "/api/runs/<run>/report.pdf"): Sample("layer", "/api/runs/none/report.pdf", 404),
     ("GET", "/api/runs/<run>/timeseries"): Sample("layer", "/api/runs/none/timeseries", 404),
     ("GET", "/api/runs/<run>/files/<file>"): Sample("layer", "/api/runs/none/files/result.nc", 404),
+    ("GET", "/api/runs/<run>/events"): Sample("plan", "/api/runs/none/events", 404),
     ("DELETE", "/api/runs/<run>"): Sample("plan", "/api/runs/none", 404),
     ("PATCH", "/api/layers/<layer>"): Sample("manage", "/api/layers/{layer}", 400),
     ("POST", "/api/layers/<layer>/rollback"): Sample("manage", "/api/layers/{layer}/rollback", destroys=True),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import resource
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,10 @@ import yaml
 from pyproj import Transformer
 from werkzeug.test import TestResponse
 
+from naru import runs
 from naru.errors import TooLarge
+from naru.runs import Share
+from naru.sandbox import Allowance, Sandbox, Task
 from naru.work import work
 from tests import valleys
 from tests.commands import naru_here_json
@@ -24,7 +28,10 @@ from tests.handing_in import MANAGE, Staff, events, staff
 from tests.serving import make_home, new_key, open_app, service_of, settings_of
 from tileserver.managing import scenarios
 from twin.runs import check
+from twin.runs.guarded import Guard
+from twin.runs.load import load
 from twin.runs.request import RunRequest
+from twin.runs.run import Place
 
 RAIN = "time_min,depth_mm\n0,20\n5,0\n"
 FLOODS = MANAGE | {"twin"}
@@ -85,7 +92,7 @@ def test_a_run_is_shown_with_what_came_of_it(planner: Staff, run: str) -> None:
     assert "max_depth" in shown["result"]["outputs"]
     assert "valley-max-depth" in shown["layers"]
     assert run in [one["id"] for one in planner.get("/api/runs").get_json()["runs"]]
-    told = events(planner.get(f"/api/jobs/{run}/events").data)
+    told = events(planner.get(shown["links"]["events"]).data)
     assert told[-1][0] == "done"
 
 
@@ -245,6 +252,7 @@ def test_a_run_is_seen_by_who_sees_its_layers_and_by_nobody_else(planner: Staff,
     client = planner.client
     assert client.get(f"/api/runs/{run}").status_code == 200  # its layers are public
     assert client.get(f"/api/runs/{run}").get_json()["job"] is None
+    assert set(client.get(f"/api/runs/{run}").get_json()["links"]) <= {"self", "report", "report.pdf", "timeseries"}
     assert client.delete(f"/api/runs/{run}").status_code == 401
     _, narrow = new_key(planner.app, functions=frozenset(("content",)))
     assert client.get(f"/api/runs/{run}", headers={"X-API-Key": narrow}).status_code == 404
@@ -254,6 +262,19 @@ def test_a_run_is_seen_by_who_sees_its_layers_and_by_nobody_else(planner: Staff,
     other = staff(planner.app, functions=FLOODS, access="public")
     assert other.client.delete(f"/api/runs/{waiting}", headers=other.headers).status_code == 404
     assert planner.client.delete(f"/api/runs/{waiting}", headers=planner.headers).status_code == 200
+
+
+def test_a_key_of_the_twin_follows_and_cancels_its_own_runs_and_no_others(planner: Staff, run: str) -> None:
+    twin = staff(planner.app, functions=frozenset({"basemap", "content", "twin"}), access="private")
+    handed_in = send(twin, scenario(scenario="twins-own")).get_json()
+    assert set(handed_in["links"]) == {"run", "events"}  # a job is for keys that may manage
+    mine = handed_in["run"]
+    assert twin.client.delete(f"/api/runs/{mine}", headers=twin.headers).status_code == 200
+    [last] = events(twin.get(handed_in["links"]["events"]).data)
+    assert last[0] == "cancelled"
+    assert twin.get(f"/api/runs/{run}").status_code == 200  # its layers are public
+    assert twin.get(f"/api/runs/{run}/events").status_code == 404
+    assert planner.get(f"/api/runs/{mine}/events").status_code == 404
 
 
 def test_a_job_of_another_kind_is_no_run(planner: Staff, home: Path) -> None:
@@ -346,3 +367,71 @@ def test_going_on_from_ones_own_run(planner: Staff, run: str) -> None:
     shown = planner.get(f"/api/runs/{answer.get_json()['run']}").get_json()
     assert shown["state"] == "done", shown["error"]
     assert shown["result"]["volume"]["initial_m3"] > 0
+
+
+def test_a_run_that_would_take_too_much_is_refused_with_what_it_would_take(
+    planner: Staff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scenarios, "share_of", lambda settings: Share(cpu_s=0.01, members=2))
+    answer = send(planner, scenario(duration_h=2))
+    told = answer.get_json()
+    assert (answer.status_code, told["code"], told["field"]) == (422, "TOO_LARGE", "domain.cell_m")
+    assert "of processor time" in told["detail"]
+    assert "Take cells of" in answer.get_data(as_text=True)
+    many = send(planner, scenario(vary={"manning_n": [0.02, 0.03, 0.04]})).get_json()
+    assert (many["code"], many["field"]) == ("TOO_LARGE", "vary")
+
+
+def test_a_run_that_takes_more_than_it_may_is_stopped_and_says_how_far_it_came(
+    planner: Staff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = send(planner, scenario(duration_h=400, output_every_min=1200)).get_json()["run"]
+    monkeypatch.setattr(runs, "share_of", lambda settings: Share(cpu_s=1.0))
+    planner.work()
+    error = planner.get(f"/api/runs/{run}").get_json()["error"]
+    assert error["code"] == "TOO_LARGE"
+    assert re.search(r"1 s of processor time allowed; of the 1440000 s of .* had run \d+ s", error["message"])
+    assert not service_of(planner.app).house.runs.folder(run).exists()
+
+
+def test_the_process_of_a_run_sees_the_layers_it_names_and_no_more_of_the_house(
+    planner: Staff, run: str, tmp_path: Path
+) -> None:
+    house = service_of(planner.app).house
+    job = house.jobs.job(run)
+    folder = tmp_path / "run"
+    (folder / "inputs").mkdir(parents=True)
+    (folder / "inputs" / "scenario.yaml").write_text(
+        yaml.safe_dump(scenario(title="valley and secret-valley")), "utf-8"
+    )
+    request = RunRequest(publish=True)
+    wish = load(request, folder)
+    seen = Guard(wish, request, Place(folder, run, house, lambda share, words: None, job)).task("run", {})
+    tests = Path(__file__).parent
+    others = house.storage.folder / f"{'0' * 64}.tif"
+    others.write_bytes(b"II*")
+    looked = {
+        "its terrain": house.storage.path(house.catalogue.layer("valley").live.tilesets[0].archive),
+        "another's": others,
+        "the keys": house.settings.home / "key-pepper",
+        "the catalogue": house.settings.home / "catalog.sqlite",
+        "another run": house.runs.folder(run) / "run.json",
+    }
+    box = Sandbox([])
+    try:
+        found = {
+            what: box.run(
+                Task("tests.sandbox_tasks:can_open", {"path": str(path)}, [*seen.readable, tests], seen.writable),
+                Allowance(),
+                lambda share, words: None,
+            )
+            for what, path in looked.items()
+        }
+    finally:
+        box.close()
+        others.unlink()
+    if "landlock" not in found["its terrain"].layers:
+        pytest.skip("this kernel has no Landlock")
+    assert {what: answer.result for what, answer in found.items()} == dict.fromkeys(looked, "PermissionError") | {
+        "its terrain": "done"
+    }

@@ -60,6 +60,15 @@ def may_plan(caller: Caller) -> bool:
     return True
 
 
+def may_manage_some(caller: Caller) -> bool:
+    """Tell whether the caller's key is one for managing."""
+    try:
+        check_manager(caller)
+    except (KeyMissing, ScopeDenied):
+        return False
+    return True
+
+
 def plan_of(caller: Caller) -> Grant:
     """Return what the caller's floods may publish. Raises KeyMissing, ScopeDenied: see `check_planner`."""
     return _grant(check_planner(caller))

@@ -29,8 +29,12 @@ _places = threading.BoundedSemaphore(_AT_ONCE)
 
 def job_events(service: Service, caller: Caller, job: str) -> Response:
     """A job's progress as it happens; the last event is how it ended."""
-    found = visible_job(service, caller, job)
-    response = Response(_stream(service, found), content_type="text/event-stream")
+    return events_of(service, visible_job(service, caller, job))
+
+
+def events_of(service: Service, job: Job) -> Response:
+    """Return a job's events as an answer: see `job_events`."""
+    response = Response(_stream(service, job), content_type="text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"  # nginx passes each event on at once
     return response

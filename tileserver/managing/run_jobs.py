@@ -8,7 +8,8 @@ from naru.errors import KeyMissing, ScopeDenied, UnknownJob, UnknownRun
 from naru.records import Job
 from naru.runs import KIND
 from tileserver.access import Caller
-from tileserver.managing.guard import plan_of
+from tileserver.managing.guard import may_manage_some, plan_of
+from tileserver.managing.jobs import job_address
 from tileserver.routes import Service
 
 _LOOKED_THROUGH = 500
@@ -17,6 +18,12 @@ _LOOKED_THROUGH = 500
 def run_address(run: str) -> str:
     """Return where a run is shown."""
     return f"/api/runs/{run}"
+
+
+def links_of(caller: Caller, run: str) -> dict[str, str]:
+    """Return where whoever handed a run in follows it: its events; its job too with a key that may manage."""
+    job = {"job": job_address(run)} if may_manage_some(caller) else {}
+    return {**job, "events": f"{run_address(run)}/events"}
 
 
 def visible_run(service: Service, caller: Caller, run: str) -> Job:

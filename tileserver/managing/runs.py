@@ -15,10 +15,12 @@ from naru.runs import SCENARIO
 from tileserver.access import Caller
 from tileserver.documents import json_document
 from tileserver.managing.guard import may_plan
-from tileserver.managing.jobs import describe, job_address, progress_of
+from tileserver.managing.job_events import events_of
+from tileserver.managing.jobs import describe, progress_of
 from tileserver.managing.run_jobs import (
     handed_in,
     layers_of,
+    links_of,
     run_address,
     run_folder,
     scenario_of,
@@ -46,7 +48,7 @@ _HTML_POLICY = (
 def list_runs(service: Service, caller: Caller) -> Response:
     """The newest runs that the caller may see."""
     mine = seen_runs(service, caller)
-    told = [{**_in_short(service, job), "replaced_by": _replaced_by(job, mine)} for job in mine[:_NEWEST]]
+    told = [{**_in_short(service, caller, job), "replaced_by": _replaced_by(job, mine)} for job in mine[:_NEWEST]]
     return json_document({"runs": told, "may_run": may_plan(caller)}, shared=False)
 
 
@@ -56,7 +58,7 @@ def show_run(service: Service, caller: Caller, run: str) -> Response:
     folder = run_folder(service, job)
     told = runs.told(folder) if job.state == "done" else None
     shown = {
-        **_in_short(service, job),
+        **_in_short(service, caller, job),
         "job": describe(job) if handed_in(caller, job) else None,
         "standing": runs.standing(folder) if job.state == "running" else None,
         "result": told and {**told, "outputs": sorted(told.get("outputs", {}))},
@@ -102,13 +104,24 @@ def download_file(service: Service, caller: Caller, run: str, file: str) -> Resp
 
 def cancel_run(service: Service, caller: Caller, run: str) -> Response:
     """Cancel a run that has not ended; its worker stops within a second or two, and nothing of it is left."""
-    before = visible_run(service, caller, run)
-    if not handed_in(caller, before):
-        raise UnknownRun(f"there is no run '{run}' of yours", remedy="/api/runs lists the runs that you may see.")
+    before = _own_run(service, caller, run)
     after = service.house.jobs.cancel(run)
     if before.state == "queued" and after.state == "cancelled":  # else its worker clears up
         service.house.runs.remove(run)
-    return json_document(_in_short(service, after), shared=False)
+    return json_document(_in_short(service, caller, after), shared=False)
+
+
+def run_events(service: Service, caller: Caller, run: str) -> Response:
+    """A run's progress as it happens; the last event is how it ended."""
+    return events_of(service, _own_run(service, caller, run))
+
+
+def _own_run(service: Service, caller: Caller, run: str) -> Job:
+    """Return the job of a run that the caller handed in, or oversees. Raises UnknownRun."""
+    job = visible_run(service, caller, run)
+    if not handed_in(caller, job):
+        raise UnknownRun(f"there is no run '{run}' of yours", remedy="/api/runs lists the runs that you may see.")
+    return job
 
 
 def file_address(run: str, file: str) -> str:
@@ -131,9 +144,11 @@ def _files(told: Mapping[str, Any]) -> dict[str, str]:
     return {name: file for name, file in outputs if Path(file).suffix in _MEDIA_TYPES and Path(file).name == file}
 
 
-def _in_short(service: Service, job: Job) -> dict[str, Any]:
+def _in_short(service: Service, caller: Caller, job: Job) -> dict[str, Any]:
     """Return what lists tell of a run; a report is linked where one was written."""
-    links = {"self": run_address(job.id), "job": job_address(job.id), "events": f"{job_address(job.id)}/events"}
+    links = {"self": run_address(job.id)}
+    if handed_in(caller, job):
+        links |= links_of(caller, job.id)
     if job.state == "done":
         folder = run_folder(service, job)
         there = (name for name, file in _REPORTS.items() if (folder / file).is_file())
@@ -232,6 +247,15 @@ ROUTES = (
         },
         tag="floods",
         headers=("Range", "If-Range"),
+    ),
+    Route(
+        "/api/runs/<run>/events",
+        "plan",
+        run_events,
+        "A run's progress as server-sent events: progress, at last done, failed or cancelled",
+        {200: ("Events", "text/event-stream")},
+        _RUN,
+        tag="floods",
     ),
     Route(
         "/api/runs/<run>",

@@ -1,17 +1,14 @@
 """`POST /api/scenarios`: a flood scenario comes in, a run goes out.
 
-A child process reads the scenario (`naru twin run --check`): what is wrong with it is answered at once, and this
-process loads nothing of what that takes. The terrain and all layers are looked at when the run begins.
+A confined child reads the scenario and looks ahead: what is wrong with it, or would take more than a run may, is
+answered at once, and this process loads nothing of what that takes. Whether its layers can be used is seen when the
+run begins.
 """
 
 from __future__ import annotations
 
 import json
-import logging
-import os
 import secrets
-import subprocess
-import sys
 import tempfile
 import threading
 from pathlib import Path
@@ -19,22 +16,34 @@ from typing import Any
 
 from flask import Response, request
 
-from naru import errors
-from naru.errors import BadRequest, BadSpec, MediaType, NaruError, ServerBusy, TooManyRuns, UploadTooLarge
-from naru.runs import KIND, MOST_WAITING, SCENARIO
+from naru.errors import (
+    BadInput,
+    BadRequest,
+    BadSpec,
+    FileMissing,
+    MediaType,
+    NaruError,
+    ParserDied,
+    ServerBusy,
+    TooManyRuns,
+    UploadTooLarge,
+)
+from naru.run_sandbox import READ, Given, ReadableLayers, new_reader, params_of
+from naru.runs import KIND, MOST_WAITING, share_of
+from naru.sandbox import Allowance, OutOfTime, Sandbox, Task
 from tileserver.access import Caller
 from tileserver.documents import json_document
 from tileserver.managing.guard import check_planner, plan_of
-from tileserver.managing.jobs import describe, job_address
-from tileserver.managing.run_jobs import layers_of, run_address, scenario_of, seen_runs
+from tileserver.managing.jobs import describe
+from tileserver.managing.run_jobs import layers_of, links_of, run_address, scenario_of, seen_runs
 from tileserver.receiving import bodies
 from tileserver.routes import Route, Service
 
-log = logging.getLogger("naru.serve")
 _MOST_BYTES = 2**20
 _YAML = ("application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml")  # RFC 9512 §2.1, and older names
 _JSON = "application/json"
-_READ_WITHIN_S = 30.0
+_TO_READ = Allowance(memory_bytes=4 * 2**30, cpu_s=30, wall_s=60.0, file_bytes=2**30)
+_TO_LOOK_AHEAD = Allowance(memory_bytes=16 * 2**30, cpu_s=20, wall_s=30.0, file_bytes=2**30)
 _AT_ONCE = 2  # scenarios that one worker has read at a time
 _places = threading.BoundedSemaphore(_AT_ONCE)
 _NAMES_NO_FILES = (
@@ -51,7 +60,7 @@ def begin_run(service: Service, caller: Caller) -> Response:
     except NaruError:
         bodies.drain()
         raise
-    found = _read(text)
+    found = _read(service, caller, text)
     grant.check_visibility(None, found["visibility"])
     replaced = sorted(_live_layers(service, caller, found["scenario"]))
     run = secrets.token_hex(8)
@@ -70,7 +79,8 @@ def begin_run(service: Service, caller: Caller) -> Response:
         service.house.runs.remove(run)
         raise
     told = {"run": run, "scenario": found["scenario"], "members": found["members"], "replaces": replaced}
-    links = {"run": run_address(run), "job": job_address(run), "events": f"{job_address(run)}/events"}
+    told["expected"] = found["expected"]
+    links = {"run": run_address(run), **links_of(caller, run)}
     response = json_document({**told, "job": describe(job), "links": links}, shared=False)
     response.status_code = 202
     response.headers["Location"] = run_address(run)
@@ -130,59 +140,63 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return out
 
 
-def _read(text: str) -> dict[str, Any]:
-    """Have a scenario read; return its id, its members and who may see its results.
+def _read(service: Service, caller: Caller, text: str) -> dict[str, Any]:
+    """Have a scenario read; return its id, its members, who may see its results, and what it is `expected` to take.
 
     Raises:
-        NaruError: what is wrong with it, with the field.
+        NaruError: what is wrong with it, with the field; TooLarge: it would take more than it may.
         ServerBusy: as many as may be are being read.
     """
     if not _places.acquire(timeout=5.0):
         raise ServerBusy("too many scenarios are being read here", remedy="Send it again in a moment.")
+    reader = new_reader()
     try:
         with tempfile.TemporaryDirectory(prefix="naru-scenario-") as folder:
-            path = Path(folder) / SCENARIO
-            path.write_text(text, encoding="utf-8")
-            words = ("--home", folder, "twin", "run", str(path), "--check", "--only-beside", "--json")
-            done = subprocess.run(
-                [sys.executable, "-m", "naru", *words],
-                cwd=folder,
-                env=_environment(),
-                capture_output=True,
-                timeout=_READ_WITHIN_S,
-                check=False,
-            )
-    except subprocess.TimeoutExpired as error:
-        raise BadSpec("the scenario takes too long to read", remedy="Make it shorter.") from error
+            given = _given(service, caller, text)
+            params = params_of(given, Path(folder), {"text": text})
+            Path(params["scratch"]).mkdir(parents=True)
+            task = Task(READ, {**params, "ahead": False}, (), [Path(folder)], links=False)
+            found: dict[str, Any] = reader.run(task, _TO_READ, _quiet).result
+            task = Task(READ, {**params, "ahead": True}, given.files(), [Path(folder)], links=False)
+            return found | _ahead(reader, task)
+    except ParserDied as error:
+        raise RuntimeError(f"the reader of scenarios broke down: {error.message}") from error
+    except NaruError as error:
+        raise _named(error) from error
     finally:
+        reader.close()
         _places.release()
+
+
+def _given(service: Service, caller: Caller, text: str) -> Given:
+    """Return what the reader may see: the layers that the scenario names, of those that the key may read."""
+    house = service.house
+    functions = frozenset(check_planner(caller).permissions.functions)
+    readable = ReadableLayers(house.catalogue, plan_of(caller), functions)
+    return Given.of(house, readable, text, share_of(house.settings))
+
+
+def _ahead(reader: Sandbox, task: Task) -> dict[str, Any]:
+    """Look ahead; `expected` is None where that takes too long. Raises TooLarge: the run would take too much."""
     try:
-        found: dict[str, Any] = json.loads(done.stdout)
-    except ValueError as error:
-        log.error("a scenario could not be read: %s", done.stderr.decode(errors="replace")[-2000:])
-        raise RuntimeError("the reader of scenarios broke down") from error
-    if "error" in found:
-        raise _named(found["error"])
+        found: dict[str, Any] = reader.run(task, _TO_LOOK_AHEAD, _quiet).result
+    except (OutOfTime, ParserDied):  # the run itself will tell; its limits hold in any case
+        return {"expected": None}
     return found
 
 
-def _environment() -> dict[str, str]:
-    """Return what the child needs of ours: where Python is, nothing of the settings."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("NARU_")}
+def _quiet(share: float, words: str) -> None:
+    """Hear of progress, and tell nobody."""
 
 
-def _named(told: dict[str, Any]) -> NaruError:
-    """Return the error that the reader told of, as far as it is the scenario's."""
-    if told["code"] == errors.FileMissing.code:
-        return BadSpec(told["message"], field=told.get("field"), remedy=_NAMES_NO_FILES)
-    if told["code"] == NaruError.code:
-        raise RuntimeError(f"the reader of scenarios failed: {told['message']}")
-    kind = next((one for one in _kinds(errors.BadInput) if one.code == told["code"]), BadSpec)
-    return kind(told["message"], field=told.get("field"), remedy=told.get("remedy") or "")
-
-
-def _kinds(kind: type[NaruError]) -> list[type[NaruError]]:
-    return [kind, *(deeper for sub in kind.__subclasses__() for deeper in _kinds(sub))]
+def _named(error: NaruError) -> NaruError:
+    """Return the reader's error as far as it is the scenario's: files of the machine are none of its."""
+    if isinstance(error, FileMissing):
+        return BadSpec(error.message, field=error.field, remedy=_NAMES_NO_FILES)
+    if not isinstance(error, BadInput | ServerBusy):
+        raise RuntimeError(f"the reader of scenarios failed: {error.message}") from error
+    error.file = None
+    return error
 
 
 _PROBLEM = "application/problem+json"

@@ -184,6 +184,7 @@ def _track(flood: Flood, watcher: Watcher) -> None:
 
 def _write(flood: Flood, plan: Plan, watcher: Watcher) -> None:
     balance = flood.balance()
+    flood.water.settle()
     if not balance.relative_error <= plan.most_error:  # also where it is NaN
         raise FloodStopped(
             f"at {flood.time_s:.1f} s {balance.error_m3:.6g} m³ of water are not accounted for, "

@@ -31,6 +31,9 @@ class Hosted:
         through_x, through_y = x[np.divmod(x_faces, x.shape[1])], y[np.divmod(y_faces, y.shape[1])]
         return through_x.astype(np.float64), through_y.astype(np.float64)
 
+    def settle(self) -> None:
+        """Nothing to bring: the maxima lie here."""
+
     def catchment(self, cover: Cover) -> Catchment | None:
         """Return none: whoever brings rain writes it into `depth`."""
         return None

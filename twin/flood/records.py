@@ -159,7 +159,14 @@ class Water(Protocol):
         ...
 
     def track(self, maxima: Maxima, time_s: float, since_s: float) -> None:
-        """Take the present state into the maxima; `since_s` went by since the last time."""
+        """Take the present state into the maxima; `since_s` went by since the last time.
+
+        They may be kept elsewhere until `settle` or `save`.
+        """
+        ...
+
+    def settle(self) -> None:
+        """Bring the maxima up to date."""
         ...
 
     @property

@@ -13,10 +13,10 @@ import numpy as np
 
 from twin.flood import catchment as laws
 from twin.flood.catchment import Cover
-from twin.flood.warped.device import Lately, Sheet, kernel, launch, part, sent, shares_memory, wp
+from twin.flood.warped.device import Lately, Sheet, kernel, launch, part, sent, wp
+from twin.flood.warped.sums import Sums
 from twin.grid import Floats, Values
 
-_LANES = 64  # threads a row: side by side they read cells side by side
 _CONSTANT, _GREEN_AMPT, _CURVE_NUMBER = int(laws.CONSTANT), int(laws.GREEN_AMPT), int(laws.CURVE_NUMBER)
 _H, _REST = 0, 1  # layers of both schemes' cells: depth, and what its precision could not hold
 _FIRST, _SECOND, _THIRD, _PERVIOUS, _DRAINS = 0, 1, 2, 3, 4  # parameters
@@ -40,9 +40,7 @@ class WarpedCatchment:
         state = np.zeros((rows, columns) if cover.law or maps else (1, 1))
         self._soil = sent(np.stack([state, *maps]), device)
         self._depths, self._field = Lately(device), Lately(device)
-        lanes = 1 if shares_memory(device) else min(_LANES, columns)
-        self._shares = wp.zeros((rows, lanes, 3), dtype=wp.float64, device=device)
-        self._sums = wp.zeros((rows, 3), dtype=wp.float64, device=device)
+        self._sums = Sums((rows, columns), 3, device)
 
     def rain(self, depths: Floats, field: Values, span_s: float) -> Floats:
         """Let it rain, then lose water for a time; return rain, infiltration, drained, m summed over cells."""
@@ -52,15 +50,11 @@ class WarpedCatchment:
         self._field.renew(field if field.size else np.zeros((1, 1), np.float32))
         falling = (self._zones, self._depths.there, self._field.there)
         losses = (self._lines, self._soil, sent(self._facts, self._device))
-        self._launch(_rain, self._shares.shape[:2], self._cells, *falling, *losses, self._shares)
-        self._launch(_sum, self._sums.shape, self._shares, self._sums)
+        arrays = (self._cells, *falling, *losses, self._sums.shares)
+        launch(_rain, self._sums.threads, *arrays, device=self._device)
         self._sheet.moved()
         self._changed()
-        out: Floats = self._sums.numpy().sum(axis=0)
-        return out
-
-    def _launch(self, work: Any, threads: tuple[int, ...], *arguments: Any) -> None:
-        launch(work, threads, *arguments, device=self._device)
+        return self._sums.total()
 
     def held_m(self) -> float:
         """Return nothing: it is all in the scheme's own state."""
@@ -192,13 +186,3 @@ def _rain(cells: Any, zones: Any, depths: Any, field: Any, lines: Any, soil: Any
     shares[i, lane, 0] = fallen
     shares[i, lane, 1] = soaked
     shares[i, lane, 2] = drained
-
-
-@kernel
-def _sum(shares: Any, sums: Any) -> None:
-    """Sum rows, always in the same order; threads: rows × 3."""
-    i, term = wp.tid()
-    total = shares[i, 0, term]
-    for lane in range(1, shares.shape[1]):
-        total = total + shares[i, lane, term]
-    sums[i, term] = total

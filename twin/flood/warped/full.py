@@ -23,6 +23,7 @@ from twin.flood.warped.full_edges import Faces
 from twin.flood.warped.full_walls import Stairs
 from twin.flood.warped.jug import Jug
 from twin.flood.warped.maxima import Keeper
+from twin.flood.warped.sums import Sums, held_m
 from twin.grid import Floats, Values
 
 _DEBT_M = 1e-7  # what rounding may leave a cell to owe
@@ -74,6 +75,7 @@ class WarpedFull:
         self.blocked_y = np.zeros((rows + 1, columns), np.uint8)
         self._shut_faces()
         self._keeper = Keeper(device)
+        self._sums = Sums((rows, columns), 2, device)
         self._threads = threads_for_actors(options)
         self._signal = -1.0  # the fastest of the cells, m/s; negative: to be found
         self._faces_signal = -1.0  # and of the boundary
@@ -231,7 +233,7 @@ class WarpedFull:
     def track(self, maxima: Maxima, time_s: float, since_s: float) -> None:
         """Take the present state into the maxima; `since_s` went by since the last time.
 
-        On a GPU they stay there: `stored_m3` and `save` bring them to the host.
+        On a GPU they stay there: `settle` and `save` bring them to the host.
         """
         self._sheet.push()
         keeper = self._keeper
@@ -259,9 +261,11 @@ class WarpedFull:
     def stored_m3(self) -> float:
         """Return the volume of all water, m³."""
         self._sheet.push()
+        return held_m(self._cells, self._sums) * self.domain.area_m2
+
+    def settle(self) -> None:
+        """Bring the maxima to the host."""
         self._keeper.settle()
-        low = self._cells[flux.LOW].numpy().sum(dtype=np.float64)
-        return float(self._sheet.seen().sum(dtype=np.float64) + low) * self.domain.area_m2
 
     def save(self) -> Mapping[str, Values]:
         """Return all that `load` needs to go on bit by bit."""

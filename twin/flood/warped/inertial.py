@@ -21,6 +21,7 @@ from twin.flood.warped.device import Sheet, Told, device_of, launch, picked, sen
 from twin.flood.warped.inertial_edges import Faces, flat
 from twin.flood.warped.jug import Jug
 from twin.flood.warped.maxima import Keeper
+from twin.flood.warped.sums import Sums, held_m
 from twin.grid import Floats, Values
 
 _SWEEPS = 200  # a chain of receivers that are short in turn; each sweep leaves far less
@@ -67,6 +68,7 @@ class WarpedInertial:
         self.blocked_y = np.zeros((rows + 1, columns), np.uint8)
         self._closed = sent(np.empty(0, np.int32), device)
         self._keeper = Keeper(device)
+        self._sums = Sums((rows, columns), 2, device)
         self._fastest = self._deepest = 0.0
         self._stale = True
 
@@ -226,7 +228,7 @@ class WarpedInertial:
     def track(self, maxima: Maxima, time_s: float, since_s: float) -> None:
         """Take the present state into the maxima; `since_s` went by since the last time.
 
-        On a GPU they stay there: `stored_m3` and `save` bring them to the host.
+        On a GPU they stay there: `settle` and `save` bring them to the host.
         """
         self._sheet.push()
         keeper = self._keeper
@@ -254,9 +256,11 @@ class WarpedInertial:
     def stored_m3(self) -> float:
         """Return the volume of all water in the domain, summed in float64."""
         self._sheet.push()
+        return held_m(self._cells, self._sums) * self.domain.area_m2
+
+    def settle(self) -> None:
+        """Bring the maxima to the host."""
         self._keeper.settle()
-        rest = self._cells[kernels.REST].numpy().sum(dtype=np.float64)
-        return float(self._sheet.seen().sum(dtype=np.float64) + rest) * self.domain.area_m2
 
     def save(self) -> Mapping[str, Values]:
         """Return all that `load` needs to go on bit by bit."""

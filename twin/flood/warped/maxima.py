@@ -1,4 +1,4 @@
-"""The maxima of a run, kept on the device; they come to the host when somebody settles accounts."""
+"""The maxima of a run, kept on the device; they come to the host at output times and with a checkpoint."""
 
 from __future__ import annotations
 

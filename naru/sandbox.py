@@ -38,6 +38,10 @@ _BOOT = (
 )
 
 
+class OutOfTime(TooLarge):
+    """The child was stopped: its time on the processor or on the clock was over, or it would not stop talking."""
+
+
 @dataclass(frozen=True)
 class Allowance:
     """What one task may cost. Bytes and seconds."""
@@ -247,11 +251,11 @@ class Sandbox:
         """Return the answer, or raise what the child said or what killed it."""
         code, heard, words = int(status["status"]), call.heard, self._words
         if call.killed:
-            raise TooLarge(f"{words.doing} was stopped: {call.killed}", remedy=words.smaller)
+            raise OutOfTime(f"{words.doing} was stopped: {call.killed}", remedy=words.smaller)
         if code == -signal.SIGKILL:
             raise self._killed(call)
         if code == -signal.SIGXCPU:
-            raise TooLarge(
+            raise OutOfTime(
                 f"{words.doing} was stopped: it took more than the {limits.cpu_s} s of processor time allowed",
                 remedy=words.smaller,
             )
@@ -296,7 +300,7 @@ def by_code(*roots: type[NaruError]) -> dict[str, type[NaruError]]:
     """Return errors and all that derive from them by their codes."""
     out: dict[str, type[NaruError]] = {}
     for root in roots:
-        out |= {root.code: root} | by_code(*root.__subclasses__())
+        out |= by_code(*root.__subclasses__()) | {root.code: root}
     return out
 
 

@@ -46,6 +46,10 @@ def read_file(params, progress):
         return type(error).__name__
 
 
+def can_open(params, progress):
+    return _outcome(lambda: Path(params["path"]).open("rb").close())
+
+
 def environment(params, progress):
     return {"python": dict(os.environ), "kernel": Path("/proc/self/environ").read_text()}
 

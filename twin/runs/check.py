@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from naru.errors import FileMissing, NaruError, TooLarge
-from twin.runs.load import load
+from twin.runs.load import Wish, load
 from twin.runs.reach import confined
 from twin.runs.request import RunRequest
 from twin.scenario.read import read_mapping
@@ -29,15 +29,20 @@ def check(request: RunRequest, *, alone: bool = False) -> dict[str, Any]:
         if alone:
             request = replace(request, scenario="", text=_text(Path(request.scenario)))
         wish = load(request, Path(scratch))
-        members = wish.members
         with confined(wish.alone):
-            scenario = read_mapping(members[0].mapping, wish.file)
-            for member in members[1:]:
-                try:
-                    read_mapping(member.mapping, wish.file)
-                except NaruError as error:
-                    error.message = f"member '{member.name}': {error.message}"
-                    raise
+            return describe(wish)
+
+
+def describe(wish: Wish) -> dict[str, Any]:
+    """Read a scenario and all its members; return what `check` does."""
+    members = wish.members
+    scenario = read_mapping(members[0].mapping, wish.file)
+    for member in members[1:]:
+        try:
+            read_mapping(member.mapping, wish.file)
+        except NaruError as error:
+            error.message = f"member '{member.name}': {error.message}"
+            raise
     shown = scenario.publication
     title = shown.title_ko or scenario.name, shown.title_en or shown.title_ko or scenario.name
     return {

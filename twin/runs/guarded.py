@@ -8,50 +8,34 @@ reads those layers' files, the run's folder and the libraries; it writes into th
 from __future__ import annotations
 
 import atexit
+import json
 import logging
 import math
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from naru import kernel, runs
-from naru.errors import JobLost, NaruError, StorageFailed, TooLarge, UnknownLayer
-from naru.records import Archive, Layer, Progress
-from naru.runs import WORK, Share
-from naru.sandbox import Allowance, Answer, Sandbox, Task, Words, by_code
+from naru.errors import ParserDied, StorageFailed, TooLarge
+from naru.house import House
+from naru.records import Progress
+from naru.run_sandbox import PRELOAD, Given, new_sandbox, params_of
+from naru.runs import WORK
+from naru.sandbox import Allowance, Answer, Sandbox, Task
 from twin.memory import machine_memory
 from twin.report.lettering import ready
-from twin.runs.inside import Order
 from twin.runs.load import Wish
 from twin.runs.reach import library
 from twin.runs.request import RunRequest
 from twin.runs.run import Place, Told, hand_over
 
 log = logging.getLogger("naru.work")
-_PRELOAD = (
-    "twin.runs.inside",
-    "twin.flood.inertial.scheme",
-    "twin.flood.full.scheme",
-    "twin.works.assembling",
-    "twin.works.laws.crossing",
-    "twin.report.write",
-    "twin.report.lettering:ready",
-    "twin.results.finish",
-    "twin.results.layers",
-    "netCDF4",
-)  # modules with kernels, whose compiled code is found when they are loaded; and what takes long to load
-_WORDS = Words(
-    doing="running it",
-    doer="the process that ran it",
-    smaller="Take larger cells, a smaller part of the terrain, or a shorter time.",
-    broken="Run it again; if it ends so again, tell whoever runs the service.",
-)
 _FILE_BYTES = 64 * 2**30
+_TRIES = 3  # of a child, each going on where the one before was
 _SLACK_S = 3600.0  # for which a child may wait, for the disk above all, beside its processor time
 _sandbox: Sandbox | None = None
 _lock = threading.Lock()
@@ -62,11 +46,10 @@ def run_guarded(wish: Wish, request: RunRequest, place: Place) -> Told:
 
     Raises:
         TooLarge: it took more memory or processor time than it may; says how far it had come.
-        ParserDied: the child ended without a word.
+        ParserDied: the child ended without a word, again and again.
         NaruError: what the child raised.
     """
-    share = runs.share_of(place.house.settings) if place.house else Share()
-    guard = Guard(wish, _order(wish, request, place, share), place)
+    guard = Guard(wish, request, place)
     place.progress(0.0, "reading the scenario")
     if wish.varies:
         from twin.runs.guarded_members import run_members
@@ -82,105 +65,61 @@ def run_guarded(wish: Wish, request: RunRequest, place: Place) -> Told:
 class Guard:
     """What all children of a run have in common: what they may see and how much they may take."""
 
-    def __init__(self, wish: Wish, order: Order, place: Place) -> None:
-        self.order, self._place = order, place
-        self._left_s = order.share.cpu_s
-        self._readable = [*_archives(order), *_earlier_runs(wish, place), ready()]
-        order.scratch.mkdir(parents=True, exist_ok=True)
+    def __init__(self, wish: Wish, request: RunRequest, place: Place) -> None:
+        house = library(place.house, place.job)
+        assert house is not None
+        share = runs.share_of(house.settings)
+        given = Given.of(house, house.catalogue, _text(wish, request), share)
+        self.scratch, self._folder = place.folder / WORK / "scratch", place.folder
+        self.scratch.mkdir(parents=True, exist_ok=True)
+        self._left_s = share.cpu_s
+        self._memory = share.memory_bytes or int(0.7 * machine_memory())
+        self._readable = [*given.files(), *_earlier_runs(wish, house), ready()]
+        self._params = params_of(given, place.folder, request.to_params(), place.run)
 
     def run(self, sandbox: Sandbox, name: str, params: Mapping[str, Any], progress: Progress) -> Told:
-        """Have a function of `twin.runs.inside` run in a child of a sandbox; return its answer."""
-        task = Task(
-            f"twin.runs.inside:{name}",
-            {**params, "order": self.order.packed()},
-            self._readable,
-            [self._place.folder],
-            links=False,
-        )
-        memory = self.order.share.memory_bytes or int(0.7 * machine_memory())
-        cpu_s = max(1, math.ceil(self._left_s))
-        try:
-            answer = sandbox.run(task, Allowance(memory, cpu_s, 4.0 * cpu_s + _SLACK_S, _FILE_BYTES), progress)
-        except TooLarge as error:
-            error.message += _how_far(self._place.folder)
-            raise
+        """Have a function of `twin.runs.inside` run in a child; return its answer.
+
+        One that died without a word is started again: it goes on from its checkpoint.
+        """
+        task = self.task(name, params)
+        for left in reversed(range(_TRIES)):
+            try:
+                answer = self._answer(sandbox, task, progress)
+                break
+            except ParserDied as died:
+                if not left:
+                    raise
+                log.warning("run %s is gone on with: %s", self._params["run"], died.message)
         self._left_s -= answer.cpu_s
         _tell(answer)
         result: Told = answer.result
         return result
 
+    def task(self, name: str, params: Mapping[str, Any]) -> Task:
+        """Return the task of running a function of `twin.runs.inside`."""
+        given = {**params, **self._params}
+        return Task(f"twin.runs.inside:{name}", given, self._readable, [self._folder], links=False)
 
-def _order(wish: Wish, request: RunRequest, place: Place, share: Share) -> Order:
-    assert place.house is not None
-    settings = place.house.settings
-    return Order(
-        request,
-        place.folder,
-        place.run,
-        settings.home,
-        settings.storage,
-        _named_layers(wish, place),
-        place.folder / WORK / "scratch",
-        share,
-    )
-
-
-def _named_layers(wish: Wish, place: Place) -> dict[str, Layer]:
-    """Return the layers whose ids stand anywhere in a scenario, of those that its key may read."""
-    assert place.house is not None
-    house = library(place.house, place.job)
-    assert house is not None
-    out = {}
-    for name in sorted(_strings(wish.mapping) & {layer.id for layer in place.house.catalogue.layers()}):
+    def _answer(self, sandbox: Sandbox, task: Task, progress: Progress) -> Answer:
+        cpu_s = max(1, math.ceil(self._left_s))
         try:
-            out[name] = house.catalogue.layer(name)
-        except UnknownLayer:  # it is there, but not for this key: the child will say that it is not
-            continue
-    return out
+            return sandbox.run(task, Allowance(self._memory, cpu_s, 4.0 * cpu_s + _SLACK_S, _FILE_BYTES), progress)
+        except TooLarge as error:
+            error.message += _how_far(self._folder)
+            raise
 
 
-def _strings(given: Any) -> set[str]:
-    """Return all texts in what YAML gave, however deep, without spaces around."""
-    found: set[str] = set()
-    waiting = [given]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, Mapping):
-            waiting += value.values()
-        elif isinstance(value, list | tuple):
-            waiting += value
-        elif isinstance(value, str):
-            found.add(value.strip())
-    return found
+def _text(wish: Wish, request: RunRequest) -> str:
+    """Return all words in which a layer may be named."""
+    return wish.file.read_text(encoding="utf-8") + json.dumps(dict(request.changes or {}))
 
 
-def _archives(order: Order) -> list[Path]:
-    """Return the files of the layers that are named."""
-    names = {archive.name for layer in order.layers.values() for archive in _archives_in(layer.live)}
-    return [order.storage / name for name in sorted(names)]
-
-
-def _archives_in(record: Any) -> Iterator[Archive]:
-    """Yield the archives of a version: its source, its tilesets, what is beside them."""
-    if isinstance(record, Archive):
-        yield record
-    elif is_dataclass(record):
-        for each in fields(record):
-            yield from _archives_in(getattr(record, each.name))
-    elif isinstance(record, Mapping):
-        for value in record.values():
-            yield from _archives_in(value)
-    elif isinstance(record, tuple):
-        for value in record:
-            yield from _archives_in(value)
-
-
-def _earlier_runs(wish: Wish, place: Place) -> list[Path]:
+def _earlier_runs(wish: Wish, house: House) -> list[Path]:
     """Return the folders of the runs that members go on from; `check_warm_start` has seen that they may."""
-    assert place.house is not None
-    starts = [(member.mapping.get("initial") or {}) for member in wish.members]
+    starts = [member.mapping.get("initial") for member in wish.members]
     names = {str(given.get("warm_start")) for given in starts if isinstance(given, Mapping)}
-    return [place.house.runs.folder(name) for name in sorted(names & set(place.house.runs.ids()))]
+    return [house.runs.folder(name) for name in sorted(names & set(house.runs.ids()))]
 
 
 def _within(parts: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
@@ -198,7 +137,7 @@ def _how_far(folder: Path) -> str:
     standing = runs.standing(folder)
     if standing is None:
         return ""
-    return f"; of the {standing['duration_s']:g} s of the flood it had run {standing['time_s']:.0f} s"
+    return f"; of the {standing['duration_s']:.0f} s of the flood it had run {standing['time_s']:.0f} s"
 
 
 def box() -> Sandbox:
@@ -207,19 +146,14 @@ def box() -> Sandbox:
     with _lock:
         if _sandbox is None:
             _compile_ahead()
-            _sandbox = new_box()
+            _sandbox = new_sandbox()
             atexit.register(_sandbox.close)
         return _sandbox
 
 
-def new_box() -> Sandbox:
-    """Return a sandbox of its own: for one member at a time. Whoever made it closes it."""
-    return Sandbox(_PRELOAD, _WORDS, lambda: {k: v for k, v in by_code(NaruError).items() if v is not JobLost})
-
-
 def _compile_ahead() -> None:
     """Compile the kernels where nobody has: a child would compile them anew each time, for it can keep none."""
-    for name in _PRELOAD:
+    for name in PRELOAD:
         import_module(name.partition(":")[0])
     if not kernel.all_compiled():
         log.info("compiling what floods need; this is done once")

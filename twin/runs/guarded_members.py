@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from naru.errors import JobLost, StorageFailed
+from naru.run_sandbox import new_sandbox
 from naru.sandbox import Sandbox
 from naru.threads import cores
 from twin.runs import ensemble
-from twin.runs.guarded import Guard, box, new_box
+from twin.runs.guarded import Guard, box
 from twin.runs.load import Wish
 from twin.runs.request import RunRequest
 from twin.runs.run import Place
@@ -45,7 +46,7 @@ def _in_children(
 ) -> Iterator[dict[str, Any]]:
     """Yield the members' results as they come, `count` at a time; when it is closed, all children are ended."""
     boxes: SimpleQueue[Sandbox] = SimpleQueue()
-    every = [new_box() for _ in range(count)]
+    every = [new_sandbox() for _ in range(count)]
     over = threading.Event()
     for each in every:
         each.start()
@@ -59,7 +60,7 @@ def _in_children(
         mine = boxes.get()
         try:
             heed(0.0, "")
-            depths = guard.order.scratch / f"{threading.get_ident()}.npy"
+            depths = guard.scratch / f"{threading.get_ident()}.npy"
             given = {**params, "member": member.name, "depths": str(depths)}
             told = guard.run(mine, "run_ensemble_member", given, heed)
             return told if told.get("error") else told | {"depth": _depths(depths, params["shape"])}

@@ -1,17 +1,16 @@
 """A run of a stranger's scenario as its confined child does it: the same stations, with what it was given only.
 
-The functions here are the tasks of `twin.runs.guarded`. The child sees the layers that the scenario names, the
-run's folder and nothing else of the house; it has no catalogue, no job and no way out but its answer.
+The functions here are the tasks of `twin.runs.guarded`, and `read` that of the server which takes scenarios in. The
+child sees the layers that the scenario names, the run's folder and nothing else of the house; it has no catalogue,
+no job and no way out but its answer.
 """
 
 from __future__ import annotations
 
-import base64
-import pickle
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,20 +19,23 @@ import numpy as np
 from naru import runs
 from naru.catalogue import Catalogue
 from naru.database import Database
-from naru.errors import UnknownLayer
+from naru.errors import BadSpec, NaruError, TooLarge, UnknownLayer
 from naru.house import House
 from naru.jobs import JobQueue
 from naru.records import Layer, Progress
+from naru.run_sandbox import Given
 from naru.runs import Share
 from naru.settings import Settings
 from naru.storage import Storage, disk_errors
 from twin.runs import ensemble
+from twin.runs.check import describe
+from twin.runs.dry import expected
+from twin.runs.limits import check_backend, check_members, check_time
 from twin.runs.load import Wish, load
 from twin.runs.member import Errand, run_member
 from twin.runs.reach import confined
 from twin.runs.request import RunRequest
-from twin.runs.run import Place, Told, run_one
-from twin.scenario.vary import Member
+from twin.runs.run import Place, Told, assembled_of, run_one
 
 
 class GivenLayers(Catalogue):
@@ -49,59 +51,35 @@ class GivenLayers(Catalogue):
         return self._given[layer_id]
 
 
-@dataclass(frozen=True)
-class Order:
-    """What a confined child is told: the run, and the layers that it may read."""
-
-    request: RunRequest
-    folder: Path  # of the run
-    run: str
-    home: Path
-    storage: Path
-    layers: Mapping[str, Layer]
-    scratch: Path
-    share: Share
-
-    def house(self) -> House:
-        """Return a house with these layers and the home's files; there is no database behind it."""
-        none = cast("Database", None)
-        settings = replace(Settings.from_environ({}, home=self.home), storage=self.storage)
-        return House(settings, none, GivenLayers(self.layers), Storage(self.storage), cast("JobQueue", none))
-
-    def packed(self) -> str:
-        """Return it as a task's parameters carry it; only what the caller itself packed is ever unpacked."""
-        return base64.b64encode(pickle.dumps(self)).decode()
+def house_of(given: Given) -> House:
+    """Return a house with these layers and the home's files; there is no database behind it."""
+    none = cast("Database", None)
+    settings = replace(Settings.from_environ({}, home=given.home), storage=given.storage)
+    return House(settings, none, GivenLayers(given.layers), Storage(given.storage), cast("JobQueue", none))
 
 
 def run(params: Mapping[str, Any], progress: Progress) -> Told:
     """Run the scenario, or gather an ensemble whose members are done; return what it tells, and layers to be."""
-    with _begun(params, progress) as (wish, order, place):
+    with _begun(params, progress) as (wish, request, place):
         work = ensemble.run_ensemble if wish.varies else run_one
-        return work(wish, order.request, place)
+        return work(wish, request, place)
 
 
 def begin_ensemble(params: Mapping[str, Any], progress: Progress) -> Told:
     """Assemble the first member, and see that the ensemble may begin or go on; return the shape of its cells."""
-    with _begun(params, progress) as (wish, order, place):
+    with _begun(params, progress) as (wish, _, place):
         first, _ = ensemble.begin(wish, place)
-        return {"shape": list(first.domain.bed.shape), "finished": runs.told(order.folder) is not None}
+        return {"shape": list(first.domain.bed.shape), "finished": runs.told(place.folder) is not None}
 
 
-def run_ensemble_member(params: Mapping[str, Any], _progress: Progress) -> Told:
+def run_ensemble_member(params: Mapping[str, Any], progress: Progress) -> Told:
     """Run one member; its depths are left in the file `depths` (float32, .npy), the rest is told."""
-    with _begun(params, _progress) as (wish, order, _):
-        shape = params["shape"]
-        errand = Errand(
-            wish.file,
-            wish.alone,
-            order.folder / runs.WORK,
-            (shape[0], shape[1]),
-            None,
-            None,
-            keep=Path(params["keep"]) if params["keep"] else None,
-            given=order.house(),
-        )
-        told = run_member(errand, _member(wish, params["member"]))
+    with _begun(params, progress) as (wish, _, place):
+        rows, columns = params["shape"]
+        keep = Path(params["keep"]) if params["keep"] else None
+        work = place.folder / runs.WORK
+        errand = Errand(wish.file, wish.alone, work, (rows, columns), None, None, keep, place.house)
+        told = run_member(errand, next(each for each in wish.members if each.name == params["member"]))
         depth = told.pop("depth", None)
         if depth is not None:
             file = Path(params["depths"])
@@ -110,16 +88,46 @@ def run_ensemble_member(params: Mapping[str, Any], _progress: Progress) -> Told:
         return told
 
 
-def _member(wish: Wish, name: str) -> Member:
-    return next(member for member in wish.members if member.name == name)
+def read(params: Mapping[str, Any], progress: Progress) -> Told:
+    """Say what a scenario is, as `naru twin run --check` does, and with `ahead` what it will take.
+
+    Raises:
+        NaruError: why it cannot be followed; TooLarge: it would take more than it may.
+    """
+    with _begun(params, progress) as (wish, request, place):
+        share = runs.share_now()
+        check_members(len(wish.members), share)
+        for member in wish.members:
+            check_backend(member.mapping)
+        if not params["ahead"]:
+            return describe(wish)
+        return {"expected": _expected(wish, request, place, share)}
+
+
+def _expected(wish: Wish, request: RunRequest, place: Place, share: Share) -> Mapping[str, Any] | None:
+    """Return what the first member takes; None where it cannot be assembled, which its run will say."""
+    members = wish.members
+    mapping = members[0].mapping
+    try:
+        found = assembled_of(mapping, wish.file, place.house, request.threads)
+        takes = expected(found, mapping, wish.file, place.house)
+    except TooLarge:
+        raise
+    except NaruError:  # layers and files are looked at when the run begins: it says what is wrong with them
+        return None
+    check_time(takes, found, len(members), share)
+    return takes.to_dict() | {"cells": takes.cells, "members": len(members)}
 
 
 @contextmanager
-def _begun(params: Mapping[str, Any], progress: Progress) -> Iterator[tuple[Wish, Order, Place]]:
-    """Read the order and the scenario again; what is written aside goes where this child may write."""
-    order: Order = pickle.loads(base64.b64decode(params["order"]))  # noqa: S301 (our own caller's words)
-    tempfile.tempdir = str(order.scratch)
-    wish = load(order.request, order.folder)
-    place = Place(order.folder, order.run, order.house(), progress, apart=True)
-    with confined(wish.alone), runs.sharing(order.share):
-        yield wish, order, place
+def _begun(params: Mapping[str, Any], progress: Progress) -> Iterator[tuple[Wish, RunRequest, Place]]:
+    """Read what was given and the scenario; what is written aside goes where this child may write."""
+    given, folder = Given.unpacked(params["given"]), Path(params["folder"])
+    request = RunRequest.from_params(params["request"])
+    tempfile.tempdir = params["scratch"]
+    wish = load(request, folder)
+    if wish.alone is None:
+        raise BadSpec("a scenario that came over HTTP is a text", field="scenario")
+    place = Place(folder, params["run"], house_of(given), progress, apart=True)
+    with confined(wish.alone), runs.sharing(given.share):
+        yield wish, request, place

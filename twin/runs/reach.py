@@ -8,28 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from naru.catalogue import Catalogue
-from naru.errors import BadSpec, UnknownJob, UnknownLayer
+from naru.errors import BadSpec, UnknownJob
 from naru.grants import Grant
 from naru.house import House
-from naru.records import Job, Layer
+from naru.records import Job
+from naru.run_sandbox import ReadableLayers
 from twin.fields import only_beside
-
-
-class ReadableLayers(Catalogue):
-    """A catalogue in which only the layers are there that a key may read."""
-
-    def __init__(self, catalogue: Catalogue, grant: Grant, functions: frozenset[str]) -> None:
-        super().__init__(catalogue.database, catalogue.now)
-        self._grant, self._functions = grant, functions
-
-    def layer(self, layer_id: str) -> Layer:
-        """Return a layer. Raises UnknownLayer where there is none, or none for this key."""
-        found = super().layer(layer_id)
-        listed = self._grant.layers is None or layer_id in self._grant.layers
-        if not (self._grant.reaches(found.visibility) and listed and found.function in self._functions):
-            raise UnknownLayer(layer_id)
-        return found
 
 
 def library(house: House | None, job: Job | None) -> House | None:

@@ -105,6 +105,14 @@ export class Editor {
     }
   }
 
+  /** Runs have come or ended: what is being written stays as it is, unless there are other terrains now. */
+  refresh(): void {
+    const shown = [...this.place.querySelectorAll<HTMLOptionElement>("#f-terrain option")].map(({ value }) => value);
+    if (!this.terrains.every(({ id }) => shown.includes(id))) return this.render();
+    this.place.querySelector(".flood-go")?.replaceWith(this.go());
+    this.describe();
+  }
+
   render(): void {
     const focus = document.activeElement?.id;
     this.bodies.clear();

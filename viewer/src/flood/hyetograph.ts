@@ -4,6 +4,7 @@ import { roundMarks } from "../twin/scales.ts";
 import { type Bar, total } from "./rain.ts";
 import type { FloodVoice } from "./texts.ts";
 
+const HALF_LABEL = 16; // of the last hour's, which would run over the edge
 const SIZE = { width: 320, height: 116, left: 38, right: 8, top: 16, bottom: 26 };
 
 /** Rain from above, as hydrologists draw it the other way up for readers of charts: bars that stand. */
@@ -24,9 +25,10 @@ export function hyetographChart(bars: readonly Bar[], hours: number, { say, lang
     ...bars.map(({ from, to, rate }) =>
       svg("rect", { class: "rain-bar", x: x(from), y: y(rate), width: Math.max(x(to) - x(from) - 0.5, 0.5), height: SIZE.height - SIZE.bottom - y(rate) }),
     ),
-    ...roundMarks(0, end / 60, 5).map((hour) =>
-      svg("text", { class: "chart-mark", x: x(hour * 60), y: SIZE.height - SIZE.bottom + 14, "text-anchor": "middle" }, `${number(hour)} h`),
-    ),
+    ...roundMarks(0, end / 60, 5).map((hour) => {
+      const at = Math.min(x(hour * 60), SIZE.width - HALF_LABEL);
+      return svg("text", { class: "chart-mark", x: at, y: SIZE.height - SIZE.bottom + 14, "text-anchor": "middle" }, `${number(hour)} h`);
+    }),
     svg("text", { class: "chart-mark", x: 2, y: 11 }, "mm/h"),
   );
 }

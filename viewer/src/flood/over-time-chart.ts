@@ -3,6 +3,7 @@ import { svg } from "../dom.ts";
 import { roundMarks } from "../twin/scales.ts";
 import { overRun } from "./over-time.ts";
 
+const HALF_LABEL = 16; // of the last hour's, which would run over the edge
 const SIZE = { width: 320, height: 116, left: 44, right: 8, top: 16, bottom: 26 };
 
 export interface OverTimeChart {
@@ -38,9 +39,10 @@ export function overTimeChart({ rows, hours, unit, label, fromZero, language }: 
     ]),
     ...held.map((points) => svg("path", { class: "over-time-line over-time-held", d: path(points) })),
     ...(said.length > 1 ? [svg("path", { class: "over-time-line", d: path(said) })] : []),
-    ...roundMarks(0, end / 60, 5).map((hour) =>
-      svg("text", { class: "chart-mark", x: x(hour * 60), y: SIZE.height - SIZE.bottom + 14, "text-anchor": "middle" }, `${number(hour)} h`),
-    ),
+    ...roundMarks(0, end / 60, 5).map((hour) => {
+      const at = Math.min(x(hour * 60), SIZE.width - HALF_LABEL);
+      return svg("text", { class: "chart-mark", x: at, y: SIZE.height - SIZE.bottom + 14, "text-anchor": "middle" }, `${number(hour)} h`);
+    }),
     svg("text", { class: "chart-mark", x: 2, y: 11 }, unit),
   );
 }

@@ -231,7 +231,7 @@ export class FloodPage {
     const known = new Set(this.layers.map(({ id }) => id));
     const missing = this.list.runs.some(({ layers }) => layers.some((id) => !known.has(id)));
     if (missing) await this.api.layers().then((layers) => (this.layers = layers), (error: unknown) => this.tell("catalogue", this.words(error)));
-    this.editor.render();
+    this.editor.refresh();
   }
 
   private async started(id: string): Promise<void> {

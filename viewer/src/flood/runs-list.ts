@@ -31,6 +31,8 @@ export class RunsList {
   private loaded = false;
   private readonly followed = new Map<string, Followed>();
   private readonly told = new Map<string, Run>();
+  /** Runs whose progress the server does not tell, and why: they are not asked for again by themselves. */
+  private readonly untold = new Map<string, unknown>();
   private openId: string | null = null;
 
   constructor(
@@ -56,7 +58,7 @@ export class RunsList {
     }
     this.loaded = true;
     await this.tellMore();
-    for (const run of this.runs) if (!hasEnded(run) && this.allowed) this.follow(run.id);
+    for (const run of this.runs) if (!hasEnded(run) && this.allowed && !this.untold.has(run.id)) this.follow(run.id);
     this.render();
     this.hooks.changed();
   }
@@ -83,7 +85,10 @@ export class RunsList {
 
   render(): void {
     const { say } = this.hooks.voice();
-    const reload = button(say("reload"), "text-button", () => void this.load());
+    const reload = button(say("reload"), "text-button", () => {
+      this.untold.clear();
+      void this.load();
+    });
     const head = el("div", { class: "flood-row flood-list-head" }, el("p", { class: "quiet" }, say("runsNote")), reload);
     if (this.error !== null) return this.place.replaceChildren(head, el("p", { class: "bad", role: "alert" }, this.hooks.words(this.error)));
     if (!this.loaded) return this.place.replaceChildren(el("p", { class: "quiet" }, say("loading")));
@@ -136,7 +141,10 @@ export class RunsList {
       state.textContent = say(`state_${at.state}` as FloodTextId);
       if (at.state === "queued") bar.removeAttribute("value");
       else bar.value = at.progress;
-      words.textContent = now && now.progress === null ? say("lineBroken") : progressWords(at.message, at.progress, this.hooks.voice());
+      const untold = this.untold.get(run.id);
+      words.classList.toggle("bad", untold !== undefined);
+      if (untold !== undefined) words.textContent = this.hooks.words(untold);
+      else words.textContent = now && now.progress === null ? say("lineBroken") : progressWords(at.message, at.progress, this.hooks.voice());
     };
     const followed = this.followed.get(run.id);
     if (followed) followed.show = show;
@@ -156,13 +164,18 @@ export class RunsList {
     };
     this.service
       .follow(id, tell, followed.stop.signal)
-      .catch((error: unknown) => {
-        if (!followed.stop.signal.aborted) this.error = error;
-      })
-      .finally(() => {
-        this.followed.delete(id);
-        if (!followed.stop.signal.aborted) void this.ended(id);
-      });
+      .then(
+        () => {
+          this.followed.delete(id);
+          void this.ended(id);
+        },
+        (error: unknown) => {
+          this.followed.delete(id);
+          if (followed.stop.signal.aborted) return;
+          this.untold.set(id, error);
+          followed.show();
+        },
+      );
   }
 
   private async ended(id: string): Promise<void> {
@@ -189,6 +202,7 @@ export class RunsList {
     for (const { stop } of this.followed.values()) stop.abort();
     this.followed.clear();
     this.told.clear();
+    this.untold.clear();
     this.runs = [];
     this.loaded = this.allowed = false;
     this.error = null;

@@ -131,7 +131,7 @@ export class Service {
     await this.api.send(`/api/runs/${id}`, "DELETE");
   }
 
-  /** Follows a run's job to its end; `tell` gets null when the line broke and is tried again. */
+  /** Follows a run to its end; `tell` gets null when the line broke and is tried again. */
   async follow(id: string, tell: (progress: Progress | null) => void, signal: AbortSignal): Promise<void> {
     while (!(await this.stream(id, tell, signal))) {
       tell(null);
@@ -142,8 +142,8 @@ export class Service {
 
   private async stream(id: string, tell: (progress: Progress) => void, signal: AbortSignal): Promise<boolean> {
     try {
-      const response = await this.api.send(`/api/jobs/${id}/events`, "GET", null, signal);
-      if (!response.body) throw new ApiError(-1, `/api/jobs/${id}/events`);
+      const response = await this.api.send(`/api/runs/${id}/events`, "GET", null, signal);
+      if (!response.body) throw new ApiError(-1, `/api/runs/${id}/events`);
       for await (const { name, data } of eventsOf(response.body)) {
         if (name === "progress") tell(JSON.parse(data) as Progress);
         else if (ENDED.includes(name as RunState)) return true;

@@ -185,7 +185,7 @@ const KO = {
   valuesWrong: "서로 다른 수를 쉼표로 나누어 쓰십시오({least}–{most}).",
   memberCount: "사례 {count}개를 계산합니다.",
   tooManyMembers: "사례가 {count}개입니다. {most}개까지 계산합니다.",
-  sumMembers: "사례 {count}개 각각입니다.",
+  sumMembers: "사례 {count}개가 각각 그만큼 걸립니다.",
 
   running: "실행",
   titleField: "제목",
@@ -534,7 +534,7 @@ const EN: Record<FloodTextId, string> = {
   valuesWrong: "Write different numbers with commas between them ({least} to {most}).",
   memberCount: "{count} members will be run.",
   tooManyMembers: "That makes {count} members. At most {most} are run.",
-  sumMembers: "That is for each of {count} members.",
+  sumMembers: "Each of {count} members takes that long.",
 
   running: "Run",
   titleField: "Title",

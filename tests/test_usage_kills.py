@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,15 +30,15 @@ FAST = 300  # minutes pass in a fifth of a second, so that kills meet pages bein
 _FORK = multiprocessing.get_context("fork")
 
 
-def clock() -> float:
-    """Return a time that runs fast, the same in all processes."""
-    return START + (time.time() - START) * FAST
+Clock = Callable[[], float]
 
 
-START = time.time()
+def fast_clock(began: float) -> Clock:
+    """Return a clock that runs fast since `began`, the same in all processes."""
+    return lambda: began + (time.time() - began) * FAST
 
 
-def ask_for_ever(settings: Settings, text: str) -> None:
+def ask_for_ever(settings: Settings, text: str, clock: Clock) -> None:
     """Be a worker that never rests."""
     app = open_app(settings, clock)
     service, lane = service_of(app), app.wsgi_app
@@ -66,11 +67,13 @@ def request(path: str, text: str, number: int) -> dict[str, Any]:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of forking beside threads, from Python 3.12 on
 def test_the_ledger_holds_what_the_quotas_counted_also_when_workers_are_killed(home: Path) -> None:
     settings = make_home(home, Fake("roads"), Fake("rivers"))
+    began = time.time()  # of this test, not of the whole run: a quarter of an hour is three days here
+    clock = fast_clock(began)
     app = open_app(settings, clock)
     key, text = new_key(app, day_quota=10**9)
     service_of(app).close()
     chance, killed = random.Random(4), 0
-    workers = [_FORK.Process(target=ask_for_ever, args=(settings, text)) for _ in range(2)]
+    workers = [_FORK.Process(target=ask_for_ever, args=(settings, text, clock)) for _ in range(2)]
     try:
         for worker in workers:
             worker.start()
@@ -82,7 +85,7 @@ def test_the_ledger_holds_what_the_quotas_counted_also_when_workers_are_killed(h
             os.kill(workers[victim].pid or 0, signal.SIGKILL)
             workers[victim].join()
             killed += 1
-            workers[victim] = _FORK.Process(target=ask_for_ever, args=(settings, text))
+            workers[victim] = _FORK.Process(target=ask_for_ever, args=(settings, text, clock))
             workers[victim].start()
         time.sleep(1.0)
     finally:
@@ -95,7 +98,7 @@ def test_the_ledger_holds_what_the_quotas_counted_also_when_workers_are_killed(h
     service = service_of(app)
     service.usage.collect()
     service.pulse()
-    today = datetime.fromtimestamp(START, UTC).date()
+    today = datetime.fromtimestamp(began, UTC).date()
     days = [(today + timedelta(days=number)).isoformat() for number in range(-1, 4)]
     counted = sum(service.meter._store.counted(days, [key.id]).values())
     asked = {"by": "status", "key": key.id, "from": days[0], "to": days[-1]}

@@ -10,6 +10,7 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -288,6 +289,27 @@ def test_nothing_is_left_when_the_parent_is_killed(own_server: Served) -> None:
     own_server.process.kill()
     own_server.process.wait()
     assert eventually(lambda: not any(map(alive, workers)), within=30)
+
+
+def test_a_worker_that_lost_the_signal_of_its_parents_end_ends_too() -> None:
+    lines = (
+        "import os, signal, threading, time",
+        "from tileserver import serve",
+        "serve._ORPHAN_LOOK_S = serve._GRACE_S = 0.1",
+        "signal.signal(signal.SIGTERM, lambda *_: None)  # as a worker that has not begun to serve",
+        "parent = os.getpid()",
+        "child = os.fork()",
+        "if child == 0:",
+        "    serve.follow(parent)",
+        "    time.sleep(60)",
+        "print(child, flush=True)",
+        "time.sleep(60)",
+    )
+    with subprocess.Popen([sys.executable, "-c", "\n".join(lines)], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        parent.kill()
+    assert eventually(lambda: not alive(child), within=20)
 
 
 def test_the_job_worker_runs_beside_the_server_and_is_replaced(tmp_path: Path) -> None:

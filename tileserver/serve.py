@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from wsgiref.types import WSGIApplication
@@ -37,6 +38,7 @@ from tileserver.watching.watch import FOLDER as METRICS
 
 log = logging.getLogger("naru.serve")
 _GRACE_S = 10
+_ORPHAN_LOOK_S = 1.0
 _RESTART_PAUSE_S = 2.0
 _BACKLOG = 2048
 _MOST_CONNECTIONS = 4096  # of one worker; those that wait cost a buffer each, no thread
@@ -106,7 +108,7 @@ def prepare(settings: Settings) -> None:
 def worker(settings: Settings, listen: Listen, parent: int) -> WSGIApplication:
     """Build what one worker process serves: runs in that process, after the fork, with nothing inherited."""
     os.setsid()  # Ctrl-C is for the parent, which then ends us: granian hangs on two signals at once
-    die_with(parent)
+    follow(parent)
     app = create_app(settings, loopback=listen.loopback)
     service: Service = app.extensions["naru"]
     pulse = Pulse(service)
@@ -134,6 +136,22 @@ def die_with(parent: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() != parent:  # it died before we asked
             os._exit(1)
+
+
+def follow(parent: int) -> None:
+    """Have this process end when its parent dies: at the kernel's signal, or some seconds later without it.
+
+    A worker that has not begun to serve holds the handlers of its parent, and loses a signal that comes then.
+    """
+    die_with(parent)
+    threading.Thread(target=_end_after, args=(parent,), name="naru-parent", daemon=True).start()
+
+
+def _end_after(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(_ORPHAN_LOOK_S)
+    time.sleep(_GRACE_S)
+    os._exit(1)
 
 
 class JobWorker:

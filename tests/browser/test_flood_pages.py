@@ -239,7 +239,7 @@ def _change(path: Path, **values: Any) -> None:
 def test_a_refusal_is_said_at_its_field_and_without_a_key_what_is_missing(floods: Floods, open_page: OPEN) -> None:
     watched = open_page(width=390, height=844, locale="en-GB")
     page = watched.open(f"{floods.served.url}/flood")
-    expect(page.locator(".flood-go")).to_contain_text("an API key that may manage is needed")
+    expect(page.locator(".flood-go")).to_contain_text("an API key is needed that has the function twin")
     expect(page.locator(".flood-run")).to_be_disabled()
     page.click("#tab-runs")
     expect(page.locator("#panel-runs li")).not_to_have_count(0)  # public results are seen all the same

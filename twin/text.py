@@ -56,6 +56,11 @@ class Table:
         cells = self.rows[row]
         return cells[place].strip() if place < len(cells) else ""
 
+    def texts(self, name: str) -> list[str]:
+        """Return a column's cells, as `text` does each."""
+        place = self._places[name]
+        return [cells[place].strip() if place < len(cells) else "" for cells in self.rows]
+
     def number(self, row: int, name: str, feature: str | None = None) -> float:
         """Return a cell as a finite number. Raises BadSurvey with line and column, and `feature`, whose it is."""
         text = self.text(row, name)
@@ -177,8 +182,8 @@ def _records(text: str, delimiter: str, path: Path) -> list[tuple[int, list[str]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
     out: list[tuple[int, list[str]]] = []
     try:
-        lines = ((reader.line_num, cells) for cells in reader)
-        out.extend(line for line in lines if any(c.strip() for c in line[1]) and not line[1][0].startswith("#"))
+        rows = (cells for cells in reader if any(map(str.strip, cells)) and not cells[0].startswith("#"))
+        out.extend((reader.line_num, cells) for cells in rows)
     except csv.Error as error:
         raise FileDamaged(
             f"line {reader.line_num} is no line of a table ({error})", file=str(path), remedy="Export it again."

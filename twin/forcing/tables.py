@@ -13,6 +13,8 @@ import numpy as np
 
 from naru.errors import BadSpec, ColumnsUnknown
 from twin.fields import Fields
+from twin.forcing.columns import moments as plain_moments
+from twin.forcing.columns import numbers as plain_numbers
 from twin.forcing.moments import TIME_UNITS, Moment, rank, read_moment, seconds, unit_in
 from twin.forcing.sections import group, shown
 from twin.grid import Floats
@@ -221,10 +223,15 @@ def _says(header: str, known: Sequence[str]) -> bool:
 def _from_table(table: Table, where: Fields, key: str, names: Mapping[str, str], unit: str | None) -> Rows:
     comma = table.delimiter == ","
 
-    def moment(row: int, meaning: str) -> Moment:
+    def moments(meaning: str) -> tuple[Moment, ...]:
+        own = unit or unit_in(names[meaning])
+        found = plain_moments(table.texts(names[meaning]), own)
+        return tuple(found if found is not None else (moment(row, meaning, own) for row in every))
+
+    def moment(row: int, meaning: str, unit: str | None) -> Moment:
         text = table.text(row, names[meaning])
         try:
-            return read_moment(text, unit or unit_in(names[meaning]), comma_parts=comma)
+            return read_moment(text, unit, comma_parts=comma)
         except ValueError as error:
             what = f"line {table.lines[row]}: '{text[:40]}' in column '{names[meaning]}' {error}"
             raise _wrong(where, key, table.file, what, "Correct it, or leave the line out.") from None
@@ -241,13 +248,14 @@ def _from_table(table: Table, where: Fields, key: str, names: Mapping[str, str],
     if not every:
         raise _wrong(where, key, table.file, "there are no rows under the header", "Export it again.")
     both = "from" in names
+    values = plain_numbers(table.texts(names["value"]))
     return Rows(
         where,
         key,
         table.file,
-        tuple(moment(row, "from" if both else "time") for row in every),
-        tuple(moment(row, "to") for row in every) if both else None,
-        np.array([value(row) for row in every]),
+        moments("from" if both else "time"),
+        moments("to") if both else None,
+        np.array(values if values is not None else [value(row) for row in every]),
         tuple(f"line {line}" for line in table.lines),
         names["value"],
     )
@@ -280,9 +288,15 @@ def _chosen(rows: Rows) -> Rows:
     zones = {moment.tzinfo is None for moment in (*rows.times, *(rows.until or ())) if isinstance(moment, datetime)}
     if len(mixed) > 1 or len(zones) > 1:
         raise rows.wrong("some times have a date or a zone and some have none", "Write all of them alike.")
-    for row in range(1, len(rows.times)):
-        before, here = rank(rows.times[row - 1]), rank(rows.times[row])
-        if rows.until is None and not here > before:
-            how = "is given twice" if here == before else "lies before the row above it"
-            raise rows.wrong(f"the time {how}", "Times must rise from row to row.", row)
+    if rows.until is None:
+        _check_rising(rows)
     return rows
+
+
+def _check_rising(rows: Rows) -> None:
+    """Return if each row is later than the one above it. Raises BadSpec: names the row."""
+    spans = np.diff(np.array([rank(moment) for moment in rows.times]))
+    wrong = np.flatnonzero(~(spans > 0))
+    if wrong.size:
+        how = "is given twice" if spans[wrong[0]] == 0 else "lies before the row above it"
+        raise rows.wrong(f"the time {how}", "Times must rise from row to row.", int(wrong[0]) + 1)

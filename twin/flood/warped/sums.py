@@ -29,7 +29,7 @@ class Sums:
 
 
 def held_m(cells: Any, sums: Sums) -> float:
-    """Return all water of a scheme's cells, m summed over them: depths, and what rounding left in the next layer."""
+    """Return all water of a scheme's cells, m summed over them: depths, and what rounding left of them."""
     launch(_hold, sums.threads, cells, sums.shares, device=cells.device)
     depth, rest = sums.total()
     return float(depth + rest)
